@@ -1,0 +1,1 @@
+"""The command line, the bench runner, tables, speed benchmarks and committed results."""

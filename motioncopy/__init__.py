@@ -1,0 +1,1 @@
+"""What methods and data sets share: types, poses, clips, losses, metrics, records."""

@@ -1,0 +1,1 @@
+"""The prepared-clip store: read, write, verify."""

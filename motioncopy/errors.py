@@ -1,0 +1,76 @@
+"""Errors that say what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class MotionCopyError(Exception):
+    """Base of every error that a user can mend.
+
+    Args:
+        what: What is wrong, naming the file or the field.
+        expected: What would have been right.
+        found: What stood there instead.
+        remedy: What the user can do.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: object | None = None,
+        found: object | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.what, self.expected, self.found, self.remedy = what, expected, found, remedy
+        parts = [what.rstrip(".") + "."]
+        if expected is not None:
+            parts.append(f"Expected: {expected}.")
+        if found is not None:
+            parts.append(f"Found: {found}.")
+        if remedy is not None:
+            parts.append(f"Remedy: {remedy.rstrip('.')}.")
+        super().__init__(" ".join(parts))
+
+
+class BatchError(MotionCopyError):
+    """A tensor of a batch has a wrong shape, type or range."""
+
+
+class SkeletonError(MotionCopyError):
+    """An unknown skeleton, joint or view."""
+
+
+class VideoError(MotionCopyError):
+    """A video that cannot be read or written."""
+
+
+class ClipError(MotionCopyError):
+    """A prepared clip that is missing, damaged, half written or of another schema."""
+
+
+class PerceptionError(MotionCopyError):
+    """A perception backend that found nothing, or cannot run."""
+
+
+class DataError(MotionCopyError):
+    """A data set that is not there, is not whole, or is too small for what is asked."""
+
+
+class ConfigError(MotionCopyError):
+    """A configuration that contradicts itself or names what does not exist."""
+
+
+class CheckpointError(MotionCopyError):
+    """A checkpoint that is damaged, or belongs to another method or another person."""
+
+
+class WeightsError(MotionCopyError):
+    """Pretrained weights that are missing or are not what their hash promises."""
+
+
+class TrainingError(MotionCopyError):
+    """A training that cannot go on, for instance because a loss is not finite."""
+
+
+class RecordError(MotionCopyError):
+    """A record that does not follow the schema, or records that cannot stand in one table."""

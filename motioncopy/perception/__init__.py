@@ -1,0 +1,1 @@
+"""Raw video to pose, mask, parsing, flow and background: one file a backend."""

@@ -1,0 +1,1 @@
+"""Poses: drawing, normalisation between bodies, smoothing."""
