@@ -1,0 +1,153 @@
+"""What a perception backend is: five small protocols, and what a pose estimator returns.
+
+Throughout: n frames are ``(n, H, W, 3)`` uint8 RGB, masks ``(n, H, W)`` uint8 in [0, 255], joints ``(n, J, 3)``
+float32 (x, y in pixels of those frames, confidence in [0, 1], 0 where a joint was not found).
+
+``name`` and ``version`` go into the manifest of every clip that the backend helped to make. A backend whose output
+changes gets a new version, and clips made with the old one are then stale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images = NDArray[np.uint8]
+Masks = NDArray[np.uint8]
+Joints = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Poses:
+    """What a pose estimator saw in n frames.
+
+    Attributes:
+        joints: ``(n, J, 3)``; a frame in which nobody was found has confidence 0 throughout.
+        mask: ``(n, H, W)``, where the same run also gave the person's mask; as it came, not cleaned.
+        hand_left: ``(n, 21, 3)`` in OpenPose's order, or ``None`` where the backend does not look for hands.
+        hand_right: Likewise.
+        face: ``(n, 70, 3)`` in OpenPose's order, or ``None``.
+    """
+
+    joints: Joints
+    mask: Masks | None = None
+    hand_left: Joints | None = None
+    hand_right: Joints | None = None
+    face: Joints | None = None
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """``(n,)``: whether anybody was found in the frame."""
+        return np.asarray(self.joints[..., 2].max(axis=1) > 0)
+
+    def scaled(self, x: float, y: float) -> Poses:
+        """The same joints in frames that are ``x`` times as wide and ``y`` times as high; the mask is left out.
+
+        Pixel centres are kept: pixel 0 of the smaller frame covers several pixels of the larger one.
+        """
+        scale = np.array([x, y], np.float32)
+
+        def change(joints: Joints) -> Joints:
+            moved = joints.copy()
+            moved[..., :2] = np.where(joints[..., 2:] > 0, (joints[..., :2] + 0.5) * scale - 0.5, 0)
+            return moved
+
+        groups: dict[str, Any] = {
+            name: change(group)
+            for name in ("joints", "hand_left", "hand_right", "face")
+            if (group := getattr(self, name)) is not None
+        }
+        return Poses(**groups)
+
+
+class PoseEstimator(Protocol):
+    """Finds one person's joints. It may remember earlier frames of the same video."""
+
+    @property
+    def name(self) -> str:
+        """What made the joints."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the joints may."""
+
+    @property
+    def skeleton(self) -> str:
+        """Name of the :class:`motioncopy.skeletons.Skeleton` of the joints."""
+
+    def reset(self) -> None:
+        """Forgets earlier frames: the next ones are another video's."""
+
+    def __call__(self, images: Images) -> Poses:
+        """Sees the next n frames of a video.
+
+        Raises:
+            PerceptionError: If the backend cannot run.
+        """
+
+
+class PersonSegmenter(Protocol):
+    """Finds the person's mask."""
+
+    @property
+    def name(self) -> str:
+        """What made the mask."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the mask may."""
+
+    def __call__(self, images: Images, poses: Poses) -> Masks:
+        """The mask of the person whose ``poses`` those are.
+
+        Raises:
+            PerceptionError: If the backend cannot run, or the poses lack what it needs.
+        """
+
+
+class Parser(Protocol):
+    """Says to which of :data:`motioncopy.batch.PARSING_CLASSES` each pixel belongs."""
+
+    @property
+    def name(self) -> str:
+        """What made the labels."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the labels may."""
+
+    def __call__(self, images: Images, masks: Masks, joints: Joints) -> Masks:
+        """``(n, H, W)`` uint8 labels."""
+
+
+class BackgroundModel(Protocol):
+    """Finds what a still camera would see without the person."""
+
+    @property
+    def name(self) -> str:
+        """What made the background."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the background may."""
+
+    def __call__(self, images: Images, masks: Masks) -> tuple[Images, float]:
+        """One ``(H, W, 3)`` image, and the fraction of its pixels in [0, 1] that no frame showed."""
+
+
+class FlowEstimator(Protocol):
+    """Finds where pixels came from."""
+
+    @property
+    def name(self) -> str:
+        """What made the flow."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the flow may."""
+
+    def __call__(self, images: Images, previous: Images) -> NDArray[np.float32]:
+        """``(n, H, W, 2)`` pixels (x, y): ``images[i]`` at p shows what ``previous[i]`` showed at p + flow."""
