@@ -1,0 +1,37 @@
+"""What holds for every test: the same random numbers in every run, and no way out to the network."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+
+import numpy as np
+import pytest
+import torch
+
+# Read when the libraries are imported, and inherited by the processes that tests start.
+os.environ.setdefault("WANDB_MODE", "offline")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(autouse=True)
+def _same_random_numbers() -> None:
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 (what the code under test uses is its own affair)
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuses connections to other machines; processes on this one may talk (gloo does)."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        local = self.family == socket.AF_UNIX or (
+            isinstance(address, tuple) and address[0] in ("localhost", "127.0.0.1", "::1", socket.gethostname())
+        )
+        assert local, f"this test tried to reach {address}: tests run without a network"
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)

@@ -1,0 +1,176 @@
+"""The arrows between the packages, and the few rules that keep them readable (CONTRIBUTING.md, "The house")."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+#: What each package may import besides itself.
+ARROWS: dict[str, set[str]] = {
+    "benchmarks": {"methods", "datamodules", "motioncopy"},
+    "methods": {"motioncopy"},
+    "datamodules": {"motioncopy"},
+    "motioncopy": set(),
+}
+OURS = {*ARROWS, "tests"}
+#: A class path, or the head of one that is put together at run time, such as ``f"methods.{name}"``.
+DOTTED = re.compile(rf"\b(?:{'|'.join(sorted(OURS))})\.[\w.]*")
+IMPORTERS = {"import_module", "__import__", "find_spec", "files"}
+
+
+def named_in_python(source: str, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    """Gives (line, dotted name) of all that a module of ``package`` imports, wherever and however it does."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            start = [*base, *([node.module] if node.module else [])]
+            yield from ((node.lineno, ".".join([*start, alias.name])) for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and DOTTED.fullmatch(node.value):
+            yield node.lineno, node.value
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if function in IMPORTERS:
+                yield node.lineno, str(node.args[0].value)
+
+
+def named_in_yaml(text: str) -> Iterator[tuple[int, str]]:
+    """Gives (line, class path) of all class paths of a config."""
+    for number, line in enumerate(text.splitlines(), 1):
+        yield from ((number, path) for path in DOTTED.findall(line.partition("#")[0]))
+
+
+def data_sets(root: Path) -> set[str]:
+    """The modules of ``datamodules`` that are data sets: those that a config there makes one of."""
+    configs = [yaml.safe_load(path.read_text()) for path in (root / "datamodules" / "configs").glob("*.yaml")]
+    return {config.get("data", config)["class_path"].split(".")[1] for config in configs}
+
+
+def allowed(root: Path, file: Path, target: str) -> bool:
+    """Whether ``file``, relative to ``root``, may name ``target``."""
+    top, (other, *rest) = file.parts[0], target.split(".")
+    if other not in OURS:
+        return True
+    if other != top:
+        return other in ARROWS[top]
+    # A method or a data set is a folder or a file right below its package; the package itself is none, and neither
+    # are the data sets' configs.
+    own, member = Path(file.parts[1]).stem, rest[0] if rest else ""
+    if top not in ("methods", "datamodules") or own in ("__init__", "configs", member):
+        return True
+    shared = {path.stem for path in (root / "datamodules").iterdir()} - data_sets(root) - {"__init__"}
+    return top == "datamodules" and member in shared
+
+
+def violations(root: Path) -> list[str]:
+    """Lists every import, class path and dynamic import that runs against the arrows."""
+    found = []
+    for package in ARROWS:
+        for path in sorted((root / package).rglob("*")):
+            file = path.relative_to(root)
+            if path.suffix == ".py":
+                names = named_in_python(path.read_text(), file.parts[:-1])
+            elif path.suffix == ".yaml":
+                names = named_in_yaml(path.read_text())
+            else:
+                continue
+            found += [f"{file}:{line} names {target}" for line, target in names if not allowed(root, file, target)]
+    return found
+
+
+def test_imports_follow_the_arrows() -> None:
+    assert violations(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("motioncopy/a.py", "import methods"),
+        ("motioncopy/a.py", "def f():\n    from datamodules.iper import IPER"),
+        ("motioncopy/a.py", "from importlib import import_module\nimport_module('methods')"),
+        ("motioncopy/a.py", "def f(name):\n    return __import__(f'methods.{name}')"),
+        ("motioncopy/a.py", "DEFAULT = 'datamodules.iper.IPER'"),
+        ("motioncopy/layers/a.py", "from benchmarks import cli"),
+        ("motioncopy/a.py", "from tests.clips import clip"),
+        ("motioncopy/a.yaml", "model:\n  class_path: methods.remot.REMOT"),
+        ("methods/remot/a.py", "from methods.fakemotion import networks"),
+        ("methods/remot/a.py", "from methods import fakemotion"),
+        ("methods/remot/a.py", "import methods"),
+        ("methods/remot/a.py", "from ..fakemotion.networks import Generator"),
+        ("methods/remot/a.py", "from .. import fakemotion"),
+        ("methods/remot/a.py", "import datamodules.base"),
+        ("methods/remot/configs/paper.yaml", "model:\n  class_path: methods.fakemotion.FakeMotion"),
+        ("datamodules/iper.py", "from datamodules.puppets import Puppets"),
+        ("datamodules/iper.py", "from . import puppets"),
+        ("datamodules/iper.py", "from datamodules import Puppets"),
+        ("datamodules/base.py", "import datamodules.iper"),
+        ("datamodules/iper.py", "import methods.remot"),
+        ("datamodules/puppets/a.py", "from ..iper import IPER"),
+    ],
+)
+def test_what_runs_against_the_arrows_is_found(tmp_path: Path, file: str, text: str) -> None:
+    _house(tmp_path)
+    assert violations(tmp_path) == []
+    _write(tmp_path / file, text)
+    assert len({line.split(" ")[0] for line in violations(tmp_path)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("benchmarks/a.py", "import methods.remot, datamodules.iper, motioncopy.batch"),
+        ("methods/remot/a.py", "from . import b\nfrom .c import d\nfrom methods.remot import e\nimport torch"),
+        ("methods/__init__.py", "from methods import remot"),
+        ("datamodules/iper.py", "from datamodules.base import Base\nfrom .base import Base\nimport motioncopy.batch"),
+        ("datamodules/puppets/a.py", "from . import b\nfrom ..base import Base"),
+        ("motioncopy/a.py", '"""What the methods share.\n\nSee methods.\n"""\nfrom . import batch'),
+    ],
+)
+def test_what_follows_the_arrows_is_left_alone(tmp_path: Path, file: str, text: str) -> None:
+    _house(tmp_path)
+    _write(tmp_path / file, text)
+    assert violations(tmp_path) == []
+
+
+def _house(root: Path) -> None:
+    """Writes a small house: two methods, two data sets (one a file, one a folder) and what data sets share."""
+    for file in ("methods/remot/a.py", "methods/fakemotion/a.py", "datamodules/base.py", "datamodules/puppets/a.py"):
+        _write(root / file, "")
+    for name in ("iper", "puppets"):
+        _write(root / f"datamodules/configs/{name}.yaml", f"data:\n  class_path: datamodules.{name}.Data\n")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def _sources(*tops: str) -> list[Path]:
+    return sorted(path for top in tops for path in (ROOT / top).rglob("*.py"))
+
+
+def test_no_module_is_a_drawer_for_odds_and_ends() -> None:
+    assert [path for path in _sources(*OURS) if {"utils", "util"} & {path.stem, path.parent.name}] == []
+
+
+def test_files_can_be_read_at_one_sitting() -> None:
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in _sources(*OURS)}
+    assert {path: length for path, length in lengths.items() if length > 450} == {}
+
+
+def test_every_package_says_what_it_is() -> None:
+    folders = sorted({path.parent for path in _sources(*ARROWS)})
+    silent = [
+        str(folder.relative_to(ROOT))
+        for folder in folders
+        if not (folder / "__init__.py").exists()
+        or not ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+    ]
+    assert silent == []
