@@ -1,0 +1,266 @@
+"""Self-supervised face enhancement: real faces that look the same way refine the generated one (section 2.3).
+
+A :class:`FaceGallery` holds the faces of the training frames and finds those that are turned like a given one
+(equation 8, in :mod:`methods.fakemotion.face_search`); :class:`FaceEnhancer` brings them onto the generated face and
+blends them in (equation 9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from methods.fakemotion.face_search import FaceSimilarity, FaceViews, OrientationSimilarity, shares
+from motioncopy.batch import to_uint8
+from motioncopy.errors import BatchError, CheckpointError, ConfigError
+
+
+@dataclass(frozen=True)
+class FaceGallery:
+    """The faces that the training frames show, with where each one comes from.
+
+    Attributes:
+        faces: ``(K, 3, s, s)`` uint8, RGB crops. Foreground only, where foregrounds are enhanced.
+        views: How they are turned, in the same units as the faces that will be searched for.
+        frames: ``(K,)`` int64, the frame number within the clip.
+        clip_of: ``(K,)`` int64, index into ``clips``.
+        clips: Clip ids.
+    """
+
+    faces: Tensor
+    views: FaceViews
+    frames: Tensor
+    clip_of: Tensor
+    clips: tuple[str, ...]
+
+    @classmethod
+    def build(cls, faces: Tensor, views: FaceViews, frames: Tensor, clips: Sequence[str]) -> Self:
+        """Collects faces, leaving out those that are not seen.
+
+        Args:
+            faces: ``(N, 3, s, s)`` in [-1, 1].
+            views: Of the same N faces.
+            frames: ``(N,)``, frame numbers within the clips.
+            clips: The clip id of each face.
+
+        Returns:
+            The gallery; an empty one (which leaves every face unchanged) where no face is seen.
+
+        Raises:
+            BatchError: If the numbers of faces, views, frames and clips differ.
+        """
+        counts = {"faces": len(faces), "views": len(views), "frames": len(frames), "clips": len(clips)}
+        if len(set(counts.values())) > 1:
+            raise BatchError("FaceGallery.build needs one view, frame and clip a face", found=counts)
+        names = tuple(dict.fromkeys(clips))
+        clip_of = torch.tensor([names.index(c) for c in clips], dtype=torch.int64, device=faces.device)
+        seen = views.seen
+        return cls(to_uint8(faces[seen]), views.take(seen), frames[seen].to(torch.int64), clip_of[seen], names)
+
+    def __len__(self) -> int:
+        """Number of faces K."""
+        return len(self.faces)
+
+    def to(self, device: torch.device | str) -> FaceGallery:
+        """The same on another device."""
+        return FaceGallery(
+            self.faces.to(device), self.views.to(device), self.frames.to(device), self.clip_of.to(device), self.clips
+        )
+
+    def near(self, clips: Sequence[str], frames: Tensor, within: int) -> Tensor:
+        """Which faces come from the very frames that are asked about, or from their neighbours.
+
+        A training frame finds itself first, and the enhancer would learn to copy: its own face and those around it
+        have to be excluded.
+
+        Args:
+            clips: N clip ids.
+            frames: ``(N,)`` frame numbers.
+            within: Frames on either side; 0 is the frame itself alone.
+
+        Returns:
+            ``(N, K)`` bool.
+        """
+        index = {name: i for i, name in enumerate(self.clips)}
+        clip_of = torch.tensor([index.get(c, -1) for c in clips], device=self.clip_of.device)
+        apart = (frames.to(self.frames.device)[:, None] - self.frames[None]).abs()
+        return (clip_of[:, None] == self.clip_of[None]) & (apart <= within)
+
+    def search(
+        self, query: FaceViews, similarity: FaceSimilarity, top: int = 3, exclude: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The faces most alike, best first; among equals the earlier in the gallery first.
+
+        Args:
+            query: N faces.
+            similarity: What counts as alike.
+            top: Candidates m.
+            exclude: ``(N, K)`` bool, faces that may not be taken, such as :meth:`near`.
+
+        Returns:
+            Indices ``(N, m)`` into the gallery, and their scores ``(N, m)``: ``-inf`` where there is no candidate
+            (its index then means nothing). m is smaller where the gallery is.
+        """
+        scores = similarity.scores(query, self.views)
+        if exclude is not None:
+            scores = scores.masked_fill(exclude, -torch.inf)
+        scores, order = scores.sort(dim=1, descending=True, stable=True)
+        return order[:, :top], scores[:, :top]
+
+    def images(self, index: Tensor) -> Tensor:
+        """Faces ``(*index.shape, 3, s, s)`` as float32 in [-1, 1]."""
+        return self.faces[index].float().div_(127.5).sub_(1.0)
+
+    def state(self) -> dict[str, Any]:
+        """Tensors and plain values, for a checkpoint that is read with ``weights_only=True``."""
+        views = {f"views.{f.name}": getattr(self.views, f.name) for f in fields(self.views)}
+        tensors = {"faces": self.faces, "frames": self.frames, "clip_of": self.clip_of, **views}
+        return {k: None if t is None else t.cpu() for k, t in tensors.items()} | {"clips": list(self.clips)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The gallery of which :meth:`state` was taken, on the CPU.
+
+        Raises:
+            CheckpointError: If an entry is missing.
+        """
+        try:
+            views = FaceViews(**{f.name: state[f"views.{f.name}"] for f in fields(FaceViews)})
+            return cls(state["faces"], views, state["frames"], state["clip_of"], tuple(state["clips"]))
+        except KeyError as error:
+            raise CheckpointError("the face gallery is not whole", expected=f"an entry {error}") from None
+
+
+#: Least squares on three points a few pixels apart is at the mercy of their noise. As if this much spread (in
+#: pixels²) of further points agreed that nothing is turned or scaled.
+_STIFFNESS = 12.0
+
+
+def align(faces: Tensor, landmarks: Tensor, target: Tensor) -> Tensor:
+    """Turns, scales and shifts faces so that eyes and nose come to lie where they do in the target.
+
+    Least squares over the landmarks that both have, drawn towards a pure shift where they lie close together; a
+    pure shift with one landmark, unchanged with none. Borders are repeated.
+
+    Args:
+        faces: ``(N, 3, s, s)``.
+        landmarks: ``(N, 3, 3)`` of the faces, see :class:`FaceViews`.
+        target: ``(N, 3, 3)``, where they shall lie.
+
+    Returns:
+        ``(N, 3, s, s)``.
+    """
+    size = faces.shape[-1]
+    common = ((landmarks[..., 2] > 0) & (target[..., 2] > 0)).float()
+    share = common / common.sum(dim=1, keepdim=True).clamp_min(1.0)
+
+    def centred(points: Tensor) -> tuple[Tensor, Tensor]:
+        point = torch.complex(points[..., 0].float(), points[..., 1].float())
+        mean = (share * point).sum(dim=1)
+        return mean, common * (point - mean[:, None])
+
+    # Sampling needs the way back, from the target to the face: z -> turn * z + shift in complex numbers.
+    to_mean, to = centred(target)
+    from_mean, source = centred(landmarks)
+    turn = ((to.conj() * source).sum(dim=1) + _STIFFNESS) / (to.abs().square().sum(dim=1) + _STIFFNESS)
+    shift = from_mean - turn * to_mean
+
+    # affine_grid counts from -1 to 1 over the picture's edges: z = (size * u + (size - 1)(1 + i)) / 2.
+    corner = torch.complex(*(torch.full_like(turn.real, float(size - 1)) for _ in range(2)))
+    moved = (2.0 * shift + (turn - 1.0) * corner) / size
+    theta = torch.stack(
+        (
+            torch.stack((turn.real, -turn.imag, moved.real), dim=-1),
+            torch.stack((turn.imag, turn.real, moved.imag), dim=-1),
+        ),
+        dim=1,
+    )
+    grid = functional.affine_grid(theta.to(faces.dtype), list(faces.shape), align_corners=False)
+    return functional.grid_sample(faces, grid, padding_mode="border", align_corners=False)
+
+
+def blend(faces: Tensor, candidates: Tensor, weights: Tensor, alpha: float) -> Tensor:
+    """α Σ_i λ_i f_i + β F̄, equation 9, with β = 1 − α so that the brightness holds.
+
+    Args:
+        faces: ``(N, 3, s, s)``, generated.
+        candidates: ``(N, m, 3, s, s)``, real.
+        weights: ``(N, m)``, λ; a face whose weights are all 0 stays as it is.
+        alpha: In [0, 1].
+
+    Returns:
+        ``(N, 3, s, s)``.
+    """
+    real = torch.einsum("nm,nmchw->nchw", weights, candidates)
+    return torch.where((weights.sum(dim=1) > 0)[:, None, None, None], alpha * real + (1.0 - alpha) * faces, faces)
+
+
+class FaceEnhancer:
+    """Blends the best real faces into generated ones (equations 8 and 9).
+
+    Args:
+        similarity: What counts as alike; by default equation 8 with five vectors.
+        candidates: Real faces m a generated one (the released code and table 2: 3).
+        alpha: Weight of the real faces (the paper: silent; the released code: 1/2).
+        lambdas: Fixed weights of the candidates, best first, instead of the similarity's; they are scaled to sum to
+            1 over the candidates that there are.
+        aligned: Whether candidates are brought onto the generated face by eyes and nose (not in the paper).
+        neighbours: Frames on either side of a training frame whose faces it may not use.
+
+    Raises:
+        ConfigError: If ``alpha`` is outside [0, 1] or the numbers do not go together.
+    """
+
+    def __init__(
+        self,
+        similarity: FaceSimilarity | None = None,
+        candidates: int = 3,
+        alpha: float = 0.5,
+        lambdas: Sequence[float] | None = None,
+        aligned: bool = True,
+        neighbours: int = 10,
+    ) -> None:
+        if candidates < 1 or not 0.0 <= alpha <= 1.0 or neighbours < 0:
+            raise ConfigError(
+                "FaceEnhancer needs a candidate, alpha in [0, 1] and no negative neighbours",
+                found=f"candidates={candidates}, alpha={alpha}, neighbours={neighbours}",
+            )
+        if lambdas is not None and (len(lambdas) != candidates or min(lambdas) <= 0):
+            raise ConfigError("lambdas must be positive, one a candidate", expected=candidates, found=lambdas)
+        self.similarity = similarity or OrientationSimilarity()
+        self.candidates, self.alpha, self.lambdas = candidates, alpha, lambdas
+        self.aligned, self.neighbours = aligned, neighbours
+
+    def __call__(self, faces: Tensor, query: FaceViews, gallery: FaceGallery, exclude: Tensor | None = None) -> Tensor:
+        """Enhances.
+
+        Args:
+            faces: ``(N, 3, s, s)`` in [-1, 1], generated.
+            query: How they should look: taken from the driving pose.
+            gallery: The person's real faces, on the same device.
+            exclude: ``(N, K)`` bool; in training ``gallery.near(clips, frames, enhancer.neighbours)``.
+
+        Returns:
+            ``(N, 3, s, s)``. A face that is turned away, or for which there is no candidate, is unchanged.
+        """
+        index, scores = gallery.search(query, self.similarity, self.candidates, exclude)
+        if index.numel() == 0:
+            return faces
+        candidates = gallery.images(index)
+        if self.aligned:
+            n, m = index.shape
+            target = query.landmarks[:, None].expand(n, m, 3, 3).flatten(0, 1)
+            source = gallery.views.landmarks[index].flatten(0, 1)
+            candidates = align(candidates.flatten(0, 1), source, target).view_as(candidates)
+        return blend(faces, candidates.to(faces.dtype), self._weights(scores).to(faces.dtype), self.alpha)
+
+    def _weights(self, scores: Tensor) -> Tensor:
+        if self.lambdas is None:
+            return self.similarity.weights(scores)
+        fixed = torch.tensor(self.lambdas, dtype=scores.dtype, device=scores.device)[: scores.shape[1]]
+        return shares(torch.where(scores > -torch.inf, fixed, 0.0))
