@@ -175,6 +175,19 @@ class Motion(_Tensors):
         """The frames ``start`` to ``stop`` (exclusive), as views."""
         return self._map(lambda t: t[:, start:stop])
 
+    def flatten(self) -> Motion:
+        """Every frame as a sample of its own: B * T samples of one frame."""
+        return self._map(lambda t: t.flatten(0, 1)[:, None])
+
+    def then(self, other: Motion) -> Motion:
+        """The frames of ``other`` behind these."""
+        joined = {
+            name: torch.cat((mine, theirs), dim=1)
+            for name in ("joints", "hand_left", "hand_right", "face")
+            if (mine := getattr(self, name)) is not None and (theirs := getattr(other, name)) is not None
+        }
+        return Motion(skeleton=self.skeleton, size=self.size, **joined)
+
 
 @dataclass(frozen=True)
 class Appearance(_Tensors):

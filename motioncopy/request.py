@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
+from lightning import LightningDataModule
 from torch import Tensor
 
-from motioncopy.batch import Appearance, Motion
+from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import ConfigError
 
 Regime = Literal["personal", "general"]
@@ -35,6 +36,8 @@ class DataRequest:
         crop: See :data:`Crop`.
         appearance: See :data:`AppearanceRule`.
         shuffle: Whether the order of windows is drawn anew every epoch.
+        batches: Batches an epoch, drawn from an endless stream of reshuffled passes; ``None``: one pass over all
+            windows, the incomplete last batch dropped.
         parts: What is wanted besides images, masks and joints: ``"parsing"``, ``"flow"``.
     """
 
@@ -47,6 +50,7 @@ class DataRequest:
     crop: Crop = "frame"
     appearance: AppearanceRule = "confident"
     shuffle: bool = True
+    batches: int | None = None
     parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -74,6 +78,8 @@ class Trial:
         fps: Frames per second.
         truth: Gives the true frames ``start`` to ``stop`` as uint8 images ``(n, 3, H, W)`` and masks
             ``(n, 1, H, W)``; ``None`` where no truth exists.
+        box: (left, top, right, bottom): the part of the person's stored frame that the images show, in its pixels.
+            It can reach beyond the frame, whose border is repeated there.
     """
 
     id: str
@@ -84,7 +90,31 @@ class Trial:
     driver: str
     fps: float
     truth: Callable[[int, int], tuple[Tensor, Tensor]] | None
+    box: tuple[int, int, int, int]
 
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.motion)
+
+
+class TrainingData(Protocol):
+    """What a method and its stages may ask of a data module while they train."""
+
+    @property
+    def person(self) -> str | None:
+        """The one person of a personal regime, or ``None``."""
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """What the training frames are, as plain values: equal fingerprints, equal frames."""
+
+    def train_windows(self, request: DataRequest) -> Sequence[MotionBatch]:
+        """All training windows of a request in their natural order, each a ``MotionBatch`` of one sample (uint8)."""
+
+    def train_motion(self, request: DataRequest) -> Motion:
+        """The joints of all training frames as one B = 1 motion, in pixels of the request's images."""
+
+    def for_request(self, request: DataRequest, seed: int) -> LightningDataModule:
+        """Loaders whose order of samples is a pure function of (seed, epoch, index)."""
+
+    def for_trials(self, request: DataRequest, split: Literal["val", "test"]) -> LightningDataModule:
+        """Test loaders over the trials of a split, each trial given to one process only."""

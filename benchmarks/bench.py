@@ -1,0 +1,249 @@
+"""Runs a benchmark job: fit, test, record. Starts ``motioncopy fit`` and ``test`` as processes of their own."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser
+
+from benchmarks.stack import Stack
+from datamodules.base import ClipDataModule
+from motioncopy import records
+from motioncopy.checkpoint import digest
+from motioncopy.errors import ConfigError, MotionCopyError, TrainingError
+from motioncopy.metrics.evaluator import Evaluator
+from motioncopy.provenance import code, device, packages, portable, redacted
+from motioncopy.records import Costs, Record, Results
+from motioncopy.trials import scores_of
+
+#: What every run is compared with.
+BASELINES = ("static", "nearest")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method on one data set with one seed: a folder under ``runs``.
+
+    Attributes:
+        stack: The config files.
+        runs: Where runs lie.
+        seed: Of everything random.
+        person: Whom a personal method shows; ``None`` is the data set's own choice.
+        data_root: Where the data lies, for data sets that are not made here.
+        devices: Processes to train with.
+        minutes: A time budget for training, or ``None``.
+        overrides: Laid over the stack; plain values.
+    """
+
+    stack: Stack
+    runs: Path = Path("runs")
+    seed: int = 0
+    person: str | None = None
+    data_root: str | None = None
+    devices: int = 1
+    minutes: float | None = None
+    overrides: Mapping[str, Any] | None = None
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved config."""
+        data: dict[str, Any] = {}
+        if self.person is not None:
+            data["person"] = self.person
+        if self.data_root is not None:
+            data["root"] = self.data_root
+        trainer: dict[str, Any] = {}
+        if self.devices > 1:
+            trainer = {"devices": self.devices, "strategy": "ddp_find_unused_parameters_true"}
+        top: dict[str, Any] = {"seed_everything": self.seed}
+        if data:
+            top["data"] = {"init_args": data}
+        if trainer:
+            top["trainer"] = trainer
+        if self.minutes is not None:
+            top["minutes"] = self.minutes
+        return self.stack.resolve(top, self.overrides or {})
+
+    @cached_property
+    def id(self) -> str:
+        """Readable, and another one for every other config."""
+        s = self.stack
+        words = [s.method, s.variant, s.preset, *s.overlays, s.data, self.person or "", f"seed{self.seed}"]
+        return "-".join([*filter(None, words), digest(self.config)[:8]])
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files lie."""
+        return self.runs / self.id
+
+    def data(self) -> ClipDataModule:
+        """The data module, with its clips prepared."""
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_subclass_arguments(ClipDataModule, "data")
+        try:
+            parsed = parser.parse_object({"data": self.config["data"]})
+        except Exception as error:
+            raise ConfigError(f"the config of data set {self.stack.data} is wrong", found=str(error)) from error
+        module: ClipDataModule = parser.instantiate_classes(parsed).data
+        module.prepare_data()
+        return module
+
+    def record(self) -> Record | None:
+        """The record of this run, if it has finished."""
+        path = self.folder / "record.json"
+        return Record.from_dict(json.loads(path.read_text()), str(path)) if path.is_file() else None
+
+
+def run(job: Job, *, again: bool = False) -> Record:
+    """Fits and tests one job and writes its record; a finished one is only read.
+
+    Args:
+        job: What to run.
+        again: Run it even if it has finished.
+
+    Raises:
+        TrainingError: If it fails; a record of the failure is kept.
+        MotionCopyError: If another process runs the same job.
+    """
+    with _locked(job.folder):
+        if again:
+            for name in ("stages", "outputs", "record.json", "method.ckpt", "failure.txt"):
+                path = job.folder / name
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        elif (done := job.record()) is not None:
+            print(f"{job.stack.method}: finished before, see {job.folder} (RERUN=1 runs it again)")
+            return done
+        data = job.data()
+        config = job.folder / "stack.yaml"
+        config.write_text(yaml.safe_dump(job.config, sort_keys=False))
+        try:
+            for command in ("fit", "test"):
+                _call(command, config, job.folder)
+        except TrainingError as error:
+            _keep(_record(job, data, failure=str(error)), job, final=False)
+            raise
+        record = _record(job, data)
+        _keep(record, job, final=True)
+        return record
+
+
+def baselines(job: Job) -> list[Job]:
+    """The trivial baselines on the same data, at the same size and crop."""
+    own = job.config["model"]["init_args"]
+    shared = {k: own[k] for k in ("image_size", "crop") if k in own}
+    found = []
+    for name in BASELINES:
+        if name == job.stack.method:
+            continue
+        args = dict(shared)
+        if name == "nearest" and "normalisation" in own:
+            args["normalisation"] = own["normalisation"]
+        stack = Stack(name, job.stack.data, variant="trivial", preset="")
+        found.append(replace(job, stack=stack, minutes=None, devices=1, overrides={"model": {"init_args": args}}))
+    return found
+
+
+def _call(command: str, config: Path, run: Path) -> None:
+    failure = run / "failure.txt"
+    failure.unlink(missing_ok=True)
+    # A process of its own: under DDP, Lightning runs the command line again in every child.
+    arguments = [sys.executable, "-m", "benchmarks.cli", command, "--config", str(config), "--run", str(run)]
+    done = subprocess.run(arguments, check=False)
+    if done.returncode:
+        reason = failure.read_text() if failure.is_file() else f"exit status {done.returncode}"
+        if done.returncode == 130:
+            raise KeyboardInterrupt
+        raise TrainingError(
+            f"{command} failed", found=reason.strip(), remedy="mend it and call again: what is done is kept"
+        )
+
+
+def _record(job: Job, data: ClipDataModule, failure: str | None = None) -> Record:
+    s, created = job.stack, records.now()
+    roots = {"run": job.folder, "runs": job.runs, "home": Path.home()}
+    if job.data_root is not None:
+        roots["data"] = Path(job.data_root)
+    roots["work"] = Path.cwd()
+    ablation = [o for o in s.overlays if o not in _required(s)]
+    networks: dict[str, str] = {}
+    results, costs = Results(), Costs()
+    if failure is None:
+        fit = json.loads((job.folder / "fit.json").read_text())
+        test = json.loads((job.folder / "outputs" / f"{data.protocol}-test" / "summary.json").read_text())
+        clips: dict[records.Kind, list[Any]] = {}
+        for trial in test["trials"]:
+            if (scores := scores_of(trial)) is not None:
+                clips.setdefault(trial["kind"], []).append(scores)
+        results = Results.of(clips, test["missing"])
+        if fit["features"]:
+            networks["features"] = fit["features"]
+        networks |= Evaluator().networks
+        speeds = sorted(t["generation_fps"] for t in test["trials"] if t["generation_fps"])
+        costs = Costs(
+            train_seconds={stage["stage"]: stage["seconds"] for stage in fit["stages"]},
+            steps={stage["stage"]: stage["steps"] for stage in fit["stages"]},
+            peak_memory_bytes=max(fit["peak_memory_bytes"], test["peak_memory_bytes"]),
+            parameters=fit["parameters"],
+            fps=speeds[len(speeds) // 2] if speeds else None,
+        )
+    return Record(
+        id=records.new_id(created, s.method, s.data, *ablation, data.person or "", f"seed{job.seed}"),
+        created=created,
+        kind="measured",
+        method=s.method,
+        data=s.data,
+        regime=data.regime,
+        protocol=data.protocol,
+        split=data.protocol,
+        status="finished" if failure is None else "failed",
+        reason=redacted(failure, roots) if failure is not None else None,
+        variant=s.variant,
+        preset=s.preset or None,
+        overlays=tuple(_required(s)),
+        ablation="+".join(ablation) or None,
+        subject=data.person,
+        seed=job.seed,
+        configs=tuple(s.names()),
+        config=portable(job.config, roots),
+        code=code(),
+        packages=packages(),
+        device=device(),
+        networks=networks,
+        results=results,
+        costs=costs,
+    )
+
+
+def _required(stack: Stack) -> list[str]:
+    return [name for name in stack.all_overlays() if name not in stack.overlays]
+
+
+def _keep(record: Record, job: Job, *, final: bool) -> None:
+    path = records.write(record, job.runs / "records")
+    if final:
+        shutil.copy2(path, job.folder / "record.json")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process a run folder; the lock goes with the process, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise MotionCopyError(
+                f"another process is running {folder.name}", remedy="wait for it, or choose another RUNS folder"
+            ) from error
+        yield

@@ -1,0 +1,158 @@
+"""The config stack: method, data, their pair, preset, ablation; found by folder, merged key by key.
+
+Later files win. Mappings are merged; lists and everything else are replaced whole. Where a file names another
+``class_path``, the ``init_args`` of the class it replaces are dropped, since they mean another thing there. A preset
+can name overlays under ``requires``: terms without which it does not train, which then stand in every record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from motioncopy.errors import ConfigError
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lays one config over another."""
+    merged = dict(base)
+    swapped = "class_path" in over and "class_path" in base and over["class_path"] != base["class_path"]
+    if swapped:
+        merged.pop("init_args", None)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def read(path: Path | Traversable) -> dict[str, Any]:
+    """A YAML file as a mapping.
+
+    Raises:
+        ConfigError: If it is missing, is not YAML, or holds no mapping.
+    """
+    if not path.is_file():
+        raise ConfigError(f"there is no config {path.name}", found=str(path), remedy="correct the name")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path.name} is not YAML", found=str(error).replace("\n", " ")) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path.name} holds no mapping", expected="key: value lines", found=type(content).__name__)
+    return content
+
+
+def methods() -> list[str]:
+    """All methods: the folders of :mod:`methods` that have configs."""
+    return sorted(f.name for f in files("methods").iterdir() if f.is_dir() and (f / "configs").is_dir())
+
+
+def data_sets() -> list[str]:
+    """All data sets: the files in ``datamodules/configs``."""
+    return _stems(files("datamodules") / "configs")
+
+
+def variants(method: str) -> list[str]:
+    """What can be computed: the files in the method's ``configs``."""
+    return _stems(files("methods") / method / "configs")
+
+
+def presets(method: str) -> list[str]:
+    """How large and how long: the files in the method's ``presets``."""
+    return _stems(files("methods") / method / "presets")
+
+
+def ablations(method: str) -> list[str]:
+    """The overlays that remove or change a part: the files in the method's ``ablations``."""
+    return _stems(files("methods") / method / "ablations")
+
+
+def _stems(folder: Traversable) -> list[str]:
+    return (
+        sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+        if folder.is_dir()
+        else []
+    )
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Which files make up a run's config.
+
+    Attributes:
+        method: Folder under ``methods``.
+        data: File under ``datamodules/configs``.
+        variant: File under the method's ``configs``.
+        preset: File under its ``presets``; the empty string for none.
+        overlays: Files under its ``ablations``, in this order.
+    """
+
+    method: str
+    data: str
+    variant: str = "paper"
+    preset: str = "quick"
+    overlays: tuple[str, ...] = ()
+
+    def files(self) -> list[Traversable]:
+        """The files, lowest first.
+
+        Raises:
+            ConfigError: If one is named that does not exist; the message lists those there are.
+        """
+        _choose("METHOD", self.method, methods())
+        _choose("DATA", self.data, data_sets())
+        folder = files("methods") / self.method
+        # A trivial baseline has one way of being computed, under whatever name its method's is.
+        variant = _choose("VARIANT", self.variant, variants(self.method))
+        found = [folder / "configs" / f"{variant}.yaml", files("datamodules") / "configs" / f"{self.data}.yaml"]
+        pair = files("benchmarks") / "configs" / f"{self.method}_{self.data}.yaml"
+        if pair.is_file():
+            found.append(pair)
+        if self.preset:
+            found.append(folder / "presets" / f"{_choose('PRESET', self.preset, presets(self.method))}.yaml")
+            paired = folder / "presets" / f"{self.preset}_{self.variant}.yaml"
+            if paired.is_file():
+                found.append(paired)
+        known = ablations(self.method)
+        found += [folder / "ablations" / f"{_choose('ABLATION', n, known)}.yaml" for n in self.all_overlays()]
+        return found
+
+    def all_overlays(self) -> list[str]:
+        """The overlays that the preset requires, then those asked for."""
+        required: list[str] = []
+        for name in (self.preset, f"{self.preset}_{self.variant}"):
+            path = files("methods") / self.method / "presets" / f"{name}.yaml"
+            if self.preset and path.is_file():
+                required += read(path).get("requires", [])
+        return list(dict.fromkeys([*required, *self.overlays]))
+
+    def names(self) -> list[str]:
+        """The files' names from the project's root, for the record."""
+        root = Path(str(files("benchmarks"))).parent
+        return [str(Path(str(f)).relative_to(root)) for f in self.files()]
+
+    def resolve(self, *overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """The merged config, with overrides on top."""
+        merged: dict[str, Any] = {}
+        for path in self.files():
+            merged = merge(merged, read(path))
+        merged.pop("requires", None)
+        for override in overrides:
+            merged = merge(merged, override)
+        return merged
+
+
+def _choose(field: str, name: str, known: Sequence[str]) -> str:
+    if name not in known:
+        raise ConfigError(
+            f"there is no {field}={name}", expected=f"one of {', '.join(known) or 'none'}", remedy=f"correct {field}"
+        )
+    return name

@@ -1,0 +1,216 @@
+"""``motioncopy fit|validate|test|predict``: LightningCLI over stages and trials."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from lightning import Callback, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from benchmarks import stack
+from benchmarks.progress import StageProgress, TrialProgress
+from datamodules.base import ClipDataModule, Split
+from motioncopy import checkpoint, fitting
+from motioncopy.errors import ConfigError
+from motioncopy.method import Method, Stage
+from motioncopy.metrics.evaluator import Evaluator
+from motioncopy.trials import TrialRunner, collect
+
+
+class MotionCLI(LightningCLI):
+    """Fits stages in turn, and runs trials from ``method.ckpt``."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """What all four commands take besides Lightning's own arguments."""
+        parser.add_argument("--run", type=str, default="runs/unnamed", help="The run's folder.")
+        parser.add_argument("--stage", type=str | None, default=None, help="fit: this stage alone.")
+        parser.add_argument("--minutes", type=float | None, default=None, help="fit: a time budget for all stages.")
+        parser.add_argument(
+            "--checkpoint", type=str | None, default=None, help="test, predict: the method (default: the run's)."
+        )
+
+    @property
+    def run_folder(self) -> Path:
+        """Where the run's files lie."""
+        return Path(self._get(self.config, "run"))
+
+    def fit(self, model: Method[Any], datamodule: ClipDataModule, **_: Any) -> None:
+        """Fits all stages in order, or the one named by ``--stage``; goes on where a killed fit was."""
+        model.init_args = checkpoint.plain(self._get(self.config, "model").init_args)
+        run, minutes = self.run_folder, self._get(self.config, "minutes")
+        self._save_config()
+        fitting.fit(
+            model,
+            datamodule,
+            run,
+            self._stage_trainer,
+            seed=int(self._get(self.config, "seed_everything") or 0),
+            only=self._get(self.config, "stage"),
+            budget=timedelta(minutes=minutes) if minutes is not None else None,
+        )
+        if self.trainer.is_global_zero:
+            (run / "fit.json").write_text(
+                json.dumps(
+                    {
+                        "peak_memory_bytes": _peak_memory(),
+                        "parameters": sum(p.numel() for p in model.parameters()),
+                        "stages": fitting.stage_summaries(run, [s.name for s in model.stages]),
+                        "features": getattr(model, "feature_identity", None),
+                    },
+                    indent=1,
+                )
+            )
+
+    def test(self, model: Method[Any], datamodule: ClipDataModule, **_: Any) -> None:
+        """Generates and scores the test trials."""
+        self._run_trials(model, datamodule, "test")
+
+    def validate(self, model: Method[Any], datamodule: ClipDataModule, **_: Any) -> None:
+        """Generates and scores the validation trials."""
+        self._run_trials(model, datamodule, "val")
+
+    def predict(self, model: Method[Any], datamodule: ClipDataModule, **_: Any) -> None:
+        """Generates the test trials, whether there is a truth or not."""
+        self._run_trials(model, datamodule, "test")
+
+    def _run_trials(self, model: Method[Any], datamodule: ClipDataModule, split: Split) -> None:
+        path = Path(self._get(self.config, "checkpoint") or self.run_folder / "method.ckpt")
+        checkpoint.restore(model, checkpoint.read(path), path=path)
+        trials = datamodule.for_trials(model.request, split)
+        protocol = datamodule.protocol
+        folder = self.run_folder / "outputs" / f"{protocol}-{split}"
+        if self.trainer.is_global_zero:
+            shutil.rmtree(folder, ignore_errors=True)  # scores of an older model must not be taken for this one's
+        self.trainer.strategy.barrier()
+        model.runner = TrialRunner(folder, Evaluator())
+        self.trainer.test(model, datamodule=trials, verbose=False)
+        self.trainer.strategy.barrier()
+        if self.trainer.is_global_zero:
+            summaries = collect(folder, trials.trials.ids)
+            (folder / "summary.json").write_text(
+                json.dumps(
+                    {
+                        "protocol": protocol,
+                        "split": split,
+                        "missing": model.runner.evaluator.missing,
+                        "peak_memory_bytes": _peak_memory(),
+                        "trials": summaries,
+                    }
+                )
+            )
+            print(f"{len(summaries)} trials generated and scored: {folder}")
+
+    def _stage_trainer(self, stage: Stage, folder: Path, epochs: int, callbacks: list[Callback]) -> Trainer:
+        config = self._get(self.config_init, "trainer")
+        kwargs: dict[str, Any] = {
+            "max_epochs": epochs,
+            "default_root_dir": str(folder),
+            "callbacks": [*(config.get("callbacks") or []), *callbacks, StageProgress()],
+        }
+        if config.get("logger") in (None, False, True):
+            kwargs["logger"] = TensorBoardLogger(self.run_folder, name="logs", version=folder.name)
+        return self.instantiate_trainer(**kwargs)
+
+    def _save_config(self) -> None:
+        run = self.run_folder
+        run.mkdir(parents=True, exist_ok=True)
+        if self.trainer.is_global_zero:
+            self._parser(self.subcommand).save(
+                self._get_subcommand_config(), run / "config.yaml", overwrite=True, skip_none=False, multifile=False
+            )
+
+    def _get_subcommand_config(self) -> Any:
+        return self.config.get(str(self.subcommand), self.config)
+
+
+def _peak_memory() -> int:
+    """The most that was held at once, in bytes: on the GPU where one was used, else by this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    # macOS counts bytes, Linux KiB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def run_lightning(arguments: Sequence[str]) -> None:
+    """Runs one of the four commands.
+
+    Args:
+        arguments: The command and its options. Without ``--config``, the commands that test take the run's own.
+
+    Raises:
+        ConfigError: If an option or a config key is unknown or of a wrong type.
+    """
+    arguments = list(arguments)
+    run = _option(arguments, "--run")
+    if arguments[0] != "fit" and run is not None and _option(arguments, "--config") is None:
+        kept = Path(run) / "config.yaml"
+        if not kept.is_file():
+            raise ConfigError(f"there is no config at {kept}", remedy="give --config, or the folder of a fitted run")
+        arguments[1:1] = ["--config", str(kept)]
+    arguments = _merge_configs(arguments)
+    torch.set_float32_matmul_precision("high")
+    MotionCLI(
+        model_class=Method,
+        datamodule_class=ClipDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        save_config_callback=None,
+        seed_everything_default=0,
+        parser_kwargs={"parser_mode": "yaml"},
+        trainer_defaults={
+            "accelerator": "auto",
+            "devices": 1,
+            "logger": None,
+            "callbacks": [TrialProgress()],
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "num_sanity_val_steps": 0,
+            "use_distributed_sampler": False,
+            "log_every_n_steps": 10,
+        },
+        auto_configure_optimizers=False,
+        args=arguments,
+    )
+
+
+def _merge_configs(arguments: list[str]) -> list[str]:
+    """Several ``--config`` as one, merged by the stack's rules.
+
+    Lightning's own merge keeps old ``init_args`` below a new ``class_path``, and forgets a nested dataclass's values
+    where a later file sets one of them.
+    """
+    paths, rest = [], []
+    following = iter(arguments)
+    for argument in following:
+        if argument in ("--config", "-c"):
+            paths.append(next(following, ""))
+        elif argument.startswith("--config="):
+            paths.append(argument.split("=", 1)[1])
+        else:
+            rest.append(argument)
+    if not paths:
+        return rest
+    merged: dict[str, Any] = {}
+    for path in paths:
+        merged = stack.merge(merged, stack.read(Path(path)))
+    merged.pop("requires", None)
+    return [rest[0], "--config", yaml.safe_dump(merged, sort_keys=False), *rest[1:]]
+
+
+def _option(arguments: Sequence[str], name: str) -> str | None:
+    for k, argument in enumerate(arguments):
+        if argument == name and k + 1 < len(arguments):
+            return arguments[k + 1]
+        if argument.startswith(name + "="):
+            return argument.split("=", 1)[1]
+    return None

@@ -1,0 +1,222 @@
+"""The base of every data module: training windows for stages, trials for protocols."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from datamodules.views import Excerpt, View
+from datamodules.windows import RequestedData, Windows
+from motioncopy.batch import Motion
+from motioncopy.errors import DataError
+from motioncopy.request import DataRequest, Regime, Trial
+
+Split = Literal["val", "test"]
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """A trial before anything of it is read.
+
+    Attributes:
+        id: Unique within the protocol.
+        kind: ``reconstruction`` or ``imitation``.
+        appearance: Training frames of the person: they give the crop, the background and the appearance frame.
+        motion: The driving frames.
+        truth: The frames that should come out, in the appearance clip's camera, or ``None``.
+    """
+
+    id: str
+    kind: Literal["reconstruction", "imitation"]
+    appearance: Excerpt
+    motion: Excerpt
+    truth: Excerpt | None
+
+
+class ClipDataModule(LightningDataModule, ABC):
+    """Prepared clips, split into training frames and trials.
+
+    Args:
+        regime: ``personal`` trains and tests on one person; ``general`` trains on many and tests on others.
+        person: Whom, in the personal regime; ``None`` takes :attr:`default_person`.
+        workers: Loader processes. Reading the store is so cheap that small models need none.
+    """
+
+    def __init__(self, *, regime: Regime = "personal", person: str | None = None, workers: int = 0) -> None:
+        super().__init__()
+        self.regime, self.workers = regime, workers
+        self._person = person
+
+    # -- what a data set provides ---------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def protocol(self) -> str:
+        """``"<id>@<version>"`` of the protocol that the trials follow."""
+
+    @abstractmethod
+    def people(self) -> list[str]:
+        """Everyone who can be the person of a personal run."""
+
+    @abstractmethod
+    def train_excerpts(self) -> list[Excerpt]:
+        """All training frames: of :attr:`person` in the personal regime."""
+
+    @abstractmethod
+    def trial_specs(self, split: Split) -> list[TrialSpec]:
+        """All trials of a split: of :attr:`person` in the personal regime."""
+
+    @property
+    def default_person(self) -> str:
+        """The first of :meth:`people`."""
+        return self.people()[0]
+
+    # -- what follows from it -------------------------------------------------------------------------------------
+
+    @property
+    def person(self) -> str | None:
+        """The one person of a personal regime, or ``None``.
+
+        Raises:
+            DataError: If there is no such person; the message lists those there are.
+        """
+        if self.regime == "general":
+            return None
+        name = self._person or self.default_person
+        if name not in self.people():
+            raise DataError(
+                f"there is no person {name!r}", expected=f"one of {', '.join(self.people())}", remedy="set data.person"
+            )
+        return name
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Clips, their content and their ranges."""
+        return {
+            "protocol": self.protocol,
+            "regime": self.regime,
+            "excerpts": [[e.clip.manifest.digest(), e.start, e.stop] for e in self.train_excerpts()],
+        }
+
+    def train_windows(self, request: DataRequest) -> Windows:
+        """All training windows of a request, in their natural order."""
+        return Windows(self.train_excerpts(), request)
+
+    def train_motion(self, request: DataRequest) -> Motion:
+        """The joints of all training frames as one B = 1 motion."""
+        motions = [View(e, request).motion(range(e.start, e.stop)) for e in self.train_excerpts()]
+        groups = {
+            g: torch.cat([getattr(m, g) for m in motions], dim=1)
+            for g in ("joints", "hand_left", "hand_right", "face")
+            if all(getattr(m, g) is not None for m in motions)
+        }
+        return Motion(skeleton=motions[0].skeleton, size=motions[0].size, **groups)
+
+    def for_request(self, request: DataRequest, seed: int) -> RequestedData:
+        """Training loaders of one stage."""
+        return RequestedData(self.train_windows(request), request, seed, self.workers)
+
+    def trials(self, request: DataRequest, split: Split) -> Trials:
+        """The trials of a split, read one at a time."""
+        return Trials(self.trial_specs(split), self.protocol, request)
+
+    def for_trials(self, request: DataRequest, split: Split) -> TrialData:
+        """Loaders that give each trial to one process only."""
+        return TrialData(self.trials(request, split))
+
+
+class Trials(Sequence[Trial], Dataset[Trial]):
+    """Trials as a request sees them."""
+
+    def __init__(self, specs: Sequence[TrialSpec], protocol: str, request: DataRequest) -> None:
+        self.specs, self.protocol, self.request = list(specs), protocol, request
+        names = [s.id for s in self.specs]
+        if len(set(names)) != len(names):
+            raise DataError(f"protocol {protocol} names a trial twice", found=sorted(names))
+
+    @property
+    def ids(self) -> list[str]:
+        """The trials' ids, in order."""
+        return [s.id for s in self.specs]
+
+    def __len__(self) -> int:
+        return len(self.specs)
+
+    def __getitem__(self, index: Any) -> Any:
+        """The trial of this index; ``None`` for an index below 0, which fills up a process's share."""
+        if index < 0:
+            return None
+        spec, request = self.specs[index], self.request
+        shown = View(spec.appearance, request)
+        # The driver is cropped by its own rule: how it stands in its frame is the normalisation's business. The
+        # person's own held-out frames must lie in the crop that training saw.
+        own = spec.motion.clip.path == spec.appearance.clip.path or spec.truth is spec.motion
+        driver = View(spec.motion, request, box=shown.box if own else None)
+        frame = spec.appearance.start if request.appearance == "first" else shown.confident
+        return Trial(
+            id=spec.id,
+            protocol=self.protocol,
+            kind=spec.kind,
+            appearance=shown.appearance([frame], spec.appearance.clip.person),
+            motion=driver.motion(range(spec.motion.start, spec.motion.stop)),
+            driver=spec.motion.clip.person,
+            fps=spec.motion.clip.fps,
+            truth=_Truth(View(spec.truth, request, box=shown.box)) if spec.truth is not None else None,
+            box=shown.box,
+        )
+
+
+class _Truth:
+    """Reads true frames chunk by chunk."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+
+    def __call__(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        first = self.view.excerpt.start
+        frames = range(first + start, min(first + stop, self.view.excerpt.stop))
+        return self.view.images(frames), self.view.mask(frames)
+
+
+class _Share(Sampler[int]):
+    """Every process's share of the trials: each trial once, shares of equal length, -1 where there is none left.
+
+    Lightning's own sampler repeats trials to make the shares equal, and the repeated ones would count twice.
+    """
+
+    def __init__(self, trials: int, rank: int, world: int) -> None:
+        self.indices = list(range(rank, trials, world))
+        self.indices += [-1] * (int(np.ceil(trials / world)) - len(self.indices))
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices)
+
+
+class TrialData(LightningDataModule):
+    """Test, validation and prediction loaders over trials."""
+
+    def __init__(self, trials: Trials) -> None:
+        super().__init__()
+        self.trials = trials
+
+    def test_dataloader(self) -> DataLoader[Trial]:
+        """Called by the Trainer once the processes know their ranks."""
+        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        share = _Share(len(self.trials), rank, world)
+        return DataLoader(self.trials, batch_size=1, sampler=share, collate_fn=_only)
+
+    val_dataloader = predict_dataloader = test_dataloader
+
+
+def _only(trials: list[Any]) -> Any:
+    return trials[0]

@@ -1,0 +1,142 @@
+"""The user's own videos: any folder of videos or prepared clips."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+from datamodules.base import ClipDataModule, Split, TrialSpec
+from datamodules.views import Excerpt
+from motioncopy.clips.clip import Clip
+from motioncopy.errors import DataError
+from motioncopy.perception.background import median_background
+from motioncopy.prepare import VIDEO_SUFFIXES, prepare
+from motioncopy.request import Regime
+
+_BACKGROUND_FRAMES = 60
+
+
+class Folder(ClipDataModule):
+    """Every clip is split by time: training frames first, a gap, then the test frames.
+
+    Each clip's person is the clip's name unless it was prepared with another. The trials are the person's own held-out
+    frames (reconstruction) and the next person's held-out motion (imitation, for which no truth exists).
+
+    Args:
+        root: A folder of videos, of prepared clips, or of both.
+        prepared: Where prepared clips of the videos are kept.
+        max_size: Longest side of prepared frames in pixels.
+        test_share: The last part of every clip, held out.
+        gap: Frames between training and test that belong to neither: neighbours are near copies.
+        regime: See :class:`datamodules.base.ClipDataModule`; ``general`` is not offered for a folder of videos yet.
+        person: Whom to train on; the first clip's by default.
+        workers: Loader processes.
+
+    Raises:
+        DataError: If the folder is not there, holds nothing, or a clip is too short to be split.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        *,
+        prepared: str = "data/prepared",
+        max_size: int = 512,
+        test_share: float = 0.2,
+        gap: int = 2,
+        regime: Regime = "personal",
+        person: str | None = None,
+        workers: int = 0,
+    ) -> None:
+        super().__init__(regime=regime, person=person, workers=workers)
+        if not root:
+            raise DataError(
+                "the folder data set needs a folder", remedy="give DATA_ROOT=DIR (make bench) or --data.root DIR"
+            )
+        if regime != "personal":
+            raise DataError("a folder of videos serves personal methods only", found=f"regime {regime}")
+        if not 0 < test_share < 1:
+            raise DataError("test_share must lie between 0 and 1", found=test_share)
+        self.root, self.max_size = Path(root), max_size
+        # One prepared folder for each source folder: two folders can hold videos of the same name.
+        name = f"{self.root.name}-{hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:8]}"
+        self.prepared = Path(prepared) / f"{name}-{max_size}"
+        self.test_share, self.gap = test_share, gap
+
+    @property
+    def protocol(self) -> str:
+        """The split by time."""
+        return "folder-chronological@1"
+
+    def prepare_data(self) -> None:
+        """Prepares every video that is not prepared yet."""
+        _ = self._clips
+
+    @cached_property
+    def _clips(self) -> dict[str, Clip]:
+        if not self.root.is_dir():
+            raise DataError(f"there is no folder {self.root}", remedy="correct DATA_ROOT")
+        folders = sorted(p.parent for p in self.root.glob("*/manifest.json"))
+        videos = sorted(p for p in self.root.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
+        if not folders and not videos:
+            raise DataError(
+                f"{self.root} holds neither videos nor prepared clips",
+                expected=f"files ending in {', '.join(sorted(VIDEO_SUFFIXES))}, or folders with a manifest.json",
+                remedy="point DATA_ROOT at the folder that holds the videos themselves",
+            )
+        if videos:
+            prepare(videos, self.prepared, max_size=self.max_size)
+            folders += [self.prepared / v.stem for v in videos]
+        clips = [Clip.open(f) for f in folders]
+        names = [c.person for c in clips]
+        if len(set(names)) < len(names):
+            raise DataError(f"two clips in {self.root} show the same person", found=sorted(names),
+                            remedy="keep one clip a person, or name them apart")  # fmt: skip
+        return {c.person: c for c in clips}
+
+    def people(self) -> list[str]:
+        """One person a clip."""
+        return list(self._clips)
+
+    def _split(self, clip: Clip) -> tuple[Excerpt, Excerpt]:
+        frames = len(clip)
+        held_out = round(frames * self.test_share)
+        train = frames - held_out - self.gap
+        if train < 8 or held_out < 2:
+            raise DataError(
+                f"clip {clip.id} is too short to train and test on",
+                expected="at least 20 frames",
+                found=f"{frames} frames",
+                remedy="record a longer video",
+            )
+        return self._training(clip, train), Excerpt(clip, frames - held_out, frames)
+
+    def _training(self, clip: Clip, stop: int) -> Excerpt:
+        # The clip's own background has seen the test frames; this one has not.
+        indices = list(range(0, stop, max(1, stop // _BACKGROUND_FRAMES)))
+        return Excerpt(clip, 0, stop, median_background(clip.images(indices), clip.mask(indices)))
+
+    @cached_property
+    def _splits(self) -> dict[str, tuple[Excerpt, Excerpt]]:
+        assert self.person is not None
+        people = self.people()
+        nearby = people[(people.index(self.person) + 1) % len(people)]
+        return {name: self._split(self._clips[name]) for name in {self.person, nearby}}
+
+    def train_excerpts(self) -> list[Excerpt]:
+        """The first part of the person's clip."""
+        assert self.person is not None
+        return [self._splits[self.person][0]]
+
+    def trial_specs(self, split: Split) -> list[TrialSpec]:
+        """The held-out part of the person's clip, and of the next person's clip as a motion to imitate."""
+        if split == "val":
+            raise DataError("a folder of videos has no validation split", remedy="use the test split")
+        assert self.person is not None
+        train, test = self._splits[self.person]
+        specs = [TrialSpec(f"{self.person}-own", "reconstruction", train, test, test)]
+        for other, (_, motion) in sorted(self._splits.items()):
+            if other != self.person:
+                specs.append(TrialSpec(f"{self.person}-as-{other}", "imitation", train, motion, None))
+        return specs

@@ -1,0 +1,88 @@
+"""How FakeMotion's generator sees poses: the paper's window of stick figures, the released code's one-hot maps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from motioncopy.batch import Motion
+from motioncopy.poses.limbs import draw_onehot
+from motioncopy.poses.smooth import fill_missing
+from motioncopy.poses.sticks import draw_motion_sticks
+from motioncopy.skeletons import skeleton
+
+
+class Label(ABC):
+    """Draws the poses around a frame as the generator's input.
+
+    Attributes:
+        before: Frames before the one to generate that the label shows.
+        after: Frames behind it.
+        channels: Channels of one frame's drawing.
+    """
+
+    before: int
+    after: int
+    channels: int
+
+    @abstractmethod
+    def draw(self, motion: Motion) -> Tensor:
+        """Each frame's own drawing, ``(B, T, channels, H, W)`` in [-1, 1]."""
+
+    @property
+    def window(self) -> int:
+        """Frames that one label shows."""
+        return self.before + 1 + self.after
+
+    def stack(self, drawings: Tensor) -> Tensor:
+        """Lays neighbouring drawings over one another.
+
+        Args:
+            drawings: ``(B, T, C, H, W)`` from :meth:`draw`.
+
+        Returns:
+            ``(B, T - before - after, C * window, H, W)``: the labels of the frames that have all neighbours.
+        """
+        count = drawings.shape[1] - self.before - self.after
+        return torch.cat([drawings[:, k : k + count] for k in range(self.window)], dim=2)
+
+    def centre(self, drawings: Tensor) -> Tensor:
+        """The drawings of those frames alone, ``(B, T - before - after, C, H, W)``."""
+        return drawings[:, self.before : drawings.shape[1] - self.after]
+
+
+class StickWindow(Label):
+    """The paper: the stick figures of frames t-1, t, t+1 as nine channels (section 2.2).
+
+    Args:
+        groups: Whether hands and face are drawn where the data has them (the paper: 18 body joints only).
+        skeleton: The joints that are drawn of a human body; other bodies are drawn as they are.
+    """
+
+    before, after, channels = 1, 1, 3
+
+    def __init__(self, groups: bool = False, skeleton: str = "coco18") -> None:
+        self.groups, self.skeleton = groups, skeleton
+
+    def draw(self, motion: Motion) -> Tensor:
+        """RGB stick figures."""
+        if not self.groups:
+            motion = replace(motion, hand_left=None, hand_right=None, face=None)
+        shown = skeleton(self.skeleton) if motion.skeleton == "body25" else None
+        return draw_motion_sticks(motion, show_as=shown, background="white")
+
+
+class OneHotPair(Label):
+    """The released code: one-hot limb maps of the previous and the current frame, 2 x 65 channels.
+
+    A missing joint copies the previous frame's (there and here).
+    """
+
+    before, after, channels = 1, 0, 65
+
+    def draw(self, motion: Motion) -> Tensor:
+        """0/1 maps of background, 24 limbs and 40 finger segments."""
+        return draw_onehot(fill_missing(motion))

@@ -1,0 +1,235 @@
+"""Fits a method's stages in order: skips what is finished, resumes what was killed.
+
+A run folder holds ``stages/NN-name/{last.ckpt, done.json}`` and, when all stages are done, ``method.ckpt``.
+A stage's key is the hash of its config, its data, its seed and its upstream stages' keys; a finished stage with the
+same key is loaded, not fitted again, wherever under the same ``runs`` folder it lies.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+
+from motioncopy import checkpoint
+from motioncopy.errors import CheckpointError, ConfigError, TrainingError
+from motioncopy.method import Method, Stage
+from motioncopy.request import TrainingData
+
+#: Builds the Trainer of one stage: (stage, its folder, its epochs, extra callbacks) -> Trainer.
+TrainerFactory = Callable[[Stage, Path, int, list[Callback]], Trainer]
+
+
+def fit(
+    method: Method[Any],
+    data: TrainingData,
+    run: Path,
+    make_trainer: TrainerFactory,
+    *,
+    seed: int,
+    only: str | None = None,
+    budget: timedelta | None = None,
+    checkpoint_every: timedelta = timedelta(minutes=2),
+) -> None:
+    """Fits all stages, or one, and writes ``method.ckpt`` when all are done.
+
+    Args:
+        method: Built by :func:`motioncopy.checkpoint.build` or the command line.
+        data: The training data.
+        run: The run's folder.
+        make_trainer: Builds one Trainer a stage.
+        seed: Of the sample order and of each stage's random numbers.
+        only: Fit this stage alone; those before it must be done.
+        budget: Time for all stages together, shared by :attr:`Stage.share`. A stage ends early when its part is
+            used up; such a training cannot be repeated exactly, and its stages are reused only by equal budgets.
+        checkpoint_every: How much work a kill may cost at most; a checkpoint is also written after every epoch.
+
+    Raises:
+        ConfigError: If ``only`` names no stage.
+        CheckpointError: If ``only`` needs a stage that is not done.
+        TrainingError: If a loss is not finite; the last good checkpoint is kept.
+    """
+    stages = list(method.stages)
+    names = [s.name for s in stages]
+    if only is not None and only not in names:
+        raise ConfigError(f"there is no stage {only!r}", expected=f"one of {', '.join(names) or 'none'}")
+    method.prepare(data)
+    keys: dict[str, str] = {}
+    shares = sum(s.share for s in stages)
+    for number, stage in enumerate(stages):
+        folder = run / "stages" / f"{number:02d}-{stage.name}"
+        keys[stage.name] = key = stage_key(method, stage, data, seed, keys, budget)
+        seed_everything(seed + 1000 * number, verbose=False)  # a skipped stage must not change the next one's draw
+        stage.prepare(data)
+        done = _find_done(run, folder, stage, key)
+        if done is not None:
+            _load_stage(stage, folder / "last.ckpt")
+            rank_zero_info(f"Stage {stage.name}: done before ({done['steps']} steps), loaded.")
+        elif only is not None and names.index(only) > number:
+            raise CheckpointError(f"stage {only} needs stage {stage.name}, which is not done", remedy="fit it first")
+        elif only is None or only == stage.name:
+            limit = budget * (stage.share / shares) if budget is not None else None
+            _fit_stage(stage, data, folder, make_trainer, seed, key, checkpoint_every, limit)
+    if only is None or only == names[-1]:
+        _save_method(method, run, keys)
+
+
+def stage_key(
+    method: Method[Any],
+    stage: Stage,
+    data: TrainingData,
+    seed: int,
+    upstream: Mapping[str, str],
+    budget: timedelta | None = None,
+) -> str:
+    """The hash of all that determines a stage's result, code aside."""
+    arguments = method.init_args or {}
+    unknown = [k for k in stage.config_keys if k not in arguments]
+    if unknown:
+        raise ConfigError(f"stage {stage.name} depends on unknown arguments", found=unknown, expected=sorted(arguments))
+    return checkpoint.digest(
+        {
+            "stage": f"{type(stage).__module__}.{type(stage).__qualname__}:{stage.name}",
+            "config": {k: arguments[k] for k in stage.config_keys},
+            "request": vars(stage.request),
+            "epochs": stage.epochs,
+            "data": data.fingerprint(),
+            "seed": seed,
+            "budget": budget.total_seconds() if budget else None,
+            "upstream": {name: upstream[name] for name in stage.depends},
+        }
+    )
+
+
+def _fit_stage(
+    stage: Stage,
+    data: TrainingData,
+    folder: Path,
+    make_trainer: TrainerFactory,
+    seed: int,
+    key: str,
+    checkpoint_every: timedelta,
+    limit: timedelta | None,
+) -> None:
+    last = folder / "last.ckpt"
+    started = folder / "key.json"
+    if last.is_file() and (not started.is_file() or json.loads(started.read_text())["key"] != key):
+        rank_zero_info(f"Stage {stage.name}: its half-done state belongs to another config, starting anew.")
+        if rank_zero_only.rank == 0:
+            last.unlink()
+    if rank_zero_only.rank == 0:
+        folder.mkdir(parents=True, exist_ok=True)
+        started.write_text(json.dumps({"key": key}))
+    savers: list[Callback] = [
+        _saver(folder, every_n_epochs=1),
+        _saver(folder, train_time_interval=checkpoint_every),
+    ]
+    budget = _TimeLimit(limit) if limit is not None else None
+    trainer = make_trainer(stage, folder, stage.epochs, [*savers, budget] if budget else savers)
+    resumed = last if last.is_file() else None
+    if resumed:
+        rank_zero_info(f"Stage {stage.name}: going on from {resumed}.")
+    trainer.fit(stage, datamodule=data.for_request(stage.request, seed), ckpt_path=resumed, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    timed_out = budget is not None and budget.reached
+    if trainer.current_epoch < stage.epochs and not timed_out:
+        raise TrainingError(
+            f"stage {stage.name} stopped before its end", expected=f"{stage.epochs} epochs", found=trainer.current_epoch
+        )
+    trainer.save_checkpoint(last)  # a stage of no epochs has none yet
+    if trainer.is_global_zero:
+        _write_json(
+            folder / "done.json",
+            {
+                "stage": stage.name,
+                "key": key,
+                "steps": stage.steps,
+                "epochs": stage.epochs,
+                "ended_by": "time" if timed_out else "epochs",
+                "samples_digest": stage.samples_digest,
+                "seconds": round(stage.seconds, 3),
+                "data_seconds": round(stage.data_seconds, 3),
+                "world_size": trainer.world_size,
+                "parameters": sum(p.numel() for p in stage.parameters()),
+                "peak_gpu_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,
+            },
+        )
+    trainer.strategy.barrier()
+
+
+class _TimeLimit(Callback):
+    """Ends a stage when its share of the time budget is used up, on all processes at the same step."""
+
+    def __init__(self, limit: timedelta) -> None:
+        self.limit, self.reached = limit, False
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *_: Any) -> None:
+        over = pl_module.seconds >= self.limit.total_seconds()
+        if trainer.strategy.reduce_boolean_decision(over, all=False):
+            self.reached = trainer.should_stop = True
+
+
+def _saver(folder: Path, **when: Any) -> ModelCheckpoint:
+    # One file, written over; Lightning writes aside and renames.
+    saver = ModelCheckpoint(dirpath=folder, filename="last", save_top_k=1, enable_version_counter=False, **when)
+    saver.CHECKPOINT_EQUALS_CHAR = "-"
+    return saver
+
+
+def _find_done(run: Path, folder: Path, stage: Stage, key: str) -> dict[str, Any] | None:
+    """This stage's ``done.json`` if it is done with this key, here or in a neighbouring run (then copied here)."""
+    pattern = f"*/stages/*-{stage.name}/done.json"
+    for path in [folder / "done.json", *sorted(run.parent.glob(pattern))]:
+        if not path.is_file() or not path.with_name("last.ckpt").is_file():
+            continue
+        try:
+            done: dict[str, Any] = json.loads(path.read_text())
+        except json.JSONDecodeError:
+            continue
+        if done.get("key") != key:
+            continue
+        if path.parent != folder and rank_zero_only.rank == 0:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path.with_name("last.ckpt"), folder / "last.ckpt")
+            _write_json(folder / "done.json", done)
+        return done
+    return None
+
+
+def _load_stage(stage: Stage, last: Path) -> None:
+    try:
+        content = torch.load(last, map_location="cpu", weights_only=True)
+        stage.on_load_checkpoint(content)
+        stage.load_state_dict(content["state_dict"])
+    except CheckpointError:
+        raise
+    except Exception as error:
+        raise CheckpointError(
+            f"cannot read {last}", found=str(error).splitlines()[0], remedy=f"delete {last.parent} and fit again"
+        ) from error
+
+
+def _save_method(method: Method[Any], run: Path, keys: Mapping[str, str]) -> None:
+    if rank_zero_only.rank == 0:
+        checkpoint.save(method, run / "method.ckpt", hashes={"stages": dict(keys)})
+    rank_zero_info(f"Fitted method: {run / 'method.ckpt'}")
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(content, indent=1))
+    temporary.replace(path)
+
+
+def stage_summaries(run: Path, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What ``done.json`` says of each stage, in order, for the record."""
+    return [json.loads((run / "stages" / f"{k:02d}-{name}" / "done.json").read_text()) for k, name in enumerate(names)]

@@ -1,0 +1,332 @@
+"""The two base classes of every method: ``Stage`` trains, ``Method`` generates.
+
+A stage is one network or GAN with its own losses, optimisers, length and data. A method owns the networks that
+generate, lists the stages that train them in order, and turns (appearance, motion) into frames.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from motioncopy.batch import Appearance, Motion, MotionBatch
+from motioncopy.errors import CheckpointError, ConfigError, TrainingError
+from motioncopy.poses.normalise import normalise_motion
+from motioncopy.request import DataRequest, Regime, TrainingData, Trial
+
+if TYPE_CHECKING:
+    from motioncopy.trials import TrialRunner
+
+State = TypeVar("State")
+
+
+@contextmanager
+def frozen(*modules: nn.Module) -> Iterator[None]:
+    """No gradient for the parameters of these modules inside the block (it still flows through them).
+
+    A generator's update needs the discriminator's gradient with respect to its input only; without this a third of
+    the backward pass would be spent on gradients that are thrown away.
+    """
+    parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
+    for p in parameters:
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for p in parameters:
+            p.requires_grad_(True)
+
+
+class Stage(LightningModule, ABC):
+    """One part of a method's training: an ordinary Lightning fit with manual optimisation.
+
+    A subclass registers the networks that it trains, keeps what earlier stages trained in ``upstream`` (not
+    registered, in ``eval()``, without gradients), and writes ``training_step`` to be read from top to bottom.
+
+    Args:
+        name: Unique within the method; part of file names and log keys.
+        request: The data it trains on.
+        epochs: How often it goes over ``request``'s batches.
+        depends: Names of the stages whose networks are in ``upstream``.
+        config_keys: Names of the method's ``init_args`` that change what this stage computes. A stage whose keys,
+            data, seed and upstream are those of a finished one is not fitted again.
+        upstream: Networks of earlier stages.
+        share: Its part of a training's time, relative to the other stages; only a time budget uses it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        request: DataRequest,
+        epochs: int,
+        config_keys: Sequence[str],
+        depends: Sequence[str] = (),
+        upstream: Sequence[nn.Module] = (),
+        share: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        if epochs < 0:
+            raise ConfigError(f"stage {name}: epochs must not be negative", found=epochs)
+        self.name, self.request, self.epochs = name, request, epochs
+        self.config_keys, self.depends = tuple(config_keys), tuple(depends)
+        self.upstream = tuple(upstream)  # a tuple: nn.Module registers modules, not tuples of them
+        self.share = share
+        self.steps = 0
+        self.samples_digest = ""
+        self.seconds = self.data_seconds = 0.0  # spent in fits, and thereof waiting for data
+        self._tick = 0.0
+
+    def prepare(self, data: TrainingData) -> None:
+        """Called once before the stage is fitted or its finished state is loaded."""
+
+    # -- Lightning hooks ------------------------------------------------------------------------------------------
+
+    def on_fit_start(self) -> None:
+        """Puts the upstream networks on this device, without gradients."""
+        for network in self.upstream:
+            network.to(self.device).eval().requires_grad_(False)
+        self._tick = time.perf_counter()
+
+    def on_fit_end(self) -> None:
+        """Gives the upstream networks their gradients back: a later stage may train them further."""
+        for network in self.upstream:
+            network.requires_grad_(True)
+
+    def on_after_batch_transfer(self, batch: MotionBatch, dataloader_idx: int) -> MotionBatch:
+        """Images travel as uint8 and become float on the device."""
+        return batch.as_float()
+
+    def on_train_batch_start(self, batch: MotionBatch, batch_idx: int) -> None:
+        """Counts the step and chains the sample ids into a digest, which shows that a resumed fit saw the same."""
+        self.data_seconds += self._lap()
+        self.steps += 1
+        text = self.samples_digest + "\n" + "\n".join(batch.sample)
+        self.samples_digest = hashlib.sha256(text.encode()).hexdigest()
+
+    def on_train_batch_end(self, outputs: Any, batch: MotionBatch, batch_idx: int) -> None:
+        """Takes the time of the step."""
+        self._lap()
+
+    def _lap(self) -> float:
+        now = time.perf_counter()
+        lap, self._tick = now - self._tick, now
+        self.seconds += lap
+        return lap
+
+    def on_train_epoch_end(self) -> None:
+        """Steps the learning rate schedules: manual optimisation never does."""
+        schedulers = self.lr_schedulers()
+        if schedulers is not None:
+            for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+                scheduler.step()  # type: ignore[call-arg]  # no plateau schedulers here
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps the counters beside Lightning's own."""
+        checkpoint["motioncopy_stage"] = {
+            "name": self.name,
+            "steps": self.steps,
+            "samples_digest": self.samples_digest,
+            "seconds": self.seconds,
+            "data_seconds": self.data_seconds,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes the counters back, and refuses another stage's checkpoint."""
+        kept = checkpoint.get("motioncopy_stage", {})
+        if kept.get("name") != self.name:
+            raise CheckpointError(
+                "the checkpoint belongs to another stage", expected=self.name, found=kept.get("name", "no stage name")
+            )
+        for counter in ("steps", "samples_digest", "seconds", "data_seconds"):
+            setattr(self, counter, kept[counter])
+
+    # -- what a training step is written with ---------------------------------------------------------------------
+
+    def update(self, optimizer: Optimizer, loss: Tensor, *, name: str, clip_norm: float | None = None) -> None:
+        """One optimiser step: zero, back, clip, step.
+
+        Args:
+            optimizer: One of ``self.optimizers()``.
+            loss: A scalar.
+            name: What the loss is called in logs and errors.
+            clip_norm: Largest gradient norm, or ``None``.
+
+        Raises:
+            TrainingError: If the loss is not finite on any process; nothing has been changed then.
+        """
+        self._refuse_non_finite(name, loss)
+        optimizer.zero_grad(set_to_none=True)
+        self.manual_backward(loss)
+        if clip_norm is not None:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, clip_norm)
+        optimizer.step()
+
+    def log_losses(self, losses: Mapping[str, Tensor]) -> None:
+        """Logs each loss as ``stage/<stage>/<loss>``."""
+        self.log_dict({f"stage/{self.name}/{k}": v.detach() for k, v in losses.items()}, batch_size=1)
+
+    def _refuse_non_finite(self, name: str, loss: Tensor) -> None:
+        bad = (~torch.isfinite(loss.detach())).any().float()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            # All processes stop together, or those that go on would wait for this one for ever.
+            torch.distributed.all_reduce(bad, op=torch.distributed.ReduceOp.MAX)
+        if bad.item():
+            raise TrainingError(
+                f"loss {name!r} of stage {self.name} is not finite at step {self.steps} (epoch {self.current_epoch})",
+                found=loss.item(),
+                remedy="lower the learning rate or the loss weight; the last good checkpoint is kept and a new "
+                "`fit` goes on from it",
+            )
+
+
+class Method(LightningModule, ABC, Generic[State]):
+    """A way to copy motion. Generates frames; knows which stages train it; holds no metric.
+
+    Attributes:
+        regime: ``personal`` (one model a person) or ``general``.
+        request: Size, crop and appearance rule of what it is tested on.
+        normalisation: The name in :mod:`motioncopy.poses.normalise` by which another body's motion is fitted to
+            the person's.
+        subject: The person of a fitted personal model.
+        reference: Joints of the person's training frames, to which driving motions are normalised.
+        init_args: The plain values it was built from (set by :func:`motioncopy.checkpoint.build`).
+    """
+
+    regime: ClassVar[Regime]
+
+    def __init__(self, *, request: DataRequest, normalisation: str = "none") -> None:
+        super().__init__()
+        self.request, self.normalisation = request, normalisation
+        self.subject: str | None = None
+        self.reference: Motion | None = None
+        self.init_args: dict[str, Any] | None = None
+        self.runner: TrialRunner | None = None
+
+    # -- training -------------------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def stages(self) -> Sequence[Stage]:
+        """The stages in training order; the same objects at every call."""
+
+    def prepare(self, data: TrainingData) -> None:
+        """Learns from the training data what no stage trains: the subject and the reference pose."""
+        if self.regime == "personal":
+            self.subject = data.person
+            if self.subject is None:
+                raise ConfigError("a personal method needs the training frames of one person", remedy="set data.person")
+            self.reference = data.train_motion(self.request)
+
+    def context(self) -> dict[str, Any]:
+        """What the checkpoint keeps besides parameters: tensors and plain values, by name."""
+        return {}
+
+    def load_context(self, context: dict[str, Any]) -> None:
+        """Takes back what :meth:`context` gave."""
+        if context:
+            raise CheckpointError(f"{type(self).__name__} keeps no context", found=sorted(context))
+
+    # -- generation -----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def start(self, appearance: Appearance) -> State:
+        """All that one person determines, computed once.
+
+        Args:
+            appearance: B = 1, float.
+
+        Raises:
+            CheckpointError: If a personal model is asked for another person (see :meth:`check_person`).
+        """
+
+    @abstractmethod
+    def step(self, state: State, motion: Motion) -> tuple[Tensor, State]:
+        """Takes the next chunk of driving frames.
+
+        Args:
+            state: From :meth:`start` or the last step.
+            motion: B = 1, T >= 1 frames.
+
+        Returns:
+            ``(t, 3, H, W)`` float32 in [-1, 1], and the next state. t may differ from T: a method that looks ahead
+            holds frames back until :meth:`finish`.
+        """
+
+    def finish(self, state: State) -> Tensor | None:
+        """The frames still held back when the motion has ended, ``(t, 3, H, W)``, or ``None``."""
+        return None
+
+    @torch.inference_mode()
+    def generate(self, appearance: Appearance, motion: Motion, *, chunk: int = 16) -> Iterator[Tensor]:
+        """Generates frames chunk by chunk; the frames do not depend on ``chunk``, nor does memory on the length.
+
+        Args:
+            appearance: B = 1.
+            motion: B = 1, fitted to the person's body already (see :meth:`adapt`).
+            chunk: Driving frames a step.
+
+        Yields:
+            ``(t, 3, H, W)`` float32 in [-1, 1] on the method's device.
+        """
+        state = self.start(appearance.to(self.device).as_float())
+        for first in range(0, len(motion), chunk):
+            frames, state = self.step(state, motion.frames(first, first + chunk).to(self.device))
+            if len(frames):
+                yield frames
+        rest = self.finish(state)
+        if rest is not None and len(rest):
+            yield rest
+
+    def adapt(self, motion: Motion, appearance: Appearance) -> Motion:
+        """Fits another body's motion to the person's, by the method's normalisation.
+
+        The person's body is known from the training frames (personal) or from the appearance frames (general).
+        """
+        return normalise_motion(self.normalisation, motion, self.reference or appearance.motion)
+
+    def check_person(self, appearance: Appearance) -> None:
+        """Refuses another person than the one that a personal model was trained on.
+
+        Raises:
+            CheckpointError: Naming both people.
+        """
+        if self.regime == "personal" and any(p != self.subject for p in appearance.person):
+            raise CheckpointError(
+                f"{type(self).__name__} is personal and was trained on another person",
+                expected=self.subject or "a fitted model",
+                found=", ".join(appearance.person),
+                remedy="fit a model for this person",
+            )
+
+    # -- evaluation: the same for every method --------------------------------------------------------------------
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """A trial stays where it is: :meth:`generate` moves what it needs, chunk by chunk."""
+        return batch
+
+    def test_step(self, trial: Trial | None, batch_idx: int) -> None:
+        """Generates one trial and scores its 8-bit frames. ``None`` fills up ranks that have run out of trials."""
+        if trial is not None:
+            if self.runner is None:
+                raise ConfigError("nobody takes the generated frames", remedy="use `motioncopy test` or set .runner")
+            self.runner.run(self, trial)
+
+    def validation_step(self, trial: Trial | None, batch_idx: int) -> None:
+        """The same on validation trials."""
+        self.test_step(trial, batch_idx)
+
+    def predict_step(self, trial: Trial | None, batch_idx: int) -> None:
+        """The same, where there may be no truth to score against."""
+        self.test_step(trial, batch_idx)

@@ -1,0 +1,143 @@
+"""Runs a method on trials: generates, keeps the 8-bit frames, scores them, and collects what all processes did.
+
+Each trial leaves ``<folder>/<trial id>.npy`` (``(T, H, W, 3)`` uint8) and ``<trial id>.json``. Processes share
+nothing but the folder, so scores cannot depend on how the trials were split.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motioncopy.batch import to_uint8
+from motioncopy.errors import MotionCopyError, TrainingError
+from motioncopy.method import Method
+from motioncopy.metrics.evaluator import ClipScores, Evaluator
+from motioncopy.request import Trial
+
+
+class TrialRunner:
+    """Generates and scores trials into a folder.
+
+    Args:
+        folder: Where outputs and scores go.
+        evaluator: Scores 8-bit frames against the truth.
+        chunk: Driving frames a step.
+    """
+
+    def __init__(self, folder: Path, evaluator: Evaluator, *, chunk: int = 16) -> None:
+        self.folder, self.evaluator, self.chunk = folder, evaluator, chunk
+
+    def run(self, method: Method[Any], trial: Trial) -> None:
+        """One trial, from its driving joints to its scores.
+
+        Raises:
+            TrainingError: If the method gives frames that are not finite, or another number than was asked for.
+        """
+        (person,) = trial.appearance.person
+        motion = trial.motion if trial.driver == person else method.adapt(trial.motion, trial.appearance)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{trial.id}.npy"
+        partial = path.with_suffix(".npy.partial")
+        height, width = method.request.image_size
+        kept = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(trial), height, width, 3))
+        clip = self.evaluator.clip(trial.id) if trial.truth is not None else None
+        timer = _Timer(method.device)
+        done = 0
+        try:
+            for frames in timer.chunks(method.generate(trial.appearance, motion, chunk=self.chunk)):
+                _check(frames, trial, done)
+                images = to_uint8(frames).cpu()
+                kept[done : done + len(images)] = images.permute(0, 2, 3, 1).numpy()
+                if clip is not None and trial.truth is not None:
+                    truth, mask = trial.truth(done, done + len(images))
+                    clip.update(images, truth, mask)
+                done += len(images)
+            if done != len(trial):
+                raise TrainingError(f"trial {trial.id} has too few frames", expected=len(trial), found=done)
+        except BaseException:
+            del kept
+            partial.unlink(missing_ok=True)
+            raise
+        kept.flush()
+        partial.replace(path)
+        scores = clip.compute() if clip is not None else None
+        summary = {
+            "id": trial.id,
+            "protocol": trial.protocol,
+            "kind": trial.kind,
+            "person": person,
+            "driver": trial.driver,
+            "fps": trial.fps,
+            "frames": done,
+            "generation_fps": timer.frames_per_second,
+            "scores": scores.to_json() if scores is not None else None,
+        }
+        target = path.with_suffix(".json")
+        temporary = target.with_suffix(".json.partial")
+        temporary.write_text(json.dumps(summary))
+        temporary.replace(target)
+
+
+def collect(folder: Path, expected: list[str]) -> list[dict[str, Any]]:
+    """The summaries of all trials, in the order of ``expected``, whoever ran them.
+
+    Raises:
+        MotionCopyError: If a trial has left none.
+    """
+    missing = [name for name in expected if not (folder / f"{name}.json").is_file()]
+    if missing:
+        raise MotionCopyError(
+            f"{len(missing)} of {len(expected)} trials have no scores in {folder}",
+            found=", ".join(missing[:5]),
+            remedy="run `motioncopy test` again",
+        )
+    return [json.loads((folder / f"{name}.json").read_text()) for name in expected]
+
+
+def scores_of(summary: dict[str, Any]) -> ClipScores | None:
+    """The scores in a trial's summary, or ``None`` where it had no truth."""
+    return ClipScores.from_json(summary["scores"]) if summary["scores"] is not None else None
+
+
+def _check(frames: Tensor, trial: Trial, done: int) -> None:
+    if done + len(frames) > len(trial):
+        raise TrainingError(f"trial {trial.id} has too many frames", expected=len(trial), found=done + len(frames))
+    if not torch.isfinite(frames).all():
+        raise TrainingError(
+            f"trial {trial.id} has frames that are not finite, from frame {done} on",
+            remedy="the model has diverged: fit it again with a lower learning rate",
+        )
+
+
+class _Timer:
+    """Frames a second of generation alone; the first chunk warms up and does not count unless it is the only one."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.laps: list[tuple[int, float]] = []
+
+    def chunks(self, generator: Iterator[Tensor]) -> Iterator[Tensor]:
+        while True:
+            start = time.perf_counter()
+            try:
+                frames = next(generator)
+            except StopIteration:
+                return
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            self.laps.append((len(frames), time.perf_counter() - start))
+            yield frames
+
+    @property
+    def frames_per_second(self) -> float | None:
+        laps = self.laps[1:] or self.laps
+        seconds = sum(s for _, s in laps)
+        return sum(n for n, _ in laps) / seconds if seconds > 0 else None
