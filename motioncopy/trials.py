@@ -78,7 +78,7 @@ class TrialRunner:
             "fps": trial.fps,
             "frames": done,
             "generation_fps": timer.frames_per_second,
-            "scores": scores.to_json() if scores is not None else None,
+            "scores": scores.to_dict() if scores is not None else None,
         }
         target = path.with_suffix(".json")
         temporary = target.with_suffix(".json.partial")
@@ -104,7 +104,7 @@ def collect(folder: Path, expected: list[str]) -> list[dict[str, Any]]:
 
 def scores_of(summary: dict[str, Any]) -> ClipScores | None:
     """The scores in a trial's summary, or ``None`` where it had no truth."""
-    return ClipScores.from_json(summary["scores"]) if summary["scores"] is not None else None
+    return ClipScores.from_dict(summary["scores"]) if summary["scores"] is not None else None
 
 
 def _check(frames: Tensor, trial: Trial, done: int) -> None:

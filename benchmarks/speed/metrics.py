@@ -1,0 +1,96 @@
+"""Milliseconds a frame of SSIM and PSNR against torchmetrics and scikit-image, in one run.
+
+    python -m benchmarks.speed.metrics [--size 256] [--batch 8] [--threads 1]
+
+Every implementation gets what it asks for (uint8 or float32 tensors, or arrays) ready made: conversions that it does
+itself count. Rounds are taken in turn, so that a busy machine slows all alike; only ratios mean anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import cv2
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torch import Tensor
+from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
+from torchmetrics.functional.image import structural_similarity_index_measure as torchmetrics_ssim
+
+from motioncopy.metrics.masked import mask_psnr, mask_ssim
+from motioncopy.metrics.psnr import psnr
+from motioncopy.metrics.ssim import ssim
+
+OURS = "motioncopy"
+
+
+def frames(batch: int, size: int) -> tuple[Tensor, Tensor]:
+    """Smooth frames and noisy copies of them, ``(batch, 3, size, size)`` uint8."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(batch, 3, 8, 8, generator=generator) * 255
+    truth = torch.nn.functional.interpolate(coarse, (size, size), mode="bicubic").clamp(0, 255)
+    noisy = (truth + 10 * torch.randn(truth.shape, generator=generator)).clamp(0, 255)
+    return noisy.to(torch.uint8), truth.to(torch.uint8)
+
+
+def milliseconds(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median milliseconds of each call, the calls taken in turn."""
+    laps: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(rounds + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if number:  # the first round warms up
+                laps[name].append(1000 * (time.perf_counter() - start))
+    return {name: statistics.median(times) for name, times in laps.items()}
+
+
+def compare(batch: int, size: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Milliseconds a frame, by metric and implementation."""
+    x, y = frames(batch, size)
+    x_float, y_float = x.float(), y.float()
+    pairs = list(zip(x.numpy(), y.numpy(), strict=True))
+    mask = torch.zeros(batch, 1, size, size, dtype=torch.uint8)
+    mask[..., size // 4 : -size // 4] = 255
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 0}
+    calls: dict[str, dict[str, Callable[[], object]]] = {
+        "SSIM": {
+            OURS: lambda: ssim(x, y),
+            "torchmetrics": lambda: torchmetrics_ssim(x_float, y_float, data_range=255.0),
+            "scikit-image": lambda: [structural_similarity(a, b, data_range=255, **window) for a, b in pairs],
+        },
+        "PSNR": {
+            OURS: lambda: psnr(x, y),
+            "torchmetrics": lambda: torchmetrics_psnr(
+                x_float, y_float, data_range=255.0, dim=(1, 2, 3), reduction="none"
+            ),
+            "scikit-image": lambda: [peak_signal_noise_ratio(b, a, data_range=255) for a, b in pairs],
+        },
+        "Mask-SSIM": {OURS: lambda: mask_ssim(x, y, mask)},
+        "Mask-PSNR": {OURS: lambda: mask_psnr(x, y, mask)},
+    }
+    return {metric: {k: v / batch for k, v in milliseconds(by, rounds).items()} for metric, by in calls.items()}
+
+
+def main() -> None:
+    """Prints the comparison."""
+    parser = argparse.ArgumentParser(description="Speed of the pixel metrics against their references.")
+    parser.add_argument("--size", type=int, default=256, help="height and width (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=8, help="frames a call (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="of which the median is shown (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of all libraries (default: %(default)s)")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(args.threads)
+    print(f"{args.size}x{args.size}, {args.batch} frames a call, {args.threads} threads, CPU")
+    for metric, times in compare(args.batch, args.size, args.rounds).items():
+        for name, value in times.items():
+            ratio = "" if name == OURS else f"   {value / times[OURS]:5.1f} times as long as {OURS}"
+            print(f"{metric:10} {name:13} {value:8.3f} ms/frame{ratio}")
+
+
+if __name__ == "__main__":
+    main()

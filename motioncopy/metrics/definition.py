@@ -1,0 +1,55 @@
+"""What a metric is: the one written definition that tables, records and docs quote."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from motioncopy.errors import ConfigError
+
+_KEY = re.compile(r"(?P<name>[a-z][a-z0-9_]*)/(?P<variant>[a-z0-9][a-z0-9_]*)@(?P<version>[1-9][0-9]*)")
+
+
+def split_key(key: str) -> tuple[str, str, int]:
+    """Name, variant and version of a metric key.
+
+    Args:
+        key: ``"name/variant@version"``, such as ``ssim/gaussian@1``.
+
+    Raises:
+        ConfigError: If the key is not of this form.
+    """
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise ConfigError("a metric key is malformed", expected='"name/variant@version"', found=repr(key))
+    return match["name"], match["variant"], int(match["version"])
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The written definition of a metric; a change of any value it gives needs a new version in the key.
+
+    Attributes:
+        key: ``"name/variant@version"``.
+        title: What a table's heading calls it.
+        direction: Whether higher or lower values are better.
+        unit: ``"dB"`` and alike; empty for a plain number.
+        source: The paper or the code that defines it.
+        text: What is computed, exactly enough to compute it again.
+    """
+
+    key: str
+    title: str
+    direction: Literal["higher", "lower"]
+    unit: str
+    source: str
+    text: str
+
+    def __post_init__(self) -> None:
+        split_key(self.key)
+
+    @property
+    def arrow(self) -> str:
+        """↑ where higher is better, ↓ where lower is."""
+        return "↑" if self.direction == "higher" else "↓"

@@ -1,0 +1,119 @@
+"""Metrics that give every frame a number: their base class and the check of their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from motioncopy.errors import BatchError
+from motioncopy.metrics.definition import Definition
+
+
+def check_images(generated: Tensor, truth: Tensor) -> None:
+    """Refuses anything but two alike ``(n, 3, H, W)`` tensors, uint8 or floating point in [0, 255].
+
+    Raises:
+        BatchError: If a shape, type, device or value is wrong.
+    """
+    for name, images in (("generated", generated), ("truth", truth)):
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise BatchError(f"{name} has the wrong shape", expected="(n, 3, H, W)", found=tuple(images.shape))
+        if images.dtype != torch.uint8 and not images.is_floating_point():
+            raise BatchError(f"{name} has the wrong type", expected="uint8, or float in [0, 255]", found=images.dtype)
+        if images.is_floating_point() and images.numel():
+            least, most = images.aminmax()
+            if not (least >= 0 and most <= 255):  # written so that NaN is refused
+                raise BatchError(
+                    f"{name} has values out of range",
+                    expected="[0, 255]",
+                    found=f"[{least.item():g}, {most.item():g}]",
+                )
+    if generated.shape != truth.shape:
+        raise BatchError("generated and truth differ in shape", expected=tuple(truth.shape), found=generated.shape)
+    if generated.device != truth.device:
+        raise BatchError("generated and truth are on two devices", expected=truth.device, found=generated.device)
+
+
+def check_mask(mask: Tensor, truth: Tensor) -> None:
+    """Refuses a mask that is not ``(n, 1, H, W)`` uint8 or bool beside ``(n, 3, H, W)`` images.
+
+    Raises:
+        BatchError: If its shape, type or device is wrong.
+    """
+    expected = (len(truth), 1, *truth.shape[2:])
+    if tuple(mask.shape) != expected:
+        raise BatchError("mask has the wrong shape", expected=expected, found=tuple(mask.shape))
+    if mask.dtype not in (torch.uint8, torch.bool):
+        raise BatchError("mask has the wrong type", expected="uint8 in [0, 255], or bool", found=mask.dtype)
+    if mask.device != truth.device:
+        raise BatchError("mask and truth are on two devices", expected=truth.device, found=mask.device)
+
+
+def as_arrays(images: Tensor) -> npt.NDArray[np.generic]:
+    """Images in main memory as OpenCV takes them: uint8 as it is, everything else as float32."""
+    return (images if images.dtype == torch.uint8 else images.float()).numpy(force=True)
+
+
+class FrameMetric(Metric):
+    """The mean of one number a frame, over all frames that were seen on all processes.
+
+    A subclass states its :attr:`definition` and computes :meth:`frames`. Sums are kept in float64, so that the
+    mean does not depend on how frames are spread over batches and processes (1e-12 relative).
+
+    Attributes:
+        definition: What the metric is.
+        needs_mask: Whether :meth:`frames` cannot do without a mask.
+        networks: The pretrained networks that give the values: name to SHA-256 of the weights' file.
+        total: Sum over the frames counted.
+        counted: Number of frames counted.
+        skipped: Number of frames without a value.
+    """
+
+    definition: ClassVar[Definition]
+    needs_mask: ClassVar[bool] = False
+    full_state_update = False
+    is_differentiable = False
+    total: Tensor
+    counted: Tensor
+    skipped: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.networks: Mapping[str, str] = {}
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("counted", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("skipped", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The value of every frame.
+
+        Args:
+            generated: ``(n, 3, H, W)`` RGB, uint8 or floating point in [0, 255].
+            truth: The same.
+            mask: ``(n, 1, H, W)`` uint8 in [0, 255] or bool, set on the person.
+
+        Returns:
+            ``(n,)`` float64; NaN for a frame that has no value and is skipped.
+
+        Raises:
+            BatchError: If an argument has a wrong shape, type or range.
+        """
+        raise NotImplementedError
+
+    def update(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> None:
+        """Adds frames; the arguments are those of :meth:`frames`."""
+        values = self.frames(generated, truth, mask).to(self.total.device)
+        absent = values.isnan()
+        self.total += values.masked_fill(absent, 0.0).sum()
+        self.counted += (~absent).sum()
+        self.skipped += absent.sum()
+
+    def compute(self) -> Tensor:
+        """The mean, a float64 scalar; NaN if no frame was counted."""
+        return self.total / self.counted
