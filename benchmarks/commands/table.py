@@ -1,0 +1,74 @@
+"""``motioncopy table``: the records as tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motioncopy.errors import RecordError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The committed records.
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to the ``motioncopy`` parser."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "table", help="show records as tables", description="Shows records as tables, one for each data set."
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records (%(default)s)")
+    parser.add_argument("--data", help="only this data set")
+    parser.add_argument("--protocol", metavar="ID@VERSION", help="only this protocol")
+    parser.add_argument("--format", choices=("terminal", "markdown", "csv", "json"), default="terminal")
+    parser.set_defaults(run_command=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the tables.
+
+    Raises:
+        RecordError: If there is no such record, a record is damaged, or records cannot stand in one table.
+    """
+    from benchmarks.tables import table  # pandas and torch take seconds to import
+    from motioncopy.records import read_all
+
+    records = [r for r in read_all(args.results) if r.kind == "measured"]
+    chosen = [r for r in records if args.data in (None, r.data) and args.protocol in (None, r.protocol)]
+    if not chosen:
+        raise RecordError(
+            f"{args.results} holds no such record",
+            found=", ".join(sorted({f"{r.data} ({r.protocol})" for r in records})) or "no record at all",
+            remedy="run `motioncopy bench`, or choose one of those found",
+        )
+    show([table(r for r in chosen if r.data == data) for data in sorted({r.data for r in chosen})], args.format)
+    return 0
+
+
+def show(tables: Sequence[pd.DataFrame], style: str = "terminal") -> None:
+    """Prints tables in one of the command's formats."""
+    import pandas as pd
+    from rich.console import Console
+
+    from benchmarks.tables import markdown, terminal
+
+    if style == "markdown":
+        print("\n".join(map(markdown, tables)))
+    elif style == "csv":
+        pd.concat(tables).to_csv(sys.stdout, index=False)
+    elif style == "json":
+        print(pd.concat(tables).to_json(orient="records", indent=1, force_ascii=False))
+    else:
+        # A pipe has no width of its own, and a table that is folded to 80 cannot be read.
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+        for frame in tables:
+            parts, notes = terminal(frame)
+            for part in parts:
+                console.print(part)
+            for note in notes:
+                console.print(note, markup=False)

@@ -1,0 +1,240 @@
+"""Tables: means over seeds, what is best, what is missing and why, and what cannot stand in one table."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from benchmarks.commands import table as command
+from benchmarks.tables import COLUMNS, markdown, table, terminal
+from motioncopy.errors import RecordError
+from motioncopy.metrics.scores import ClipScores
+from motioncopy.provenance import Code, Device
+from motioncopy.records import PaperRow, Record, Results, write
+
+SSIM, PSNR, LPIPS = "ssim/gaussian@1", "psnr/frame@1", "lpips/alex@1"
+
+
+def record(
+    method: str,
+    ssim: float | None = 0.5,
+    psnr: float = 20.0,
+    *,
+    trials: tuple[str, ...] = ("walk",),
+    imitation: bool = False,
+    missing: dict[str, str] | None = None,
+    ssim_key: str = SSIM,
+    **changes: Any,
+) -> Record:
+    clips = [ClipScores(t, 1, {ssim_key: (ssim,), PSNR: (psnr,)}, missing or {}) for t in trials]
+    twins = [ClipScores(f"{t}_by_another", 1, {ssim_key: (ssim,), PSNR: (psnr,)}) for t in trials]
+    seed = changes.get("seed", 0)
+    values: dict[str, Any] = {
+        "id": f"{method}-{seed}-{changes.get('ablation')}-{changes.get('created', '')[-3:-1]}",
+        "created": "2025-01-31T12:00:00Z",
+        "kind": "measured",
+        "method": method,
+        "data": "puppets",
+        "regime": "personal",
+        "subject": "p03",
+        "protocol": "puppets@1",
+        "split": "puppets@1",
+        "seed": seed,
+        "config": {"seed_everything": seed, "model": {"width": 8}},
+        "code": Code("0.1.0", None, None),
+        "device": Device("A CPU", 2),
+        "results": Results.of({"reconstruction": clips, "imitation": twins if imitation else []}),
+    }
+    return Record(**values | changes)
+
+
+def cell(frame: pd.DataFrame, label: str, metric: str = SSIM, kind: str = "reconstruction") -> dict[str, Any]:
+    (line,) = frame.query("label == @label and metric == @metric and kind == @kind").to_dict("records")
+    return {str(k): v for k, v in line.items()}
+
+
+def printed(frame: pd.DataFrame) -> str:
+    parts, notes = terminal(frame)
+    console = Console(file=io.StringIO(), width=160)
+    for line in (*parts, *notes):
+        console.print(line)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert isinstance(text, str)
+    return text
+
+
+def test_records_that_differ_by_seed_become_one_row_of_mean_and_deviation() -> None:
+    frame = table([record("remot", 0.5, seed=0), record("remot", 0.6, seed=1), record("remot", 0.7, seed=2)])
+    line = cell(frame, "remot")
+    assert (line["mean"], line["std"]) == (pytest.approx(0.6), pytest.approx(0.1))
+    assert (line["seeds"], line["trials"]) == (3, 1)
+    assert "| remot, 3 seeds | **0.600 ± 0.100** |" in markdown(frame)
+    assert tuple(frame.columns) == COLUMNS
+
+
+def test_one_seed_has_no_deviation() -> None:
+    frame = table([record("remot")])
+    assert math.isnan(cell(frame, "remot")["std"])
+    assert "| remot | **0.500** | **20.00** |" in markdown(frame)
+
+
+def test_records_that_differ_in_more_than_the_seed_are_not_averaged() -> None:
+    wider = {"seed_everything": 1, "model": {"width": 16}}
+    frame = table([record("remot", 0.5), record("remot", 0.7, seed=1, config=wider)])
+    labels = frame["label"].unique()
+    assert len(labels) == 2
+    assert all(label.startswith("remot #") for label in labels)
+
+
+def test_of_repeated_runs_the_newest_finished_one_counts() -> None:
+    old = record("remot", 0.5, created="2025-01-31T12:00:01Z")
+    new = record("remot", 0.6, created="2025-01-31T12:00:02Z")
+    failed = record("remot", status="failed", reason="x", results=Results(), created="2025-01-31T12:00:03Z")
+    frame = table([failed, new, old])
+    assert cell(frame, "remot")["mean"] == 0.6
+    assert cell(frame, "remot")["seeds"] == 1
+
+
+def test_rows_name_variant_preset_overlays_and_ablation_and_baselines_come_last() -> None:
+    names: dict[str, Any] = {"variant": "paper", "preset": "quick", "overlays": ("stabilised",)}
+    frame = table([
+        record("static"),
+        record("remot", ablation="without_tam", **names),
+        record("remot", **names),
+        record("cpfnet"),
+    ])  # fmt: skip
+    assert list(frame["label"].unique()) == [
+        "cpfnet",
+        "remot (paper, quick, stabilised)",
+        "remot (paper, quick, stabilised): without_tam",
+        "static",
+    ]
+
+
+def test_the_best_is_bold_in_the_metrics_own_direction_and_ties_share() -> None:
+    def scored(method: str, ssim: float, lpips: float) -> Record:
+        clip = ClipScores("walk", 1, {SSIM: (ssim,), LPIPS: (lpips,)})
+        return record(method, results=Results.of({"reconstruction": [clip]}))
+
+    frame = table([scored("a", 0.9, 0.3), scored("b", 0.8, 0.1), scored("c", 0.9001, 0.2)])
+    assert list(frame.query("best").label) == ["a", "b", "c"]
+    assert "| a | **0.900** | 0.300 |" in markdown(frame)
+    assert "| b | 0.800 | **0.100** |" in markdown(frame)
+    assert "| reconstruction SSIM ↑ | reconstruction LPIPS ↓ |" in markdown(frame)
+
+
+def test_what_does_not_beat_the_baselines_is_marked() -> None:
+    records = [record("static", 0.5, 10.0), record("nearest", 0.6, 12.0), record("remot", 0.55, 13.0)]
+    frame = table(records)
+    assert (cell(frame, "remot")["weak"], cell(frame, "remot", PSNR)["weak"]) == (True, False)
+    assert not frame[frame.method != "remot"].weak.any()
+    assert "| remot | 0.550° | **13.00** |" in markdown(frame)
+    assert "trivial baselines" in markdown(frame)
+    assert not table([record("remot")]).weak.any()
+    assert "trivial baselines" not in markdown(table([record("remot")]))
+
+
+def test_missing_cells_are_dashes_with_their_reasons() -> None:
+    frame = table([
+        record("a", missing={LPIPS: "weights alexnet are not here"}, imitation=True),
+        record("b", None),
+        record("c", status="failed", reason="loss d is nan at step 7", results=Results()),
+    ])  # fmt: skip
+    text = markdown(frame)
+    lines = {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if line.startswith("|")}
+    assert lines["a"] == "| a | **0.500** | **20.00** | –¹ | **0.500** | **20.00** | –¹ |"
+    assert lines["b"] == "| b | –² | **20.00** | –³ | –⁴ | –⁴ | –⁴ |"
+    assert lines["c"] == "| c | –⁵ | –⁵ | –⁵ | –⁵ | –⁵ | –⁵ |"
+    for note in (
+        "¹ weights alexnet are not here",
+        "² no frame had a value",
+        "³ not computed by this run",
+        "⁴ no trial of imitation was scored",
+        "⁵ the run failed: loss d is nan at step 7",
+    ):
+        assert note in text.splitlines()
+
+
+def test_a_table_of_failures_still_tells_why() -> None:
+    text = markdown(table([record("c", status="failed", reason="out of memory", results=Results())]))
+    assert "¹ the run failed: out of memory" in text
+
+
+def test_subjects_are_compared_among_themselves() -> None:
+    frame = table([record("a", 0.9, subject="p03"), record("a", 0.2, subject="p07"), record("b", 0.1, subject="p07")])
+    text = markdown(frame)
+    assert "| p03: a | **0.900** |" in text
+    assert "| p07: a | **0.200** |" in text
+    assert "| p07: b | 0.100 |" in text
+
+
+def test_the_terminal_shows_the_same_in_one_part_for_each_kind() -> None:
+    text = printed(table([record("a", imitation=True, missing={LPIPS: "no [weights]"}), record("static", 0.4)]))
+    assert "puppets, protocol puppets@1: reconstruction" in text
+    assert "puppets, protocol puppets@1: imitation" in text
+    assert "0.500" in text
+    assert "–¹" in text
+    assert "LPIPS ↓" in text
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"data": "iper"}, "one data set.*iper, puppets"),
+        ({"protocol": "puppets@2"}, "one protocol.*puppets@1, puppets@2"),
+        ({"ssim_key": "ssim/gaussian@2"}, "one version of a metric.*ssim/gaussian@1, ssim/gaussian@2"),
+        ({"trials": ("walk", "jump")}, "different trials"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(other: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecordError, match=message):
+        table([record("a"), record("b", **other)])
+
+
+def test_an_unknown_metric_and_no_record_are_refused() -> None:
+    with pytest.raises(RecordError, match="ssim/gaussian@3"):
+        table([record("a", ssim_key="ssim/gaussian@3")])
+    with pytest.raises(RecordError, match="no record"):
+        table([])
+
+
+def test_rows_of_papers_are_left_aside() -> None:
+    paper = record("a", kind="paper", paper=PaperRow("a", "1", "Full"), protocol="puppets@paper")
+    assert list(table([paper, record("b")]).method.unique()) == ["b"]
+
+
+def call(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    parsed = parser.parse_args(["table", *arguments])
+    return int(parsed.run_command(parsed))
+
+
+def test_the_command_prints_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(record("remot"), tmp_path)
+    write(record("remot", id="iper", data="iper", protocol="iper@1"), tmp_path)
+    outputs = {}
+    for style in ("terminal", "markdown", "csv", "json"):
+        assert call("--results", str(tmp_path), "--format", style) == 0
+        outputs[style] = capsys.readouterr().out
+    assert all("puppets" in text and "iper" in text for text in outputs.values())
+    assert {line["data"] for line in json.loads(outputs["json"])} == {"iper", "puppets"}
+    assert pd.read_csv(io.StringIO(outputs["csv"])).shape == (4, len(COLUMNS))
+    assert call("--results", str(tmp_path), "--data", "puppets", "--format", "csv") == 0
+    assert "iper" not in capsys.readouterr().out
+
+
+def test_the_command_says_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="no record at all"):
+        call("--results", str(tmp_path / "nowhere"))
+    write(record("remot"), tmp_path)
+    with pytest.raises(RecordError, match=r"puppets \(puppets@1\)"):
+        call("--results", str(tmp_path), "--data", "dogs")
