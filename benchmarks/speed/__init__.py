@@ -1,0 +1,1 @@
+"""Speed of single parts, each against a peer in the same run."""

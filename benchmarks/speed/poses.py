@@ -1,0 +1,147 @@
+"""Speed of pose drawing against plain implementations, in one run: ``python -m benchmarks.speed.poses``.
+
+Goals on one thread, as ratios within a run (figures a second alone mean nothing on a shared machine): sticks at
+least 10 times plain torch (and well above 1,000 a second at 128x128), limb maps and heat maps at least twice the
+plain way; what is left of those two is the writing of their many channels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from motioncopy.poses.heatmaps import draw_heatmaps
+from motioncopy.poses.limbs import draw_limbs
+from motioncopy.poses.sticks import draw_sticks, limb_colours
+from motioncopy.skeletons import BODY25
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures a second of ours and of the plain way, medians of paired runs."""
+
+    drawing: str
+    size: Size
+    ours: float
+    plain: float
+
+    def __str__(self) -> str:
+        """One line of the table."""
+        height, width = self.size
+        ratio = self.ours / self.plain
+        return f"{self.drawing:<10} {height}x{width}  {self.ours:>10,.0f}  {self.plain:>10,.0f}  {ratio:>8.1f}x"
+
+
+def figures(count: int, size: Size) -> Tensor:
+    """Walking people, ``(count, 25, 3)``, filling the image's height; the same on every call."""
+    generator = torch.Generator().manual_seed(0)
+    upright = torch.tensor(_UPRIGHT) * (size[0] / 128)
+    upright[:, 0] += (size[1] - size[0]) / 2
+    sway = torch.randn(count, len(BODY25), 2, generator=generator) * size[0] / 32
+    return torch.cat([upright + sway, torch.ones(count, len(BODY25), 1)], dim=-1)
+
+
+def plain_sticks(joints: Tensor, size: Size) -> Tensor:
+    """Sticks in torch, limb by limb: the distance of every pixel to the limb's segment, then a blend."""
+    y, x = torch.meshgrid(torch.arange(size[0]).float(), torch.arange(size[1]).float(), indexing="ij")
+    drawings = []
+    for figure in joints:
+        canvas = -torch.ones(3, *size)
+        for (a, b), colour in zip(BODY25.limbs, limb_colours(len(BODY25.limbs)), strict=True):
+            start, along = figure[a, :2], figure[b, :2] - figure[a, :2]
+            share = ((x - start[0]) * along[0] + (y - start[1]) * along[1]) / along.square().sum()
+            share = share.clamp(0, 1)
+            away = torch.hypot(x - start[0] - share * along[0], y - start[1] - share * along[1])
+            alpha = (1.5 - away).clamp(0, 1)
+            shade = torch.tensor(colour)[:, None, None] / 127.5 - 1
+            canvas = canvas * (1 - alpha) + shade * alpha
+        drawings.append(canvas)
+    return torch.stack(drawings)
+
+
+def plain_limbs(joints: Tensor, size: Size) -> Tensor:
+    """Limb ellipses in torch, limb by limb."""
+    y, x = torch.meshgrid(torch.arange(size[0]).float(), torch.arange(size[1]).float(), indexing="ij")
+    half_width = 4 * max(size) / 512
+    drawings = torch.empty(len(joints), len(BODY25.limbs), *size)
+    for n, figure in enumerate(joints):
+        for limb, (a, b) in enumerate(BODY25.limbs):
+            middle, along = (figure[a, :2] + figure[b, :2]) / 2, (figure[b, :2] - figure[a, :2]) / 2
+            half = along.norm()
+            u = ((x - middle[0]) * along[0] + (y - middle[1]) * along[1]) / half
+            v = ((y - middle[1]) * along[0] - (x - middle[0]) * along[1]) / half
+            drawings[n, limb] = (u / half) ** 2 + (v / half_width) ** 2 <= 1
+    return drawings
+
+
+def plain_heatmaps(joints: Tensor, size: Size) -> NDArray[np.float32]:
+    """Heat maps in numpy, joint by joint, over the whole image."""
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    sigma = max(size) / 64
+    maps = [
+        np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * sigma**2)) for figure in joints.numpy() for px, py, _ in figure
+    ]
+    return np.stack(maps).reshape(len(joints), -1, *size)
+
+
+def measure(size: Size, *, count: int = 8, repeats: int = 7) -> list[Row]:
+    """Times every drawing at one size on the CPU.
+
+    Args:
+        size: (height, width).
+        count: Figures a call, as in a small training batch.
+        repeats: Pairs of runs, of which the medians count.
+    """
+    joints = figures(count, size)
+    pairs: list[tuple[str, Callable[[Tensor], object], Callable[[Tensor], object]]] = [
+        ("sticks", lambda j: draw_sticks(j, BODY25, size), lambda j: plain_sticks(j, size)),
+        ("limbs", lambda j: draw_limbs(j, BODY25, size), lambda j: plain_limbs(j, size)),
+        ("heat maps", lambda j: draw_heatmaps(j, size), lambda j: plain_heatmaps(j, size)),
+    ]
+    rows = []
+    for name, ours, plain in pairs:
+        ours(joints)  # warms up
+        seconds = [(_seconds(ours, joints), _seconds(plain, joints)) for _ in range(repeats)]
+        ours_seconds, plain_seconds = (statistics.median(s) for s in zip(*seconds, strict=True))
+        rows.append(Row(name, size, count / ours_seconds, count / plain_seconds))
+    return rows
+
+
+def _seconds(draw: Callable[[Tensor], object], joints: Tensor) -> float:
+    start = time.perf_counter()
+    draw(joints)
+    return time.perf_counter() - start
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256], help="sides of the square images")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    print(f"{'drawing':<10} {'size':<7}  {'figures/s':>10}  {'plain':>10}  {'ratio':>9}")
+    for side in options.sizes:
+        for row in measure((side, side)):
+            print(row)
+
+
+# A person standing in a 128x128 image, in the order of body25.
+_UPRIGHT = [
+    [64, 20], [64, 34], [52, 35], [44, 50], [38, 64], [76, 35], [84, 50], [96, 40], [64, 66], [57, 66], [55, 90],
+    [54, 112], [71, 66], [75, 88], [78, 110], [61, 17], [67, 17], [57, 19], [71, 19], [83, 116], [86, 114], [77, 114],
+    [50, 118], [47, 116], [55, 116],
+]  # fmt: skip
+
+if __name__ == "__main__":
+    main()
