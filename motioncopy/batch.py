@@ -180,7 +180,17 @@ class Motion(_Tensors):
         return self._map(lambda t: t.flatten(0, 1)[:, None])
 
     def then(self, other: Motion) -> Motion:
-        """The frames of ``other`` behind these."""
+        """The frames of ``other`` behind these; hands and face only where both have them.
+
+        Raises:
+            BatchError: If the two are of different skeletons or sizes.
+        """
+        if (self.skeleton, self.size) != (other.skeleton, other.size):
+            raise BatchError(
+                "motions of different skeletons or image sizes cannot follow one another",
+                expected=(self.skeleton, self.size),
+                found=(other.skeleton, other.size),
+            )
         joined = {
             name: torch.cat((mine, theirs), dim=1)
             for name in ("joints", "hand_left", "hand_right", "face")
