@@ -102,7 +102,8 @@ class LPIPS(FrameMetric):
         super().__init__()
         path = weights.find(BACKBONE)
         self.network = load_network(path)
-        self.networks = {BACKBONE: hashlib.sha256(path.read_bytes()).hexdigest()}
+        with path.open("rb") as file:
+            self.networks = {BACKBONE: hashlib.file_digest(file, "sha256").hexdigest()}
 
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
         """LPIPS of every frame, ``(n,)`` float64; the mask is not looked at."""
