@@ -49,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from benchmarks.training import run_lightning  # torch and lightning take seconds to import
 
             _quiet()
-            run_lightning(arguments)
+            try:
+                run_lightning(arguments)
+            except SystemExit as stop:  # a wrong option or config key; the parser has said which
+                return int(stop.code or 0)
             return 0
         parser = argparse.ArgumentParser(
             prog="motioncopy", usage="motioncopy COMMAND ...", description=_HELP,
@@ -77,6 +80,9 @@ def _quiet() -> None:
     """Hides what Lightning says about itself at every start; what it says about our run stays."""
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", ".*LightningCLI's args parameter is intended.*")
+    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", ".*It will use the implementation from `LightningModule` instance.*")
     warnings.filterwarnings("ignore", ".*isinstance\\(treespec, LeafSpec\\).*")
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.WARNING)

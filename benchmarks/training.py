@@ -21,7 +21,7 @@ from benchmarks import stack
 from benchmarks.progress import StageProgress, TrialProgress
 from datamodules.base import ClipDataModule, Split
 from motioncopy import checkpoint, fitting
-from motioncopy.errors import ConfigError
+from motioncopy.errors import ConfigError, MotionCopyError
 from motioncopy.method import Method, Stage
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.trials import TrialRunner, collect
@@ -58,7 +58,7 @@ class MotionCLI(LightningCLI):
             only=self._get(self.config, "stage"),
             budget=timedelta(minutes=minutes) if minutes is not None else None,
         )
-        if self.trainer.is_global_zero:
+        if self.trainer.is_global_zero and (run / "method.ckpt").is_file():
             (run / "fit.json").write_text(
                 json.dumps(
                     {
@@ -126,11 +126,12 @@ class MotionCLI(LightningCLI):
         run.mkdir(parents=True, exist_ok=True)
         if self.trainer.is_global_zero:
             self._parser(self.subcommand).save(
-                self._get_subcommand_config(), run / "config.yaml", overwrite=True, skip_none=False, multifile=False
+                self.config.get(str(self.subcommand), self.config),
+                run / "config.yaml",
+                overwrite=True,
+                skip_unset=False,
+                multifile=False,
             )
-
-    def _get_subcommand_config(self) -> Any:
-        return self.config.get(str(self.subcommand), self.config)
 
 
 def _peak_memory() -> int:
@@ -159,6 +160,15 @@ def run_lightning(arguments: Sequence[str]) -> None:
         arguments[1:1] = ["--config", str(kept)]
     arguments = _merge_configs(arguments)
     torch.set_float32_matmul_precision("high")
+    try:
+        _start(arguments)
+    except MotionCopyError as error:
+        if run is not None and Path(run).is_dir():
+            (Path(run) / "failure.txt").write_text(str(error))  # for whoever started this process
+        raise
+
+
+def _start(arguments: list[str]) -> None:
     MotionCLI(
         model_class=Method,
         datamodule_class=ClipDataModule,

@@ -102,7 +102,10 @@ class ClipDataModule(LightningDataModule, ABC):
         return {
             "protocol": self.protocol,
             "regime": self.regime,
-            "excerpts": [[e.clip.manifest.digest(), e.start, e.stop] for e in self.train_excerpts()],
+            "excerpts": [
+                [e.clip.id, {name: part.sha256 for name, part in e.clip.manifest.parts.items()}, e.start, e.stop]
+                for e in self.train_excerpts()
+            ],
         }
 
     def train_windows(self, request: DataRequest) -> Windows:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datamodules.base import ClipDataModule, Split, TrialSpec
 from datamodules.views import Excerpt
-from motioncopy.clips.clip import Clip
+from motioncopy.clips import Clip, find_clips
 from motioncopy.errors import DataError
 from motioncopy.perception.background import median_background
 from motioncopy.prepare import VIDEO_SUFFIXES, prepare
@@ -77,7 +77,7 @@ class Folder(ClipDataModule):
     def _clips(self) -> dict[str, Clip]:
         if not self.root.is_dir():
             raise DataError(f"there is no folder {self.root}", remedy="correct DATA_ROOT")
-        folders = sorted(p.parent for p in self.root.glob("*/manifest.json"))
+        folders = find_clips(self.root)
         videos = sorted(p for p in self.root.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
         if not folders and not videos:
             raise DataError(

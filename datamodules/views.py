@@ -18,6 +18,7 @@ from motioncopy.errors import DataError
 from motioncopy.request import DataRequest
 
 Box = tuple[int, int, int, int]
+_KEPT_PIXELS = 30_000_000  # 120 MB of images and masks a view
 _GROUPS = ("hand_left", "hand_right", "face")
 
 
@@ -97,6 +98,7 @@ class View:
         if box is None:
             box = person_box(excerpt, self.size) if request.crop == "person" else (0, 0, width, height)
         self.box = box
+        self._kept: dict[tuple[str, int], NDArray[np.uint8]] = {}
 
     def _resize(self, images: NDArray[Any], *, nearest: bool = False) -> NDArray[Any]:
         left, top, right, bottom = self.box
@@ -116,11 +118,21 @@ class View:
 
     def images(self, indices: Sequence[int]) -> torch.Tensor:
         """``(n, 3, H, W)`` uint8."""
-        return torch.from_numpy(self._resize(self.clip.images(indices)).transpose(0, 3, 1, 2).copy())
+        return torch.from_numpy(self._frames("images", indices).transpose(0, 3, 1, 2).copy())
 
     def mask(self, indices: Sequence[int]) -> torch.Tensor:
         """``(n, 1, H, W)`` uint8."""
-        return torch.from_numpy(self._resize(self.clip.mask(indices))[:, None])
+        return torch.from_numpy(self._frames("mask", indices)[:, None])
+
+    def _frames(self, part: str, indices: Sequence[int]) -> NDArray[np.uint8]:
+        """Resized frames; kept, where the whole excerpt is small: resizing would cost more than reading."""
+        if len(self.excerpt) * self.size[0] * self.size[1] > _KEPT_PIXELS:
+            return self._resize(getattr(self.clip, part)(indices))
+        missing = [i for i in dict.fromkeys(indices) if (part, i) not in self._kept]
+        if missing:
+            for i, frame in zip(missing, self._resize(getattr(self.clip, part)(missing)), strict=True):
+                self._kept[part, i] = frame
+        return np.stack([self._kept[part, i] for i in indices])
 
     def parsing(self, indices: Sequence[int]) -> torch.Tensor:
         """``(n, 1, H, W)`` uint8 labels."""

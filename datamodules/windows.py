@@ -24,12 +24,12 @@ class Windows(Sequence[MotionBatch], Dataset[MotionBatch]):
         self.request = request
         self.views = [View(e, request) for e in excerpts]
         span = (request.window - 1) * request.dilation
-        self.index = [
+        self.places = [
             (k, first)
             for k, e in enumerate(excerpts)
             for first in range(e.start - request.pad, e.stop - span + request.pad, request.stride)
         ]
-        if not self.index:
+        if not self.places:
             longest = max((len(e) for e in excerpts), default=0)
             raise DataError(
                 "no clip is long enough for one training window",
@@ -39,12 +39,12 @@ class Windows(Sequence[MotionBatch], Dataset[MotionBatch]):
             )
 
     def __len__(self) -> int:
-        return len(self.index)
+        return len(self.places)
 
     def __getitem__(self, index: Any) -> Any:
         """The window of this index; a pair (index, draw) also seeds its random choices."""
         index, draw = index if isinstance(index, tuple) else (index, 0)
-        k, first = self.index[index]
+        k, first = self.places[index]
         view, request = self.views[k], self.request
         e = view.excerpt
         frames = np.clip(first + request.dilation * np.arange(request.window), e.start, e.stop - 1)

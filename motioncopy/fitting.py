@@ -8,6 +8,7 @@ same key is loaded, not fitted again, wherever under the same ``runs`` folder it
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+from lightning.pytorch.utilities import rank_zero_info
 
 from motioncopy import checkpoint
 from motioncopy.errors import CheckpointError, ConfigError, TrainingError
@@ -123,9 +124,9 @@ def _fit_stage(
     started = folder / "key.json"
     if last.is_file() and (not started.is_file() or json.loads(started.read_text())["key"] != key):
         rank_zero_info(f"Stage {stage.name}: its half-done state belongs to another config, starting anew.")
-        if rank_zero_only.rank == 0:
+        if _is_first():
             last.unlink()
-    if rank_zero_only.rank == 0:
+    if _is_first():
         folder.mkdir(parents=True, exist_ok=True)
         started.write_text(json.dumps({"key": key}))
     savers: list[Callback] = [
@@ -197,7 +198,7 @@ def _find_done(run: Path, folder: Path, stage: Stage, key: str) -> dict[str, Any
             continue
         if done.get("key") != key:
             continue
-        if path.parent != folder and rank_zero_only.rank == 0:
+        if path.parent != folder and _is_first():
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path.with_name("last.ckpt"), folder / "last.ckpt")
             _write_json(folder / "done.json", done)
@@ -219,9 +220,14 @@ def _load_stage(stage: Stage, last: Path) -> None:
 
 
 def _save_method(method: Method[Any], run: Path, keys: Mapping[str, str]) -> None:
-    if rank_zero_only.rank == 0:
+    if _is_first():
         checkpoint.save(method, run / "method.ckpt", hashes={"stages": dict(keys)})
     rank_zero_info(f"Fitted method: {run / 'method.ckpt'}")
+
+
+def _is_first() -> bool:
+    """Whether this is the process that writes; Lightning's launcher sets the rank before any Trainer is there."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

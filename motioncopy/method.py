@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import CheckpointError, ConfigError, TrainingError
@@ -153,11 +153,16 @@ class Stage(LightningModule, ABC):
 
     # -- what a training step is written with ---------------------------------------------------------------------
 
-    def update(self, optimizer: Optimizer, loss: Tensor, *, name: str, clip_norm: float | None = None) -> None:
+    def optimizer_list(self) -> list[LightningOptimizer]:
+        """The optimisers in the order of ``configure_optimizers``, always as a list."""
+        found = self.optimizers()
+        return list(found) if isinstance(found, list) else [found]  # type: ignore[list-item]
+
+    def update(self, optimizer: LightningOptimizer, loss: Tensor, *, name: str, clip_norm: float | None = None) -> None:
         """One optimiser step: zero, back, clip, step.
 
         Args:
-            optimizer: One of ``self.optimizers()``.
+            optimizer: One of :meth:`optimizer_list`.
             loss: A scalar.
             name: What the loss is called in logs and errors.
             clip_norm: Largest gradient norm, or ``None``.

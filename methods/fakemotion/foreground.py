@@ -108,7 +108,7 @@ class ForegroundStage(Stage):
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """Generate, update the discriminators, update the generator."""
-        generator_optimizer, discriminator_optimizer = self.optimizers()  # type: ignore[misc]
+        generator_optimizer, discriminator_optimizer = self.optimizer_list()
         scene = self._scene(batch)
         output = self.generator(scene.labels)
         fake = output[:, :3]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from methods.fakemotion.painting import LearnedFusion
-from methods.fakemotion.training import Schedule, Wasserstein, weighted
+from methods.fakemotion.training import FusionLosses, Schedule, Wasserstein, weighted
 from motioncopy.batch import MotionBatch
 from motioncopy.features import FeatureNetwork
 from motioncopy.losses.adversarial import AdversarialLoss
@@ -19,23 +19,6 @@ from motioncopy.losses.feature_matching import feature_matching
 from motioncopy.losses.gromov_wasserstein import entropic_wasserstein
 from motioncopy.method import Stage, frozen
 from motioncopy.request import Crop, DataRequest
-
-
-@dataclass(frozen=True)
-class FusionLosses:
-    """Weights of the fusion network's terms; a term of weight 0 is not computed.
-
-    Attributes:
-        adversarial: LSGAN there.
-        feature_matching: Of the discriminator's features.
-        wasserstein: See :class:`methods.fakemotion.training.Wasserstein`.
-        l1: Mean absolute error (not in the released code).
-    """
-
-    adversarial: float = 1.0
-    feature_matching: float = 10.0
-    wasserstein: float = 0.1
-    l1: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +96,7 @@ class FusionStage(Stage):
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """Paint, fuse, update the discriminator, update the network."""
-        generator_optimizer, discriminator_optimizer = self.optimizers()  # type: ignore[misc]
+        generator_optimizer, discriminator_optimizer = self.optimizer_list()
         with torch.no_grad():
             layers = self.render(batch)
         fake = self.fusion(layers.foreground, None, layers.background, layers.drawing)

@@ -100,7 +100,7 @@ class PartStage(Stage):
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """Paint, crop, refine; update the discriminators, update the generators."""
-        generator_optimizer, discriminator_optimizer = self.optimizers()  # type: ignore[misc]
+        generator_optimizer, discriminator_optimizer = self.optimizer_list()
         with torch.no_grad():
             painted, wanted = self.render(batch)
         motion = batch.motion.frames(self.before, self.before + 1)

@@ -3,91 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from methods.fakemotion.face import FaceEnhancer, FaceGallery
+from methods.fakemotion.face import FaceGallery
 from methods.fakemotion.foreground import ForegroundStage
-from methods.fakemotion.fusing import FusionLosses, FusionStage, Layers
+from methods.fakemotion.fusing import FusionStage, Layers
 from methods.fakemotion.generator import DenseUNet
 from methods.fakemotion.labels import Label, StickWindow
-from methods.fakemotion.local import PartStage
+from methods.fakemotion.local import PartStage, Render
 from methods.fakemotion.painting import FacePainter, LearnedFusion, MaskFusion, PartPainter
 from methods.fakemotion.temporal import TemporalCritic
-from methods.fakemotion.training import ForegroundLosses, GromovWasserstein, PartLosses, Schedule, Wasserstein
+from methods.fakemotion.training import (
+    FaceSearch,
+    ForegroundLosses,
+    FusionGAN,
+    GromovWasserstein,
+    PartGANs,
+    Schedule,
+    Wasserstein,
+)
 from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import CheckpointError, ConfigError
 from motioncopy.features import FeatureNetwork
 from motioncopy.layers.discriminators import MultiScaleDiscriminator
 from motioncopy.losses.adversarial import AdversarialLoss, NonSaturating
-from motioncopy.losses.perceptual import FeatureLoss
 from motioncopy.method import Method, Stage
 from motioncopy.request import Crop, DataRequest, Regime, TrainingData
-
-
-@dataclass(frozen=True)
-class FaceSearch:
-    """Self-supervised face enhancement.
-
-    Attributes:
-        enhancer: Searches and blends.
-        size: Side of the face crops in pixels.
-        by_image: Whether the search goes by image features ("image feature", table 2).
-    """
-
-    enhancer: FaceEnhancer
-    size: int = 48
-    by_image: bool = False
-
-
-@dataclass(frozen=True)
-class PartGANs:
-    """Generators and discriminators of crops.
-
-    Attributes:
-        refiner: One part's generator; every part gets a copy.
-        discriminator: One part's discriminator; every part gets a copy.
-        size: Side of the crops in pixels.
-        soft_edge: See :class:`methods.fakemotion.painting.PartPainter`.
-        on_frame: Refine the fused frame (released code) instead of the foreground (paper).
-        losses: Weights.
-        wasserstein: The transport term's solver.
-        perceptual: The perceptual term.
-        schedule: Length, rate, batch.
-    """
-
-    refiner: nn.Module
-    discriminator: nn.Module
-    size: int = 48
-    soft_edge: bool = False
-    on_frame: bool = False
-    losses: PartLosses = field(default_factory=PartLosses)
-    wasserstein: Wasserstein = field(default_factory=Wasserstein)
-    perceptual: FeatureLoss | None = None
-    schedule: Schedule = field(default_factory=Schedule)
-
-
-@dataclass(frozen=True)
-class FusionGAN:
-    """The released code's learned fusion.
-
-    Attributes:
-        network: From drawing, background and foreground to the frame.
-        discriminator: Sees (drawing, frame).
-        losses: Weights.
-        wasserstein: The transport term's solver.
-        schedule: Length, rate, batch.
-    """
-
-    network: nn.Module
-    discriminator: nn.Module
-    losses: FusionLosses = field(default_factory=FusionLosses)
-    wasserstein: Wasserstein = field(default_factory=Wasserstein)
-    schedule: Schedule = field(default_factory=Schedule)
 
 
 @dataclass(frozen=True)
@@ -147,7 +93,7 @@ class FakeMotion(Method[_State]):
         fusion: FusionGAN | None = None,
         local: PartGANs | None = None,
     ) -> None:
-        super().__init__(request=DataRequest(1, tuple(image_size), crop=crop), normalisation=normalisation)
+        super().__init__(request=DataRequest(1, (image_size[0], image_size[1]), crop=crop), normalisation=normalisation)
         self.label = label or StickWindow()
         self.generator = generator or DenseUNet(self.label.channels * self.label.window, 4)
         self.fusion = LearnedFusion(fusion.network) if fusion is not None else MaskFusion()
@@ -161,7 +107,7 @@ class FakeMotion(Method[_State]):
         self.feature_identity = features.identity() if features is not None else None
         self._local_on_frame = local.on_frame if local is not None else False
         # What only training needs is not registered: it is in no checkpoint of the method.
-        self._training = {
+        self._training: dict[str, Any] = {
             "quality": quality,
             "temporal": temporal,
             "gan": gan or NonSaturating(),
@@ -183,47 +129,33 @@ class FakeMotion(Method[_State]):
     @cached_property
     def _stages(self) -> list[Stage]:
         training = dict(self._training)
-        gan, features = training["gan"], training["features"]
-        size, crop = self.request.image_size, self.request.crop
-        face_gan, fusion, local = self._configs
         quality = training.pop("quality") or MultiScaleDiscriminator(self.label.channels + 3)
-        common = {"image_size": size, "crop": crop}
-        upstream: list[nn.Module] = [self.generator]
+        shared: dict[str, Any] = {
+            "image_size": self.request.image_size,
+            "crop": self.request.crop,
+            "gan": training.pop("gan"),
+            "features": training.pop("features"),
+        }
         drawn = ["image_size", "crop", "label", "generator"]
-        weights = ["gan", "quality", "temporal", "features", "losses", "gromov_wasserstein", "wasserstein", "schedule"]
+        weights = ["gan", "features", "quality", *training]
+        keys = [*drawn, *weights]
         stages: list[Stage] = [
             ForegroundStage(
-                self.generator,
-                self.label,
-                quality=quality,
-                config_keys=[*drawn, *weights],
-                share=6,
-                **training,
-                **common,
-            )  # type: ignore[arg-type]
+                self.generator, self.label, quality=quality, config_keys=keys, share=6, **training, **shared
+            )
         ]
-        later = {"before": self.label.before, "after": self.label.after, "gan": gan, "features": features, **common}
-        painted = [*drawn, "face", "features", "gan"]
+        shared |= {"before": self.label.before, "after": self.label.after}
+        upstream: list[nn.Module] = [self.generator]
+        keys = [*drawn, "face", "features", "gan"]
+        face_gan, fusion, local = self._configs
         if face_gan is not None and self.face_refiner is not None:
+            keys.append("face_gan")
             stages.append(
-                PartStage(
-                    "face",
-                    self.face_refiner,
-                    discriminator=face_gan.discriminator,
-                    render=self._render_faces,
-                    perceptual=face_gan.perceptual,
-                    losses=face_gan.losses,
-                    wasserstein=face_gan.wasserstein,
-                    schedule=face_gan.schedule,
-                    config_keys=[*painted, "face_gan"],
-                    depends=["foreground"],
-                    upstream=list(upstream),
-                    share=1,
-                    **later,
-                )
+                _part_stage("face", self.face_refiner, face_gan, self._render_faces, stages, keys, upstream, shared)
             )
             upstream.append(self.face_refiner)
         if fusion is not None and isinstance(self.fusion, LearnedFusion):
+            keys.append("fusion")
             stages.append(
                 FusionStage(
                     self.fusion,
@@ -232,32 +164,17 @@ class FakeMotion(Method[_State]):
                     losses=fusion.losses,
                     wasserstein=fusion.wasserstein,
                     schedule=fusion.schedule,
-                    config_keys=[*painted, "face_gan", "fusion"],
+                    config_keys=list(keys),
                     depends=[s.name for s in stages],
                     upstream=list(upstream),
                     share=2,
-                    **later,
+                    **shared,
                 )
             )
             upstream.append(self.fusion)
         if local is not None and self.local is not None:
-            stages.append(
-                PartStage(
-                    "local",
-                    self.local,
-                    discriminator=local.discriminator,
-                    render=self._render_parts,
-                    perceptual=local.perceptual,
-                    losses=local.losses,
-                    wasserstein=local.wasserstein,
-                    schedule=local.schedule,
-                    config_keys=[*painted, "face_gan", "fusion", "local"],
-                    depends=[s.name for s in stages],
-                    upstream=list(upstream),
-                    share=1,
-                    **later,
-                )
-            )
+            keys.append("local")
+            stages.append(_part_stage("local", self.local, local, self._render_parts, stages, keys, upstream, shared))
         return stages
 
     def prepare(self, data: TrainingData) -> None:
@@ -266,7 +183,8 @@ class FakeMotion(Method[_State]):
         if self.face is None:
             return
         windows = data.train_windows(DataRequest(1, self.request.image_size, crop=self.request.crop))
-        faces, views, frames, clips = [], [], [], []
+        faces, views, frames = [], [], []
+        clips: list[str] = []
         for k in range(len(windows)):
             batch = windows[k].as_float()
             found, seen_views, _, seen = self.face.look((batch.images * batch.mask)[:, 0], batch.motion)
@@ -306,15 +224,25 @@ class FakeMotion(Method[_State]):
         return foreground, output[:, 3:].sigmoid() if output.shape[1] > 3 else None
 
     def _paint(
-        self, labels: Tensor, drawing: Tensor, motion: Motion, background: Tensor, exclude: Any = None
-    ) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Everything but the local GANs on frames: foreground, mask, and the fused frame."""
+        self,
+        labels: Tensor,
+        drawing: Tensor,
+        motion: Motion,
+        background: Tensor,
+        *,
+        local: PartPainter | None,
+        exclude: tuple[Sequence[str], Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The foreground and the fused frame; ``local`` refines whichever of the two it works on."""
         foreground, mask = self._foreground(labels, motion, exclude)
         if self.face_refiner is not None:
             foreground = self.face_refiner(foreground, motion)
-        if self.local is not None and not self._local_on_frame and exclude is None:
-            foreground = self.local(foreground, motion)
-        return foreground, mask, self.fusion(foreground, mask, background, drawing)
+        if local is not None and not self._local_on_frame:
+            foreground = local(foreground, motion)
+        frame = self.fusion(foreground, mask, background, drawing)
+        if local is not None and self._local_on_frame:
+            frame = local(frame, motion)
+        return foreground, frame
 
     def _see(self, batch: MotionBatch) -> tuple[Tensor, Tensor, Motion, tuple[Sequence[str], Tensor]]:
         """Labels, drawings, driving frame and whereabouts of a batch of windows around one frame each."""
@@ -340,7 +268,9 @@ class FakeMotion(Method[_State]):
     def _render_parts(self, batch: MotionBatch) -> tuple[Tensor, Tensor]:
         labels, drawing, motion, whereabouts = self._see(batch)
         before = self.label.before
-        foreground, _, frame = self._paint(labels, drawing, motion, batch.appearance.background, whereabouts)
+        foreground, frame = self._paint(
+            labels, drawing, motion, batch.appearance.background, local=None, exclude=whereabouts
+        )
         if self._local_on_frame:
             return frame, batch.images[:, before]
         return foreground, (batch.images * batch.mask)[:, before]
@@ -369,9 +299,7 @@ class FakeMotion(Method[_State]):
         labels, centre = self.label.stack(drawings)[0], self.label.centre(drawings)[0]
         driving = motion.frames(before, before + count)
         background = state.background.expand(count, -1, -1, -1)
-        _, _, frames = self._paint(labels, centre, driving, background)
-        if self.local is not None and self._local_on_frame:
-            frames = self.local(frames, driving)
+        _, frames = self._paint(labels, centre, driving, background, local=self.local)
         return frames.float(), _State(state.background, kept)
 
     def finish(self, state: _State) -> Tensor | None:
@@ -384,6 +312,32 @@ class FakeMotion(Method[_State]):
             end = end.then(last)
         frames, _ = self.step(state, end)
         return frames
+
+
+def _part_stage(
+    name: str,
+    painter: PartPainter,
+    gans: PartGANs,
+    render: Render,
+    earlier: Sequence[Stage],
+    keys: Sequence[str],
+    upstream: Sequence[nn.Module],
+    shared: dict[str, Any],
+) -> PartStage:
+    return PartStage(
+        name,
+        painter,
+        discriminator=gans.discriminator,
+        render=render,
+        losses=gans.losses,
+        perceptual=gans.perceptual,
+        wasserstein=gans.wasserstein,
+        schedule=gans.schedule,
+        config_keys=list(keys),
+        depends=[s.name for s in earlier],
+        upstream=list(upstream),
+        **shared,
+    )
 
 
 def _painter(gans: PartGANs | None, **kwargs: Any) -> PartPainter | None:

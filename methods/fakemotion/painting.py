@@ -14,12 +14,9 @@ from methods.fakemotion.face import FaceEnhancer, FaceGallery
 from methods.fakemotion.face_search import FaceViews
 from methods.fakemotion.parts import radial_weight
 from motioncopy.batch import Motion
-from motioncopy.poses.face import face_vectors
-from motioncopy.poses.parts import PARTS, crop, crop_corner, part_centres, paste
-from motioncopy.skeletons import skeleton
+from motioncopy.poses.parts import PARTS, crop, part_centres, paste
 
 FACE = 0  # index of the face in motioncopy.poses.parts.PARTS
-_LANDMARKS = ("right_eye", "left_eye", "nose")
 
 
 class Fusion(nn.Module):
@@ -115,24 +112,6 @@ class PartPainter(nn.Module):
         return images
 
 
-def face_views(motion: Motion, centres: Tensor, size: int, features: Tensor | None = None) -> FaceViews:
-    """How the faces of N frames are turned, and where eyes and nose lie in their crops.
-
-    Args:
-        motion: N frames in all.
-        centres: ``(N, 2)`` of the crops in pixels.
-        size: Side of the crops.
-        features: ``(N, F)``, where faces are searched by image.
-    """
-    frames = motion.flatten()
-    vectors, valid = face_vectors(frames, float(size))
-    body = skeleton(frames.skeleton)
-    indices = [body.index(name) for name in _LANDMARKS]
-    landmarks = frames.joints[:, 0, indices].clone()
-    landmarks[..., :2] -= crop_corner(centres, size, motion.size)[:, None]
-    return FaceViews(vectors[:, 0], valid[:, 0], landmarks, features)
-
-
 class FacePainter:
     """Replaces generated faces by blends with real ones that look the same way (section 2.3).
 
@@ -153,7 +132,8 @@ class FacePainter:
         faces = crop(images[seen], middle[seen], self.size)
         features = self._describe(faces) if self.describe is not None else None
         kept = motion.flatten()._map(lambda t: t[seen])
-        return faces, face_views(kept, middle[seen], self.size, features), middle[seen], seen
+        views = self.enhancer.similarity.views(kept, middle[seen], self.size, features)
+        return faces, views, middle[seen], seen
 
     def __call__(self, images: Tensor, motion: Motion, exclude: tuple[Sequence[str], Tensor] | None = None) -> Tensor:
         """Enhances the faces of N frames.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
+
+from methods.fakemotion.face import FaceEnhancer
+from motioncopy.losses.perceptual import FeatureLoss
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,84 @@ class PartLosses:
     feature_matching: float = 0.0
     perceptual: float = 0.0
     wasserstein: float = 0.0
+
+
+@dataclass(frozen=True)
+class FusionLosses:
+    """Weights of the fusion network's terms; a term of weight 0 is not computed.
+
+    Attributes:
+        adversarial: LSGAN there.
+        feature_matching: Of the discriminator's features.
+        wasserstein: See :class:`Wasserstein`.
+        l1: Mean absolute error (not in the released code).
+    """
+
+    adversarial: float = 1.0
+    feature_matching: float = 10.0
+    wasserstein: float = 0.1
+    l1: float = 0.0
+
+
+@dataclass(frozen=True)
+class FaceSearch:
+    """Self-supervised face enhancement.
+
+    Attributes:
+        enhancer: Searches and blends.
+        size: Side of the face crops in pixels.
+        by_image: Whether the search goes by image features ("image feature", table 2).
+    """
+
+    enhancer: FaceEnhancer
+    size: int = 48
+    by_image: bool = False
+
+
+@dataclass(frozen=True)
+class PartGANs:
+    """Generators and discriminators of crops.
+
+    Attributes:
+        refiner: One part's generator; every part gets a copy.
+        discriminator: One part's discriminator; every part gets a copy.
+        size: Side of the crops in pixels.
+        soft_edge: See :class:`methods.fakemotion.painting.PartPainter`.
+        on_frame: Refine the fused frame (released code) instead of the foreground (paper).
+        losses: Weights.
+        wasserstein: The transport term's solver.
+        perceptual: The perceptual term.
+        schedule: Length, rate, batch.
+    """
+
+    refiner: nn.Module
+    discriminator: nn.Module
+    size: int = 48
+    soft_edge: bool = False
+    on_frame: bool = False
+    losses: PartLosses = field(default_factory=PartLosses)
+    wasserstein: Wasserstein = field(default_factory=Wasserstein)
+    perceptual: FeatureLoss | None = None
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+@dataclass(frozen=True)
+class FusionGAN:
+    """The released code's learned fusion.
+
+    Attributes:
+        network: From drawing, background and foreground to the frame.
+        discriminator: Sees (drawing, frame).
+        losses: Weights.
+        wasserstein: The transport term's solver.
+        schedule: Length, rate, batch.
+    """
+
+    network: nn.Module
+    discriminator: nn.Module
+    losses: FusionLosses = field(default_factory=FusionLosses)
+    wasserstein: Wasserstein = field(default_factory=Wasserstein)
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 def weighted(terms: Mapping[str, tuple[float, Tensor]]) -> Tensor:

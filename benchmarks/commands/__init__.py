@@ -1,0 +1,8 @@
+"""The commands of ``motioncopy``, one file each: ``add_parser`` describes it, ``run`` does it."""
+
+from types import ModuleType
+
+from benchmarks.commands import bench, check, copy, prepare, table
+
+#: In the order in which ``motioncopy --help`` lists them.
+COMMANDS: tuple[ModuleType, ...] = (bench, copy, check, prepare, table)

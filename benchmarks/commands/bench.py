@@ -1,0 +1,67 @@
+"""``motioncopy bench``: train, test, compare with the trivial baselines, and show it."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.stack import Stack, data_sets, methods
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to the console script."""
+    parser = subparsers.add_parser(
+        "bench",
+        help="train, test and compare with the trivial baselines",
+        description="Prepares the data if needed, fits, tests, scores the trivial baselines by the same path, and "
+        "writes a record, a table, a side-by-side video and a contact sheet. A finished run is not run again.",
+    )
+    parser.add_argument("--method", default="fakemotion", help=f"one of {', '.join(methods())} (default: %(default)s)")
+    parser.add_argument("--data", default="puppets", help=f"one of {', '.join(data_sets())} (default: %(default)s)")
+    parser.add_argument("--variant", default="paper", help="what is computed: paper, released (default: %(default)s)")
+    parser.add_argument("--preset", default="quick", help="how large and how long: quick, full (default: %(default)s)")
+    parser.add_argument("--ablation", default="", help="overlays of the method, separated by commas")
+    parser.add_argument("--person", default=None, help="whom a personal method shows (default: the data set's own)")
+    parser.add_argument("--data-root", default=None, help="where the data lies")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--devices", type=int, default=1, help="processes to train with")
+    parser.add_argument("--minutes", type=float, default=None, help="a time budget for training")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs go (default: %(default)s)")
+    parser.add_argument("--rerun", action="store_true", help="run it even if it has finished")
+    parser.set_defaults(run_command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the benchmark and says where all lies."""
+    stack = Stack(
+        arguments.method,
+        arguments.data,
+        arguments.variant,
+        arguments.preset,
+        tuple(filter(None, arguments.ablation.split(","))),
+    )
+    stack.files()  # a wrong name is refused before torch is imported
+    from benchmarks import bench, show
+
+    start = time.perf_counter()
+    job = bench.Job(
+        stack,
+        arguments.runs,
+        arguments.seed,
+        arguments.person,
+        arguments.data_root,
+        arguments.devices,
+        arguments.minutes,
+    )
+    names = [arguments.method, *(b.stack.method for b in bench.baselines(job))]
+    print(f"Bench {job.id}: {', '.join(names)} on {arguments.data}; the run's folder is {job.folder}", flush=True)
+    found = [bench.run(b, again=arguments.rerun) for b in bench.baselines(job)]
+    found.append(bench.run(job, again=arguments.rerun))
+    show.table(found, job.folder / "table.md")
+    files = show.pictures(job, bench.baselines(job))
+    print(f"\nDone in {(time.perf_counter() - start) / 60:.1f} min. All of it lies in {job.folder}:")
+    for name, what in (("table.md", "the table"), *files, ("record.json", "the record")):
+        print(f"  {name:<16} {what}")
+    return 0

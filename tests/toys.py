@@ -1,0 +1,204 @@
+"""A small method and small data in the real formats, for tests of what all methods and data sets share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from datamodules.base import ClipDataModule, Split, TrialSpec
+from datamodules.views import Excerpt
+from motioncopy.batch import Appearance, Motion, MotionBatch
+from motioncopy.clips.clip import Clip
+from motioncopy.clips.writer import ClipWriter
+from motioncopy.method import Method, Stage, frozen
+from motioncopy.request import DataRequest, Regime
+from motioncopy.skeletons import BODY25
+
+
+def write_clip(
+    folder: Path, name: str, *, frames: int = 30, size: tuple[int, int] = (32, 32), person: str | None = None
+) -> Path:
+    """A prepared clip: a bright disc (the person) moves over a still ramp; its joints move with it."""
+    random = np.random.default_rng(sum(map(ord, name)))
+    height, width = size
+    rows, columns = np.mgrid[:height, :width]
+    place = np.stack([rows * 4, columns * 4, np.full_like(rows, 60)], axis=-1).astype(np.uint8)
+    colour = random.integers(120, 255, 3).astype(np.uint8)
+    phase = random.uniform(0, 6)
+    path = folder / name
+    with ClipWriter(
+        path,
+        clip_id=name,
+        person=person or name,
+        fps=25.0,
+        size=size,
+        skeleton="body25",
+        source=None,
+        backends={},
+        parts=("mask",),
+    ) as writer:
+        for t in range(frames):
+            x, y = width / 2 + width / 5 * np.sin(t / 4 + phase), height / 2 + height / 8 * np.cos(t / 5 + phase)
+            mask = ((columns - x) ** 2 + (rows - y) ** 2 < (height / 5) ** 2).astype(np.uint8) * 255
+            image = np.where(mask[..., None] > 0, colour, place).astype(np.uint8)
+            joints = np.zeros((len(BODY25), 3), np.float32)
+            around = np.linspace(0, 2 * np.pi, len(BODY25), endpoint=False)
+            joints[:, 0], joints[:, 1] = x + height / 6 * np.sin(around), y - height / 6 * np.cos(around)
+            joints[:, 2] = 1
+            writer.append(image[None], joints[None], mask[None])
+        writer.set_background(place)
+    return path
+
+
+class ToyData(ClipDataModule):
+    """Clips of a folder; the first is trained on, and every clip's last third is tested on."""
+
+    def __init__(
+        self, root: str = "", *, regime: Regime = "personal", person: str | None = None, workers: int = 0
+    ) -> None:
+        super().__init__(regime=regime, person=person, workers=workers)
+        self.root = Path(root)
+
+    @property
+    def protocol(self) -> str:
+        return "toy@1"
+
+    @cached_property
+    def clips(self) -> dict[str, Clip]:
+        return {p.parent.name: Clip.open(p.parent) for p in sorted(self.root.glob("*/manifest.json"))}
+
+    def people(self) -> list[str]:
+        return list(self.clips)
+
+    def _train(self, person: str) -> Excerpt:
+        clip = self.clips[person]
+        return Excerpt(clip, 0, 2 * len(clip) // 3)
+
+    def train_excerpts(self) -> list[Excerpt]:
+        return [self._train(self.person)] if self.person else [self._train(p) for p in self.people()]
+
+    def trial_specs(self, split: Split) -> list[TrialSpec]:
+        shown = self._train(self.person or self.default_person)
+        specs = []
+        for name, clip in self.clips.items():
+            motion = Excerpt(clip, 2 * len(clip) // 3, len(clip))
+            own = name == shown.clip.id
+            specs.append(
+                TrialSpec(name, "reconstruction" if own else "imitation", shown, motion, motion if own else None)
+            )
+        return specs
+
+
+@dataclass(frozen=True)
+class _State:
+    appearance: Appearance
+    held: Motion | None
+
+
+class PaintStage(Stage):
+    """A GAN of two small networks, by manual optimisation."""
+
+    def __init__(self, painter: nn.Module, *, request: DataRequest, epochs: int, poison: int) -> None:
+        super().__init__("paint", request=request, epochs=epochs, config_keys=["width", "epochs", "poison"])
+        self.painter, self.poison = painter, poison
+        self.judge = nn.Conv2d(3, 1, 3, padding=1)
+
+    def configure_optimizers(self) -> Any:
+        return [torch.optim.Adam(self.painter.parameters(), 1e-2), torch.optim.Adam(self.judge.parameters(), 1e-3)]
+
+    def training_step(self, batch: MotionBatch, batch_idx: int) -> None:
+        painter_optimizer, judge_optimizer = self.optimizer_list()
+        real = batch.images[:, 0]
+        fake = self.painter(batch.mask[:, 0])
+        verdict = self.judge(fake.detach()).square().mean() + (self.judge(real) - 1).square().mean()
+        self.update(judge_optimizer, verdict, name="judge")
+        with frozen(self.judge):
+            loss = (fake - real).abs().mean() + 0.01 * (self.judge(fake) - 1).square().mean()
+        if self.poison and self.steps == self.poison:
+            loss = loss * float("nan")
+        self.update(painter_optimizer, loss, name="painter")
+        self.log_losses({"painter": loss})
+
+
+class TouchStage(Stage):
+    """Learns a gain on what the first stage paints."""
+
+    def __init__(self, gain: nn.Module, painter: nn.Module, *, request: DataRequest, epochs: int) -> None:
+        super().__init__(
+            "touch",
+            request=request,
+            epochs=epochs,
+            config_keys=["epochs", "rate"],
+            depends=["paint"],
+            upstream=[painter],
+        )
+        self.gain = gain
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.Adam(self.gain.parameters(), 1e-2)
+
+    def training_step(self, batch: MotionBatch, batch_idx: int) -> None:
+        (optimizer,) = self.optimizer_list()
+        painted = self.upstream[0](batch.mask[:, 0])
+        assert not painted.requires_grad
+        loss = (self.gain(painted) - batch.images[:, 0]).abs().mean()
+        self.update(optimizer, loss, name="touch")
+        self.log_losses({"touch": loss})
+
+
+class ToyMethod(Method[_State]):
+    """Paints the person from a disc about the joints; holds every frame back until the next one is known."""
+
+    regime: Regime = "personal"  # type: ignore[misc]
+
+    def __init__(
+        self,
+        *,
+        width: int = 4,
+        epochs: int = 2,
+        batches: int = 3,
+        batch_size: int = 2,
+        rate: float = 1.0,
+        poison: int = 0,
+        image_size: tuple[int, int] = (16, 16),
+    ) -> None:
+        super().__init__(request=DataRequest(1, image_size))
+        self.painter = nn.Sequential(nn.Conv2d(1, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, 3, 3, padding=1))
+        self.gain = nn.Conv2d(3, 3, 1)
+        request = DataRequest(batch_size, image_size, window=2, batches=batches, appearance="random")
+        self._stages = [
+            PaintStage(self.painter, request=request, epochs=epochs, poison=poison),
+            TouchStage(self.gain, self.painter, request=request, epochs=epochs),
+        ]
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        return self._stages
+
+    def start(self, appearance: Appearance) -> _State:
+        self.check_person(appearance)
+        return _State(appearance, None)
+
+    def step(self, state: _State, motion: Motion) -> tuple[Tensor, _State]:
+        together = motion if state.held is None else state.held.then(motion)
+        held = together.frames(len(together) - 1, len(together))
+        return self._paint(together.frames(0, len(together) - 1)), _State(state.appearance, held)
+
+    def finish(self, state: _State) -> Tensor | None:
+        return None if state.held is None else self._paint(state.held)
+
+    def _paint(self, motion: Motion) -> Tensor:
+        height, width = motion.size
+        if len(motion) == 0:
+            return torch.zeros(0, 3, height, width)
+        centre = motion.joints[0, :, :, :2].mean(dim=1)
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        apart = (columns - centre[:, 0, None, None]) ** 2 + (rows - centre[:, 1, None, None]) ** 2
+        return self.gain(self.painter((apart < (height / 5) ** 2).float()[:, None])).tanh()
