@@ -1,0 +1,53 @@
+"""How fast puppets are rendered: ``python -m benchmarks.speed.puppets``.
+
+Prints frames a second with image, joints, mask and parsing, and with the optical flow besides. One thread, so that
+the figures hold for a loader's worker; textures and backgrounds are made before the clock starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from statistics import median
+
+import cv2
+
+from datamodules.puppets import PEOPLE, Performance, render
+
+
+def frames_a_second(size: int, *, flow: bool, people: int, frames: int) -> float:
+    """Median over people of the frames rendered a second.
+
+    Args:
+        size: Height and width.
+        flow: Whether the optical flow is made too.
+        people: How many of the cast to render.
+        frames: Frames a person.
+    """
+    rates = []
+    for person in PEOPLE[:people]:
+        clip = Performance(person, "groove", 0, frames, size=(size, size))
+        render(clip, 0)
+        started = time.perf_counter()
+        render(clip, range(frames), flow=flow)
+        rates.append(frames / (time.perf_counter() - started))
+    return median(rates)
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=40)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    print("size   frames/s   with flow")
+    for size in (96, 128, 256):
+        plain, with_flow = (
+            frames_a_second(size, flow=flow, people=arguments.people, frames=arguments.frames) for flow in (False, True)
+        )
+        print(f"{size:4d} {plain:10.1f} {with_flow:11.1f}")
+
+
+if __name__ == "__main__":
+    main()
