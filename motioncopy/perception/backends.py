@@ -78,6 +78,10 @@ class PoseEstimator(Protocol):
     def skeleton(self) -> str:
         """Name of the :class:`motioncopy.skeletons.Skeleton` of the joints."""
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Which of ``hand_left``, ``hand_right`` and ``face`` come with the joints."""
+
     def reset(self) -> None:
         """Forgets earlier frames: the next ones are another video's."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -49,16 +49,19 @@ class MediaPipePose:
         smooth: MediaPipe's own filter over time. It halves the jitter, but takes every video for one of 30 frames
             per second and therefore lags behind the person in slower ones; the store keeps what was seen, and
             smoothing is left to whom it serves.
+        still: Whether frames have nothing to do with one another: the person is then looked for anew in each,
+            not followed. Slower.
     """
 
     skeleton = BODY25.name
 
-    def __init__(self, *, hands: bool = False, smooth: bool = False) -> None:
-        self.hands, self.smooth = hands, smooth
+    def __init__(self, *, hands: bool = False, smooth: bool = False, still: bool = False) -> None:
+        self.hands, self.smooth, self.still = hands, smooth, still
+        self.groups: tuple[str, ...] = ("hand_left", "hand_right", "face") if hands else ("face",)
         self.name = "mediapipe-holistic" if hands else "mediapipe-pose"
         try:
             # The second number counts changes of this file that change what it returns.
-            self.version = f"{version('mediapipe')}+1" + ("-smooth" if smooth else "")
+            self.version = f"{version('mediapipe')}+1" + "-smooth" * smooth + "-still" * still
         except PackageNotFoundError:
             raise PerceptionError("MediaPipe is not installed", remedy="run `make setup`") from None
         self._graph: Any = None
@@ -73,7 +76,7 @@ class MediaPipePose:
     def __call__(self, images: Images) -> Poses:
         """See :class:`motioncopy.perception.backends.PoseEstimator`; the mask is at the images' size."""
         if self._graph is None:
-            self._graph = _open(hands=self.hands, smooth=self.smooth)
+            self._graph = self._open()
         n, height, width = images.shape[:3]
         poses = Poses(
             joints=np.zeros((n, len(BODY25), 3), np.float32),
@@ -101,6 +104,27 @@ class MediaPipePose:
                     # Hands come with no visibility: a hand that was found is there.
                     group[i, :, 2] = 1
         return poses
+
+    def _open(self) -> Any:
+        try:
+            with _quiet():
+                import mediapipe
+        except ImportError as error:
+            raise PerceptionError(
+                "MediaPipe cannot be imported", found=error, remedy="run `make setup`, or choose another pose estimator"
+            ) from error
+        solutions = mediapipe.solutions
+        solution = solutions.holistic.Holistic if self.hands else solutions.pose.Pose
+        with _quiet():
+            # Complexity 1 is the one whose model is in the wheel. The mask is not mixed with the frame before:
+            # that leaves a ghost behind fast hands.
+            return solution(
+                static_image_mode=self.still,
+                model_complexity=1,
+                enable_segmentation=True,
+                smooth_landmarks=self.smooth,
+                smooth_segmentation=False,
+            )
 
     def _process(self, image: Images) -> Any:
         # Its networks start, and talk, with the first frame and with the first person.
@@ -148,32 +172,15 @@ def _pixels(landmarks: Any, width: int, height: int) -> np.ndarray:
     )
 
 
-def _open(*, hands: bool, smooth: bool) -> Any:
-    try:
-        with _quiet():
-            import mediapipe
-
-            solution = mediapipe.solutions.holistic.Holistic if hands else mediapipe.solutions.pose.Pose
-            # Complexity 1 is the one whose model is in the wheel. The mask is not mixed with the frame before:
-            # that leaves a ghost behind fast hands.
-            return solution(
-                model_complexity=1, enable_segmentation=True, smooth_landmarks=smooth, smooth_segmentation=False
-            )
-    except ImportError as error:
-        raise PerceptionError(
-            "MediaPipe cannot be imported", found=error, remedy="run `make setup`, or choose another pose estimator"
-        ) from error
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Lets nothing through to stderr: MediaPipe's C++ parts write there, whatever Python's logging says."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:
-        with Path(os.devnull).open("wb") as nowhere:
+        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
             os.dup2(nowhere.fileno(), 2)
-        yield
+            yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)

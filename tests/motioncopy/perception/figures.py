@@ -1,8 +1,9 @@
-"""A drawn person, for tests."""
+"""A drawn person, and a pose estimator that knows them, for tests."""
 
 import cv2
 import numpy as np
 
+from motioncopy.perception.backends import Poses
 from motioncopy.skeletons import BODY25
 
 # In units of the figure's height, from the top of the head, x to the image's right; frontal, so left is on the right.
@@ -47,3 +48,38 @@ def draw_figure(image: np.ndarray, joints: np.ndarray) -> tuple[np.ndarray, np.n
         for eye in ("left_eye", "right_eye"):
             cv2.circle(canvas, at[eye], max(1, round(0.008 * height)), dark, -1)
     return image, mask
+
+
+def walk(frames: int, size: tuple[int, int], place: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+    """A person who walks from left to right: images ``(n, H, W, 3)``, joints ``(n, 25, 3)``, masks ``(n, H, W)``."""
+    height, width = size
+    place = np.full((height, width, 3), (120, 150, 180), np.uint8) if place is None else place
+    joints = np.stack(
+        [figure_joints(x, 0.08 * height, 0.85 * height) for x in np.linspace(0.25 * width, 0.75 * width, frames)]
+    )
+    drawn = [draw_figure(place, points) for points in joints]
+    return np.stack([image for image, _ in drawn]), joints, np.stack([mask for _, mask in drawn])
+
+
+class KnownPose:
+    """A pose estimator that is told the truth, and notes what it was shown."""
+
+    skeleton = BODY25.name
+    groups: tuple[str, ...] = ()
+
+    def __init__(self, joints: np.ndarray, masks: np.ndarray, version: str = "1") -> None:
+        self.name, self.version = "known", version
+        self.joints, self.masks = joints, masks
+        self.next, self.shown = 0, list[tuple[int, ...]]()
+
+    def reset(self) -> None:
+        self.next = 0
+
+    def __call__(self, images: np.ndarray) -> Poses:
+        self.shown.append(images.shape)
+        rows = slice(self.next, self.next + len(images))
+        self.next += len(images)
+        height, width = images.shape[1:3]
+        poses = Poses(self.joints[rows]).scaled(width / self.masks.shape[2], height / self.masks.shape[1])
+        masks = [cv2.resize(m, (width, height), interpolation=cv2.INTER_AREA) for m in self.masks[rows]]
+        return Poses(poses.joints, np.stack(masks))

@@ -9,6 +9,7 @@ from motioncopy.skeletons import BODY25
 from tests.motioncopy.perception.figures import draw_figure, figure_joints
 
 pytest.importorskip("mediapipe")
+pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
 
 def _landmarks() -> np.ndarray:

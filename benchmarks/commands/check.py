@@ -1,0 +1,63 @@
+"""``motioncopy check``: what would go wrong with a video."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motioncopy.errors import VideoError
+
+if TYPE_CHECKING:
+    from motioncopy.check import Finding
+
+_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to the console script."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "check",
+        help="say what would go wrong with videos",
+        description="Looks at a handful of frames of each video and says what would go wrong: nobody or several "
+        "people in view, cuts, limbs out of the frame, too short, too dark, a moving camera.",
+    )
+    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="video files")
+    parser.set_defaults(run_command=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the findings.
+
+    Returns:
+        0 if all videos can be used, 1 if one has a problem.
+    """
+    from motioncopy.check import Finding, check  # OpenCV and PyAV take a moment to import
+    from motioncopy.perception.mediapipe import MediaPipePose
+
+    pose, usable = MediaPipePose(still=True), True
+    for video in args.videos:
+        try:
+            findings = check(video, pose=pose)
+        except VideoError as error:
+            findings = [Finding("file", "problem", error.what, error.remedy or "")]
+        _show(video, findings)
+        usable = usable and all(f.level != "problem" for f in findings)
+    return 0 if usable else 1
+
+
+def _show(video: Path, findings: list[Finding]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=str(video), title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
+    for finding in findings:
+        measured = Text(finding.measured + (f"\n-> {finding.remedy}" if finding.remedy else ""))
+        table.add_row(finding.topic, Text(finding.level, style=_COLOURS[finding.level]), measured)
+    console = Console(highlight=False)
+    console.print(table)
+    problems = [f.topic for f in findings if f.level == "problem"]
+    warnings = [f.topic for f in findings if f.level == "warning"]
+    verdict = f"cannot be used as it is: {', '.join(problems)}" if problems else "can be used"
+    console.print(f"{video.name} {verdict}" + (f" (warnings: {', '.join(warnings)})" if warnings else "") + "\n")

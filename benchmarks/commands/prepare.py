@@ -1,0 +1,87 @@
+"""``motioncopy prepare``: videos to prepared clips."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from motioncopy.prepare import Prepared
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to the console script."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "prepare",
+        help="find joints, masks and backgrounds of videos, once",
+        description="Turns videos into prepared clips: frames, joints, the person's mask, the background. A clip that "
+        "is there already is left alone, unless its video or a backend has changed.",
+    )
+    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="video files")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the clips go: DIR/<video's name>")
+    parser.add_argument(
+        "--max-size", type=int, default=512, metavar="N", help="longest side of stored frames (default: %(default)s)"
+    )
+    parser.add_argument("--person", metavar="NAME", help="who is in the videos (default: the video's name)")
+    parser.add_argument(
+        "--parts", default="mask", help="what is made: mask, parsing, flow, separated by commas (default: %(default)s)"
+    )
+    parser.add_argument("--hands", action="store_true", help="look for the hands' joints too (slower)")
+    parser.add_argument("--force", action="store_true", help="make clips anew that need not be")
+    parser.set_defaults(run_command=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prepares the videos and says where the clips lie.
+
+    Returns:
+        0, or 1 if a video failed.
+
+    Raises:
+        ConfigError: If the arguments contradict themselves.
+    """
+    from motioncopy.prepare import Backends, prepare_each  # OpenCV and PyAV take a moment to import
+
+    results = []
+    for result in prepare_each(
+        args.videos,
+        args.out,
+        max_size=args.max_size,
+        person=args.person,
+        parts=tuple(filter(None, args.parts.split(","))),
+        force=args.force,
+        backends=Backends.default(hands=args.hands),
+    ):
+        results.append(result)
+        print(_line(result), file=sys.stderr if result.outcome == "failed" else sys.stdout, flush=True)
+    made = [r for r in results if r.outcome == "made"]
+    if made:
+        print(_speed(made))
+    failed = sum(r.outcome == "failed" for r in results)
+    if failed < len(results):
+        print(f"The clips lie in {args.out}")
+    return int(failed > 0)
+
+
+def _line(result: Prepared) -> str:
+    name = result.video.name
+    if result.outcome == "failed":
+        return f"{name}: failed. {result.reason}"
+    if result.outcome == "up to date":
+        return f"{name}: up to date"
+    again = "" if result.reason == "new" else f" anew, as {result.reason}"
+    line = f"{name}: prepared{again}; {result.frames} frames, person found in {result.found}"
+    if result.unseen:
+        line += f", {result.unseen:.0%} of the background never seen and filled in"
+    return line
+
+
+def _speed(made: list[Prepared]) -> str:
+    """Frames per second of each stage over all videos."""
+    frames = sum(r.frames for r in made)
+    stages = {stage: sum(r.seconds.get(stage, 0) for r in made) for r in made for stage in r.seconds}
+    whole = sum(r.elapsed for r in made)
+    speeds = ", ".join(f"{stage} {frames / max(seconds, 1e-9):.0f}" for stage, seconds in stages.items())
+    return f"{frames} frames in {whole:.1f} s: {frames / max(whole, 1e-9):.0f} frames/s (stage by stage: {speeds})"
