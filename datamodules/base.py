@@ -13,7 +13,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from datamodules.views import Excerpt, View
+from datamodules.views import Box, Excerpt, View, person_box
 from datamodules.windows import RequestedData, Windows
 from motioncopy.batch import Motion
 from motioncopy.errors import DataError
@@ -54,6 +54,7 @@ class ClipDataModule(LightningDataModule, ABC):
         super().__init__()
         self.regime, self.workers = regime, workers
         self._person = person
+        self._boxes: dict[tuple[str, tuple[int, int]], Box | None] = {}
 
     # -- what a data set provides ---------------------------------------------------------------------------------
 
@@ -73,6 +74,13 @@ class ClipDataModule(LightningDataModule, ABC):
     @abstractmethod
     def trial_specs(self, split: Split) -> list[TrialSpec]:
         """All trials of a split: of :attr:`person` in the personal regime."""
+
+    def one_camera(self, person: str) -> list[Excerpt]:
+        """Training frames of a person that one still camera took, if all of the person's clips are from it.
+
+        They are then cropped alike. An empty list says that every clip has its own camera, and so its own crop.
+        """
+        return []
 
     @property
     def default_person(self) -> str:
@@ -110,11 +118,22 @@ class ClipDataModule(LightningDataModule, ABC):
 
     def train_windows(self, request: DataRequest) -> Windows:
         """All training windows of a request, in their natural order."""
-        return Windows(self.train_excerpts(), request)
+        excerpts = self.train_excerpts()
+        return Windows(excerpts, request, [self.box(e, request) for e in excerpts])
+
+    def box(self, excerpt: Excerpt, request: DataRequest) -> Box | None:
+        """The crop of a person's training frames, or ``None`` where each clip has its own."""
+        person = excerpt.clip.person
+        key = (person, request.image_size)
+        if request.crop == "person" and key not in self._boxes:
+            together = self.one_camera(person)
+            self._boxes[key] = person_box(together, request.image_size) if together else None
+        return self._boxes[key] if request.crop == "person" else None
 
     def train_motion(self, request: DataRequest) -> Motion:
         """The joints of all training frames as one B = 1 motion."""
-        motions = [View(e, request).motion(range(e.start, e.stop)) for e in self.train_excerpts()]
+        excerpts = self.train_excerpts()
+        motions = [View(e, request, self.box(e, request)).motion(range(e.start, e.stop)) for e in excerpts]
         groups = {
             g: torch.cat([getattr(m, g) for m in motions], dim=1)
             for g in ("joints", "hand_left", "hand_right", "face")
@@ -128,7 +147,8 @@ class ClipDataModule(LightningDataModule, ABC):
 
     def trials(self, request: DataRequest, split: Split) -> Trials:
         """The trials of a split, read one at a time."""
-        return Trials(self.trial_specs(split), self.protocol, request)
+        specs = self.trial_specs(split)
+        return Trials(specs, self.protocol, request, [self.box(s.appearance, request) for s in specs])
 
     def for_trials(self, request: DataRequest, split: Split) -> TrialData:
         """Loaders that give each trial to one process only."""
@@ -136,10 +156,24 @@ class ClipDataModule(LightningDataModule, ABC):
 
 
 class Trials(Sequence[Trial], Dataset[Trial]):
-    """Trials as a request sees them."""
+    """Trials as a request sees them.
 
-    def __init__(self, specs: Sequence[TrialSpec], protocol: str, request: DataRequest) -> None:
+    Args:
+        specs: The trials.
+        protocol: ``"<id>@<version>"``.
+        request: What is asked.
+        boxes: The crop of each trial's person, or ``None`` where the appearance frames alone give it.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[TrialSpec],
+        protocol: str,
+        request: DataRequest,
+        boxes: Sequence[Box | None] | None = None,
+    ) -> None:
         self.specs, self.protocol, self.request = list(specs), protocol, request
+        self.boxes = list(boxes or [None] * len(self.specs))
         names = [s.id for s in self.specs]
         if len(set(names)) != len(names):
             raise DataError(f"protocol {protocol} names a trial twice", found=sorted(names))
@@ -157,7 +191,7 @@ class Trials(Sequence[Trial], Dataset[Trial]):
         if index < 0:
             return None
         spec, request = self.specs[index], self.request
-        shown = View(spec.appearance, request)
+        shown = View(spec.appearance, request, self.boxes[index])
         # The driver is cropped by its own rule: how it stands in its frame is the normalisation's business. The
         # person's own held-out frames must lie in the crop that training saw.
         own = spec.motion.clip.path == spec.appearance.clip.path or spec.truth is spec.motion

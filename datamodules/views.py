@@ -48,30 +48,35 @@ class Excerpt:
         return self.clip.background if self.background is None else self.background
 
 
-def person_box(excerpt: Excerpt, image_size: tuple[int, int], *, margin: float = 0.12) -> Box:
-    """The smallest box of the image's aspect ratio around all that the person covers in the excerpt.
+def person_box(excerpts: Sequence[Excerpt], image_size: tuple[int, int], *, margin: float = 0.12) -> Box:
+    """The smallest box of the image's aspect ratio around all that the person covers.
 
     Args:
-        excerpt: Training frames: test frames must not move the crop.
+        excerpts: Training frames of one camera: test frames must not move the crop.
         image_size: (height, width); gives the aspect ratio.
         margin: Added on every side, as a share of the covered height: held-out motion can reach further.
 
     Returns:
         (left, top, right, bottom) in pixels; it can reach beyond the frame.
+
+    Raises:
+        DataError: If no frame shows a person.
     """
-    step = max(1, len(excerpt) // 60)
-    masks = excerpt.clip.mask(range(excerpt.start, excerpt.stop, step))
-    # A pixel that belongs to the person in one frame of a hundred is noise of the segmentation.
-    often = (masks > 127).mean(axis=0) > 0.01
+    total = sum(len(e) for e in excerpts)
+    step = max(1, total // 120)
+    masks = np.concatenate([e.clip.mask(range(e.start, e.stop, step)) for e in excerpts])
+    # A pixel that belongs to the person in one frame of two hundred is noise of the segmentation.
+    often = (masks > 127).mean(axis=0) > 0.005
     rows, columns = np.flatnonzero(often.any(axis=1)), np.flatnonzero(often.any(axis=0))
     if len(rows) == 0:
-        raise DataError(f"clip {excerpt.clip.id} shows no person", remedy="check it with `motioncopy check`")
+        names = ", ".join(e.clip.id for e in excerpts)
+        raise DataError(f"clip {names} shows no person", remedy="check it with `motioncopy check`")
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     pad = margin * (bottom - top)
     height, width = bottom - top + 2 * pad, right - left + 2 * pad
     aspect = image_size[1] / image_size[0]
     height, width = max(height, width / aspect), max(width, height * aspect)
-    full_height, full_width = excerpt.clip.size
+    full_height, full_width = excerpts[0].clip.size
     y0 = _inside((top + bottom) / 2 - height / 2, height, full_height)
     x0 = _inside((left + right) / 2 - width / 2, width, full_width)
     return round(x0), round(y0), round(x0) + max(1, round(width)), round(y0) + max(1, round(height))
@@ -96,7 +101,7 @@ class View:
         self.excerpt, self.clip, self.size = excerpt, excerpt.clip, request.image_size
         height, width = self.clip.size
         if box is None:
-            box = person_box(excerpt, self.size) if request.crop == "person" else (0, 0, width, height)
+            box = person_box([excerpt], self.size) if request.crop == "person" else (0, 0, width, height)
         self.box = box
         self._kept: dict[tuple[str, int], NDArray[np.uint8]] = {}
 

@@ -11,18 +11,27 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from datamodules.views import Excerpt, View
+from datamodules.views import Box, Excerpt, View
 from motioncopy.batch import Appearance, MotionBatch
 from motioncopy.errors import DataError
 from motioncopy.request import DataRequest
 
 
 class Windows(Sequence[MotionBatch], Dataset[MotionBatch]):
-    """All windows of a request over the training excerpts."""
+    """All windows of a request over the training excerpts.
 
-    def __init__(self, excerpts: Sequence[Excerpt], request: DataRequest) -> None:
+    Args:
+        excerpts: The training frames.
+        request: What is asked.
+        boxes: The crop of each excerpt, or ``None`` where the request's rule on that excerpt alone gives it.
+    """
+
+    def __init__(
+        self, excerpts: Sequence[Excerpt], request: DataRequest, boxes: Sequence[Box | None] | None = None
+    ) -> None:
         self.request = request
-        self.views = [View(e, request) for e in excerpts]
+        boxes = boxes or [None] * len(excerpts)
+        self.views = [View(e, request, box) for e, box in zip(excerpts, boxes, strict=True)]
         span = (request.window - 1) * request.dilation
         self.places = [
             (k, first)

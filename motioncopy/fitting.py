@@ -72,8 +72,8 @@ def fit(
         stage.prepare(data)
         done = _find_done(run, folder, stage, key)
         if done is not None:
-            _load_stage(stage, folder / "last.ckpt")
-            rank_zero_info(f"Stage {stage.name}: done before ({done['steps']} steps), loaded.")
+            _load_stage(stage, done / "last.ckpt")
+            rank_zero_info(f"Stage {stage.name}: done before ({stage.steps} steps), loaded.")
         elif only is not None and names.index(only) > number:
             raise CheckpointError(f"stage {only} needs stage {stage.name}, which is not done", remedy="fit it first")
         elif only is None or only == stage.name:
@@ -120,22 +120,22 @@ def _fit_stage(
     checkpoint_every: timedelta,
     limit: timedelta | None,
 ) -> None:
-    last = folder / "last.ckpt"
-    started = folder / "key.json"
-    if last.is_file() and (not started.is_file() or json.loads(started.read_text())["key"] != key):
+    last, started = folder / "last.ckpt", folder / "key.json"
+    stale = last.is_file() and (not started.is_file() or json.loads(started.read_text())["key"] != key)
+    resumed = last if last.is_file() and not stale else None
+    if stale:
         rank_zero_info(f"Stage {stage.name}: its half-done state belongs to another config, starting anew.")
-        if _is_first():
-            last.unlink()
     if _is_first():
         folder.mkdir(parents=True, exist_ok=True)
-        started.write_text(json.dumps({"key": key}))
+        if stale:
+            last.unlink()
+        _write_json(started, {"key": key})
     savers: list[Callback] = [
         _saver(folder, every_n_epochs=1),
         _saver(folder, train_time_interval=checkpoint_every),
     ]
     budget = _TimeLimit(limit) if limit is not None else None
     trainer = make_trainer(stage, folder, stage.epochs, [*savers, budget] if budget else savers)
-    resumed = last if last.is_file() else None
     if resumed:
         rank_zero_info(f"Stage {stage.name}: going on from {resumed}.")
     trainer.fit(stage, datamodule=data.for_request(stage.request, seed), ckpt_path=resumed, weights_only=True)
@@ -186,10 +186,9 @@ def _saver(folder: Path, **when: Any) -> ModelCheckpoint:
     return saver
 
 
-def _find_done(run: Path, folder: Path, stage: Stage, key: str) -> dict[str, Any] | None:
-    """This stage's ``done.json`` if it is done with this key, here or in a neighbouring run (then copied here)."""
-    pattern = f"*/stages/*-{stage.name}/done.json"
-    for path in [folder / "done.json", *sorted(run.parent.glob(pattern))]:
+def _find_done(run: Path, folder: Path, stage: Stage, key: str) -> Path | None:
+    """Where this stage lies finished with this key: here, or in a neighbouring run (it is then copied here)."""
+    for path in [folder / "done.json", *sorted(run.parent.glob(f"*/stages/*-{stage.name}/done.json"))]:
         if not path.is_file() or not path.with_name("last.ckpt").is_file():
             continue
         try:
@@ -202,7 +201,7 @@ def _find_done(run: Path, folder: Path, stage: Stage, key: str) -> dict[str, Any
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path.with_name("last.ckpt"), folder / "last.ckpt")
             _write_json(folder / "done.json", done)
-        return done
+        return path.parent
     return None
 
 

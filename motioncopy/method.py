@@ -156,7 +156,7 @@ class Stage(LightningModule, ABC):
     def optimizer_list(self) -> list[LightningOptimizer]:
         """The optimisers in the order of ``configure_optimizers``, always as a list."""
         found = self.optimizers()
-        return list(found) if isinstance(found, list) else [found]  # type: ignore[list-item]
+        return list(found) if isinstance(found, list) else [found]
 
     def update(self, optimizer: LightningOptimizer, loss: Tensor, *, name: str, clip_norm: float | None = None) -> None:
         """One optimiser step: zero, back, clip, step.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -102,7 +103,17 @@ class _State:
     held: Motion | None
 
 
-class PaintStage(Stage):
+class _ToyStage(Stage):
+    """Leaves a digest of its parameters behind, so that a test can compare the processes'."""
+
+    def on_fit_end(self) -> None:
+        super().on_fit_end()
+        if folder := os.environ.get("TOY_DIGESTS"):
+            digest = [float(p.double().sum()) for p in self.parameters()]
+            (Path(folder) / f"{self.name}-{self.global_rank}.txt").write_text(repr(digest))
+
+
+class PaintStage(_ToyStage):
     """A GAN of two small networks, by manual optimisation."""
 
     def __init__(self, painter: nn.Module, *, request: DataRequest, epochs: int, poison: int) -> None:
@@ -121,13 +132,13 @@ class PaintStage(Stage):
         self.update(judge_optimizer, verdict, name="judge")
         with frozen(self.judge):
             loss = (fake - real).abs().mean() + 0.01 * (self.judge(fake) - 1).square().mean()
-        if self.poison and self.steps == self.poison:
+        if (self.poison and self.steps == self.poison) or os.environ.get("TOY_POISON_RANK") == str(self.global_rank):
             loss = loss * float("nan")
         self.update(painter_optimizer, loss, name="painter")
         self.log_losses({"painter": loss})
 
 
-class TouchStage(Stage):
+class TouchStage(_ToyStage):
     """Learns a gain on what the first stage paints."""
 
     def __init__(self, gain: nn.Module, painter: nn.Module, *, request: DataRequest, epochs: int) -> None:

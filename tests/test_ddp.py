@@ -1,0 +1,94 @@
+"""Two gloo processes: equal weights on both after every stage, and the test scores of one process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from tests.toys import write_clip
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.ddp
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clips")
+    for name in ("ann", "bob", "cid"):  # an odd number of trials for two processes
+        write_clip(folder, name, frames=24)
+    return folder
+
+
+def call(command: str, clips: Path, run: Path, devices: int, **environment: str) -> None:
+    run.mkdir(parents=True, exist_ok=True)
+    config = run / "input.yaml"
+    strategy = "ddp_find_unused_parameters_true" if devices > 1 else "auto"
+    config.write_text(
+        yaml.safe_dump(
+            {
+                "seed_everything": 1,
+                "model": {"class_path": "tests.toys.ToyMethod", "init_args": {"epochs": 2, "batches": 3}},
+                "data": {"class_path": "tests.toys.ToyData", "init_args": {"root": str(clips)}},
+                "trainer": {"accelerator": "cpu", "devices": devices, "strategy": strategy, "logger": False},
+            }
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cli", command, "--config", str(config), "--run", str(run)],
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", **environment}, capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def scores(run: Path) -> dict[str, Any]:
+    content = json.loads((run / "outputs/toy@1-test/summary.json").read_text())
+    return {t["id"]: t["scores"]["values"] if t["scores"] else None for t in content["trials"]}
+
+
+def test_two_processes_fit_equal_weights_and_test_like_one(clips: Path, tmp_path: Path) -> None:
+    two = tmp_path / "two"
+    call("fit", clips, two, 2, TOY_DIGESTS=str(tmp_path))
+    for stage in ("paint", "touch"):
+        a, b = ((tmp_path / f"{stage}-{rank}.txt").read_text() for rank in (0, 1))
+        assert a == b, f"the ranks differ after stage {stage}"
+    done = json.loads((two / "stages/00-paint/done.json").read_text())
+    assert (done["steps"], done["world_size"]) == (6, 2)
+
+    call("test", clips, two, 2)
+    shared = scores(two)
+    frames = {p.stem: np.load(p) for p in (two / "outputs/toy@1-test").glob("*.npy")}
+    call("test", clips, two, 1)
+    alone = scores(two)
+    assert list(shared) == list(alone) == ["ann", "bob", "cid"]
+    for key, values in alone["ann"].items():
+        np.testing.assert_allclose(shared["ann"][key], values, rtol=1e-6)
+    for path in (two / "outputs/toy@1-test").glob("*.npy"):
+        np.testing.assert_array_equal(np.load(path), frames[path.stem])
+
+
+def test_a_loss_that_is_not_finite_on_one_process_stops_both(clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="not finite"):
+        call("fit", clips, tmp_path / "run", 2, TOY_POISON_RANK="1")
+    assert not (tmp_path / "run/method.ckpt").exists()
+
+
+def test_one_process_and_two_see_the_same_batches(clips: Path) -> None:
+    from datamodules.windows import ResumableBatches
+    from motioncopy.request import DataRequest
+
+    request = DataRequest(4, (16, 16), batches=5)
+    whole = list(ResumableBatches(13, request, 0, 0, 1))
+    halves = [list(ResumableBatches(13, request, 0, rank, 2)) for rank in (0, 1)]
+    for together, left, right in zip(whole, *halves, strict=True):
+        assert sorted(together) == sorted(left + right)
+    assert torch.tensor([w for batch in whole for w, _ in batch]).unique().numel() == 13
