@@ -226,9 +226,7 @@ def _hair(rig: Rig, hair: Hair) -> list[Part]:
     points = head_point(rig, azimuth[None, :], np.maximum(height, 0.5), raised)
     points[..., 1] += (np.minimum(height, 0.5) - 0.5) * size + raised * (height > 0.9)
     if hair.style == "curly":
-        bump = np.sin(5 * azimuth)[None, :] * np.sin(9 * share) + 0.7 * np.cos(8 * azimuth + 1)[None, :] * np.cos(
-            7 * share
-        )
+        bump = np.sin(5 * azimuth) * np.sin(9 * share) + 0.7 * np.cos(8 * azimuth + 1) * np.cos(7 * share)
         points += (points - points.mean(axis=(0, 1))) * (0.05 * bump * (1 - share**6))[..., None]
     points[:, -1] = points[:, 0]
     weights = np.zeros((*points.shape[:2], len(BONES)))
@@ -268,56 +266,56 @@ def _hair_extras(rig: Rig, hair: Hair) -> list[Part]:
 
 
 def _arm(rig: Rig, outfit: Outfit, side: str) -> Part:
-    body, h = rig.body, rig.body.height
+    scale = rig.body.height * rig.body.limbs
     length, sleeve = arm_length(rig), outfit.sleeves * arm_length(rig)
     profile = (
-        (0.0, 0.026),
-        (0.10, 0.0325),
-        (0.32, 0.029),
-        (0.53, 0.0235),
-        (0.63, 0.0245),
-        (0.85, 0.018),
-        (1.0, 0.0155),
-    )
-    elbow = rig.at(f"{side}_upper_arm")[1] - rig.at(f"{side}_forearm")[1]
-    inset = 0.008 if side == "l" else -0.008
-    arm = loft(
-        f"{side}_arm", [(share * length, r * h * body.limbs, r * h * body.limbs) for share, r in profile],
-        rig.at(f"{side}_upper_arm") - [inset, 0.0, 0], bones=(f"{side}_upper_arm", f"{side}_forearm"), joints=(elbow,),
-        width=0.045, rings=15, columns=16, cuts=(sleeve,) if 0 < sleeve < length else (),
+        (0.0, 0.026), (0.10, 0.0325), (0.32, 0.029), (0.53, 0.0235), (0.63, 0.0245), (0.85, 0.018), (1.0, 0.0155),
     )  # fmt: skip
-    # The axis leads from joint to joint, and the sleeve stands off the arm.
-    arm.points[...] = _along_axis(
-        arm.points, rig.at(f"{side}_upper_arm"), rig.at(f"{side}_forearm"), rig.at(f"{side}_hand")
+    joints = [rig.at(f"{side}_{bone}") for bone in ("upper_arm", "forearm", "hand")]
+    inwards = np.array([-0.008 if side == "l" else 0.008, 0, 0])  # so that the shoulder is round and not square
+    arm = loft(
+        f"{side}_arm",
+        [(share * length, radius * scale, radius * scale) for share, radius in profile],
+        joints[0] + inwards,
+        bones=(f"{side}_upper_arm", f"{side}_forearm"),
+        joints=(joints[0][1] - joints[1][1],),
+        width=0.045,
+        rings=15,
+        columns=16,
+        cuts=(sleeve,) if 0 < sleeve < length else (),
     )
-    return _dressed(arm, 0.7 * outfit.loose, sleeve)
+    return _dressed(_along_axis(arm, *joints), 0.7 * outfit.loose, sleeve)
 
 
 def _leg(rig: Rig, outfit: Outfit, side: str) -> Part:
-    body, h = rig.body, rig.body.height
+    scale = rig.body.height * rig.body.limbs
     length, cover = leg_length(rig), outfit.trousers * leg_length(rig)
     profile = (
         (-0.02, 0.048, 0.048), (0.06, 0.056, 0.056), (0.18, 0.053, 0.053), (0.35, 0.044, 0.043), (0.49, 0.034, 0.031),
         (0.58, 0.031, 0.034), (0.70, 0.029, 0.036), (0.86, 0.022, 0.024), (1.0, 0.020, 0.021),
     )  # fmt: skip
-    knee = rig.at(f"{side}_thigh")[1] - rig.at(f"{side}_shin")[1]
-    k = h * body.limbs
+    joints = [rig.at(f"{side}_{bone}") for bone in ("thigh", "shin", "foot")]
     leg = loft(
-        f"{side}_leg", [(share * length, 0.96 * front * k, front * k, back * k) for share, front, back in profile],
-        rig.at(f"{side}_thigh"), bones=(f"{side}_thigh", f"{side}_shin"), joints=(knee,), width=0.06, rings=18,
-        columns=18,        cuts=(cover,) if 0 < outfit.trousers < 1 else (),
-    )  # fmt: skip
-    leg.points[...] = _along_axis(leg.points, rig.at(f"{side}_thigh"), rig.at(f"{side}_shin"), rig.at(f"{side}_foot"))
-    return _dressed(leg, outfit.loose if outfit.trousers else 0.0, cover)
+        f"{side}_leg",
+        [(share * length, 0.96 * front * scale, front * scale, back * scale) for share, front, back in profile],
+        joints[0],
+        bones=(f"{side}_thigh", f"{side}_shin"),
+        joints=(joints[0][1] - joints[1][1],),
+        width=0.06,
+        rings=18,
+        columns=18,
+        cuts=(cover,) if 0 < outfit.trousers < 1 else (),
+    )
+    return _dressed(_along_axis(leg, *joints), outfit.loose if outfit.trousers else 0.0, cover)
 
 
-def _along_axis(points: Floats, *joints: Floats) -> Floats:
-    """Shifts rings sideways so that the tube's axis passes through the joints."""
+def _along_axis(limb: Part, *joints: Floats) -> Part:
+    """Shifts a limb's rings sideways so that its axis leads from joint to joint."""
     heights, places = np.array([j[1] for j in joints]), np.stack([j[[0, 2]] for j in joints])
-    moved = points.copy()
+    points = limb.points.copy()
     for i, axis in enumerate((0, 2)):
-        moved[..., axis] += np.interp(-points[..., 1], -heights, places[:, i]) - places[0, i]
-    return moved
+        points[..., axis] += np.interp(-limb.points[..., 1], -heights, places[:, i]) - places[0, i]
+    return replace(limb, points=points)
 
 
 def _dressed(limb: Part, off: float, until: float) -> Part:
