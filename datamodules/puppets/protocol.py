@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from datamodules.puppets.motions import MOTIONS
 from datamodules.puppets.people import PEOPLE
 from motioncopy.errors import DataError
 
-_FILE = files("datamodules") / "splits" / "puppets.json"
+_FILE = Path(__file__).parents[1] / "splits" / "puppets.json"
 _TEST_MOTIONS = ("wave", "kicks", "tai_chi", "disco")
 _TEST_PEOPLE = 3
 _DEFAULT_PERSON = "ana"

@@ -77,7 +77,7 @@ def test_results_sum_up_the_clips() -> None:
     assert results.aggregates["reconstruction"][SSIM] == Aggregate(0.5, None, None, 1, 1)
     assert results.missing == {"lpips/alex@1": "no weights"}
     clip = ClipScores("walk", 1, {SSIM: (0.5,)})
-    assert Results.of({}, {SSIM: "put it at /home/me/x.pth"}).missing == {SSIM: "put it at …/x.pth"}
+    assert Results.of({}, {SSIM: "put it at /srv/me/x.pth"}).missing == {SSIM: "put it at …/x.pth"}
     with pytest.raises(RecordError, match="twice"):
         Results.of({"reconstruction": [clip], "imitation": [clip]})
 
@@ -209,7 +209,7 @@ def test_a_file_that_is_no_record_is_refused(text: str, tmp_path: Path) -> None:
         ({"kind": "paper"}, "field paper"),
         ({"regime": "both"}, "field regime"),
         ({"config": {"rate": float("nan")}}, r"field config.rate .*finite"),
-        ({"config": {"folder": "/home/me/iper"}}, r"field config.folder holds a path of a machine.*/home/me/iper"),
+        ({"config": {"folder": "/srv/me/iper"}}, r"field config.folder holds a path of a machine.*/srv/me/iper"),
         ({"status": "failed", "reason": "no file /mnt/a/b.mp4"}, r"field reason holds a path.*/mnt/a/b.mp4"),
         ({"config": {"object": object()}}, "field config.object"),
         ({"results": Results(missing={"ssim": "why"})}, "metric key is malformed"),
@@ -279,7 +279,7 @@ def test_a_word_that_is_also_a_folder_stays_a_word() -> None:
 
 
 def test_messages_lose_their_paths() -> None:
-    message = "no frame in /mnt/data/001/v.mp4, nor in '/home/me/a b.mp4' (see https://example.org/a/b): /mnt/data."
+    message = "no frame in /mnt/data/001/v.mp4, nor in '/srv/me/a b.mp4' (see https://example.org/a/b): /mnt/data."
     assert redacted(message, {"data": Path("/mnt/data")}) == (
         "no frame in $data/001/v.mp4, nor in '…/a b.mp4' (see https://example.org/a/b): $data."
     )
@@ -288,7 +288,7 @@ def test_messages_lose_their_paths() -> None:
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("/home/me", "/home/me"),
+        ("/srv/me", "/srv/me"),
         ("--config=/etc/x/y.yaml", "/etc/x/y.yaml"),
         (r"C:\Users\me", r"C:\Users\me"),
         ("~/data", "~/data"),
