@@ -1,0 +1,237 @@
+"""Pretrained networks: name, address, hash, licence, and where to put a file by hand.
+
+Nothing is downloaded unless `fetch` is called, and nothing is loaded whose SHA-256 is not the published one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+
+from motioncopy.errors import WeightsError
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One file of pretrained weights.
+
+    Attributes:
+        name: How configs and commands call it.
+        file: The file's name.
+        url: Where it is published.
+        sha256: Its hash in hexadecimal, or the first digits where only those are published.
+        licence: Under which it may be used.
+        purpose: What it serves here.
+    """
+
+    name: str
+    file: str
+    url: str
+    sha256: str
+    licence: str
+    purpose: str
+
+
+def _torchvision(name: str, file: str, purpose: str) -> Weights:
+    """Weights of torchvision, which publishes the first eight digits of the hash in the file's name."""
+    return Weights(
+        name,
+        file,
+        url=f"https://download.pytorch.org/models/{file}",
+        sha256=file.removesuffix(".pth").rpartition("-")[2],
+        licence="BSD-3-Clause (torchvision); trained on ImageNet, whose terms of access allow non-commercial research",
+        purpose=purpose,
+    )
+
+
+#: Every file that anything here can load.
+WEIGHTS = {
+    weights.name: weights
+    for weights in (
+        _torchvision("vgg19", "vgg19-dcbb9e9d.pth", "features of the perceptual and Gromov-Wasserstein losses"),
+        _torchvision("vgg16", "vgg16-397923af.pth", "features of perceptual losses on crops"),
+        _torchvision("resnet18", "resnet18-f37072fd.pth", "logits of the entropic Wasserstein loss"),
+        _torchvision("alexnet", "alexnet-owt-7be5be79.pth", "backbone of LPIPS"),
+    )
+}
+
+
+def entry(name: str) -> Weights:
+    """The entry of this name.
+
+    Raises:
+        WeightsError: If there is none.
+    """
+    if name not in WEIGHTS:
+        raise WeightsError(f"unknown weights {name!r}", expected=f"one of {', '.join(sorted(WEIGHTS))}")
+    return WEIGHTS[name]
+
+
+def home() -> Path:
+    """Where files are put: ``$MOTIONCOPY_WEIGHTS``, else ``~/.cache/motioncopy/weights``."""
+    return _folders()[0]
+
+
+def find(name: str) -> Path:
+    """The file of these weights, its hash checked.
+
+    It is looked for in ``$MOTIONCOPY_WEIGHTS``, in ``~/.cache/motioncopy/weights``, and where torch keeps its own
+    downloads (``$TORCH_HOME/hub/checkpoints``). The first one there counts.
+
+    Raises:
+        WeightsError: If it is missing (the message says how to get it), or is not what its hash promises.
+    """
+    weights = entry(name)
+    for folder in _folders():
+        path = folder / weights.file
+        if path.is_file():
+            _verified_hash(path, weights)
+            return path
+    raise WeightsError(
+        f"the weights {name} ({weights.purpose}) are not on this machine",
+        expected=str(home() / weights.file),
+        remedy=f"`motioncopy weights fetch {name}` downloads them; or download {weights.url} elsewhere and put the "
+        f"file there by hand. Licence: {weights.licence}",
+    )
+
+
+def load(name: str) -> dict[str, Tensor]:
+    """The state dict of these weights, on the CPU.
+
+    Raises:
+        WeightsError: See `find`.
+    """
+    state: dict[str, Tensor] = torch.load(find(name), map_location="cpu", weights_only=True)
+    return state
+
+
+def identity(name: str) -> str:
+    """``NAME@sha256:HASH`` with the whole hash of the file on this machine, for records.
+
+    Raises:
+        WeightsError: See `find`.
+    """
+    return f"{name}@sha256:{_verified_hash(find(name), entry(name))}"
+
+
+def fetch(name: str) -> Path:
+    """Downloads weights to `home`, with a progress bar, unless they are on this machine already.
+
+    Returns:
+        Where the file lies.
+
+    Raises:
+        WeightsError: If the download fails or its hash is wrong; nothing is left behind then.
+    """
+    weights = entry(name)
+    with contextlib.suppress(WeightsError):  # missing, or damaged: then a good copy comes before it, or in its place
+        return find(name)
+    with _room_for(weights) as aside:
+        try:
+            torch.hub.download_url_to_file(weights.url, str(aside))
+        except (OSError, HTTPException) as error:
+            raise WeightsError(
+                f"cannot download {weights.file}",
+                found=f"{type(error).__name__}: {error}",
+                remedy=f"download {weights.url} elsewhere and `motioncopy weights add FILE`",
+            ) from error
+        return _take_in(aside, weights)
+
+
+def add(path: Path) -> Path:
+    """Copies a file that was downloaded by hand to `home`. Its hash says which weights it holds, not its name.
+
+    Returns:
+        Where the copy lies.
+
+    Raises:
+        WeightsError: If it cannot be read or copied, or is none of the known files; nothing is left behind then.
+    """
+    try:
+        digest = _sha256(path)
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}", found=error.strerror) from error
+    for weights in WEIGHTS.values():
+        if digest.startswith(weights.sha256):
+            with _room_for(weights) as aside:
+                shutil.copyfile(path, aside)
+                return _take_in(aside, weights)
+    raise WeightsError(
+        f"{path} is the file of no known weights",
+        expected=", ".join(f"{weights.file} (SHA-256 {weights.sha256}...)" for weights in WEIGHTS.values()),
+        found=f"SHA-256 {digest}",
+        remedy="download it again: it may have been cut short",
+    )
+
+
+def _folders() -> list[Path]:
+    """Where files are looked for, in this order."""
+    given = os.environ.get("MOTIONCOPY_WEIGHTS")
+    cache = Path.home() / ".cache" / "motioncopy" / "weights"
+    return [*([Path(given)] if given else []), cache, Path(torch.hub.get_dir()) / "checkpoints"]
+
+
+@contextlib.contextmanager
+def _room_for(weights: Weights) -> Iterator[Path]:
+    """A path in `home` for a file that is not whole yet; it is gone afterwards."""
+    try:
+        home().mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".", suffix=".partial", dir=home()) as folder:
+            yield Path(folder) / weights.file
+    except OSError as error:
+        raise WeightsError(
+            f"cannot write {weights.file} to {home()}",
+            found=error.strerror,
+            remedy="make room there, or set MOTIONCOPY_WEIGHTS to another folder",
+        ) from error
+
+
+def _take_in(aside: Path, weights: Weights) -> Path:
+    """Moves a verified file to where it is looked for."""
+    path = home() / weights.file
+    _verified_hash(aside, weights)
+    aside.replace(path)
+    _verified_hash(path, weights)  # leaves the note, so that the first use needs not
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _verified_hash(path: Path, weights: Weights) -> str:
+    """The file's whole hash, noted beside it: reading half a gigabyte at every start takes seconds.
+
+    Raises:
+        WeightsError: If it is not the published one.
+    """
+    note, stat = path.with_name(f"{path.name}.sha256"), path.stat()
+    state = f"{stat.st_size} bytes, modified at {stat.st_mtime_ns} ns"
+    with contextlib.suppress(OSError, ValueError):
+        digest, noted_state = note.read_text().split("\n", 1)
+        if noted_state == state and digest.startswith(weights.sha256):
+            return digest
+    digest = _sha256(path)
+    if not digest.startswith(weights.sha256):
+        raise WeightsError(
+            f"{path} is not the published file of the weights {weights.name}",
+            expected=f"SHA-256 {weights.sha256}...",
+            found=f"SHA-256 {digest}",
+            remedy=f"delete it and `motioncopy weights fetch {weights.name}`, or download {weights.url} again",
+        )
+    with contextlib.suppress(OSError):  # a folder that is read only: the hash is computed again next time
+        aside = note.with_name(f"{note.name}.{os.getpid()}")
+        aside.write_text(f"{digest}\n{state}")
+        aside.replace(note)
+    return digest
