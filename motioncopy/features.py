@@ -1,0 +1,172 @@
+"""Feature networks of losses: torchvision's with ImageNet weights, or a small one with fixed random weights."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Literal, Self
+
+import torch
+from torch import Tensor, nn
+
+from motioncopy import weights
+from motioncopy.errors import BatchError, ConfigError
+
+Network = Literal["vgg19", "vgg16", "resnet18_logits", "random_vgg"]
+
+#: Convolutions in each block of the VGGs; between blocks, a pooling halves the image.
+_BLOCKS = {"vgg19": (2, 2, 4, 4, 4), "vgg16": (2, 2, 3, 3, 3), "random_vgg": (2, 2, 4, 4, 4)}
+#: Mean and deviation of ImageNet's RGB images in [0, 1], which torchvision's networks were trained on.
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class FeatureNetwork(nn.Module):
+    """Frozen features of images; the gradient flows to the images and to nothing else.
+
+    ``random_vgg`` has the shape of VGG-19, ``width`` channels in its first block in place of 64, and weights drawn
+    from ``seed``: the same on every machine, and nothing to download. It does not stand in for ImageNet's features in
+    silence: a config names it, and records keep its `identity`.
+
+    Args:
+        network: ``vgg19``, ``vgg16`` or ``resnet18_logits`` (see `motioncopy.weights`), or ``random_vgg``.
+        layers: What to return. Of the VGGs ``relu1_1`` to ``relu5_4`` (``relu5_3`` of VGG-16), before their ReLU
+            ``conv1_1`` and so on, and ``pool1`` to ``pool4``. Of ``resnet18_logits`` its ``logits``. ``random_vgg``
+            calls the mean over the image of its last layer ``logits``, so that it can take the other's place.
+        width: Channels of the first block of ``random_vgg``.
+        seed: Of the weights of ``random_vgg``.
+
+    Raises:
+        ConfigError: If the network or a layer does not exist, or the width is below 1.
+        WeightsError: If the network's weights are not on this machine; the message says how to get them.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, network: Network = "vgg19", layers: Sequence[str] = ("conv5_4",), *, width: int = 16, seed: int = 0
+    ) -> None:
+        super().__init__()
+        known = _names(network)
+        if not layers or not set(layers) <= set(known):
+            raise ConfigError(
+                f"{network} has no such layers",
+                expected=f"some of {', '.join(known)}",
+                found=", ".join(layers) or "none",
+            )
+        if width < 1:
+            raise ConfigError("the feature network's width is out of range", expected="at least 1", found=width)
+        self.network, self.layers, self.width, self.seed = network, tuple(layers), width, seed
+        needed = known[: 1 + max(map(known.index, layers))]
+        self.smallest = 2 ** sum(name.startswith("pool") for name in needed)
+        self.body = _resnet18() if network == "resnet18_logits" else _vgg(network, needed, width, seed)
+        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(3, 1, 1), persistent=False)
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Stays in evaluation mode."""
+        return super().train(False)
+
+    def identity(self) -> str:
+        """What records say of it: the hash of its weights, or how they were drawn."""
+        if self.network == "random_vgg":
+            return f"random_vgg(width={self.width}, seed={self.seed})"
+        return weights.identity(self.network.removesuffix("_logits"))
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Features by layer.
+
+        Args:
+            images: RGB ``(N, 3, H, W)`` in [-1, 1]. Where a VGG pools k times, H and W must be at least 2^k.
+
+        Returns:
+            ``(N, C, H / 2^k, W / 2^k)``, rounded down, for each layer asked for; ``(N, C)`` for ``logits``.
+
+        Raises:
+            BatchError: If these are no such images, or they are too small.
+        """
+        good = images.ndim == 4 and images.shape[1] == 3 and images.is_floating_point()
+        if not good or min(images.shape[-2:]) < self.smallest:
+            raise BatchError(
+                f"these are no images for {', '.join(self.layers)} of {self.network}",
+                expected=f"(N, 3, H, W) of floating point, H and W at least {self.smallest}",
+                found=f"{tuple(images.shape)} of {images.dtype}",
+            )
+        x = ((images + 1) / 2 - self.mean) / self.std
+        features = {}
+        for name, layer in self.body.named_children():
+            x = layer(x)
+            if name in self.layers:
+                features[name] = x
+        return features
+
+
+def _names(network: Network) -> list[str]:
+    """A network's layers in order. VGG's have the numbers that torchvision gives them, from 0 on."""
+    if network == "resnet18_logits":
+        return ["logits"]
+    if network not in _BLOCKS:
+        raise ConfigError(
+            "unknown feature network", expected=f"one of {', '.join([*_BLOCKS, 'resnet18_logits'])}", found=network
+        )
+    names: list[str] = []
+    for block, count in enumerate(_BLOCKS[network], 1):
+        names += [f"pool{block - 1}"] if block > 1 else []
+        names += [f"{kind}{block}_{number}" for number in range(1, count + 1) for kind in ("conv", "relu")]
+    return [*names, "logits"] if network == "random_vgg" else names
+
+
+def _vgg(network: Network, names: Sequence[str], width: int, seed: int) -> nn.Sequential:
+    """The layers of these names, with their weights."""
+    first, channels = width if network == "random_vgg" else 64, 3
+    layers: dict[str, nn.Module] = {}
+    with torch.device("meta"):  # draws no random numbers, which would move the seeded draws of others
+        for name in names:
+            if name.startswith("conv"):
+                out = first * min(2 ** (int(name[4]) - 1), 8)
+                layers[name] = nn.Conv2d(channels, out, 3, padding=1)
+                channels = out
+            elif name.startswith("relu"):
+                layers[name] = nn.ReLU()
+            elif name.startswith("pool"):
+                layers[name] = nn.MaxPool2d(2)
+            else:
+                layers[name] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        body = nn.Sequential(OrderedDict(layers))
+    if network == "random_vgg":
+        state = _random_state(body, seed)
+    else:
+        published = weights.load(network)
+        # As "0.weight" for the layer that torchvision calls "features.0.weight".
+        numbered = nn.Sequential(*body.children()).state_dict()
+        state = {name: published[f"features.{key}"] for name, key in zip(body.state_dict(), numbered, strict=True)}
+    body.load_state_dict(state, assign=True)
+    return body
+
+
+def _random_state(body: nn.Module, seed: int) -> dict[str, Tensor]:
+    """He's initialisation, by which features neither vanish nor explode on their way down.
+
+    Uniform: a normal distribution takes logarithms and cosines, whose last digits differ between processors.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for name, empty in body.state_dict().items():
+        if name.endswith("weight"):
+            bound = math.sqrt(6 / empty[0].numel())
+            state[name] = (2 * torch.rand(empty.shape, generator=generator) - 1) * bound
+        else:
+            state[name] = torch.zeros(empty.shape)
+    return state
+
+
+def _resnet18() -> nn.Sequential:
+    from torchvision.models import resnet18  # takes a moment to import, and the VGGs do not need it
+
+    with torch.device("meta"):
+        network = resnet18()
+    network.load_state_dict(weights.load("resnet18"), assign=True)
+    return nn.Sequential(OrderedDict(logits=network))
