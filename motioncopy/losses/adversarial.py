@@ -1,0 +1,123 @@
+"""The forms of the adversarial loss, by name.
+
+They take the logits of each scale of a discriminator, finest first; a discriminator of one scale gives a list of one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from motioncopy.errors import BatchError, ConfigError
+
+
+class AdversarialLoss(ABC):
+    """What discriminator and generator minimise: the mean over patches and samples, then over scales.
+
+    It is computed in float32, whatever autocast says.
+
+    Args:
+        scales: ``mean`` over the scales as SPADE takes it, so that their number does not change the loss's weight, or
+            their ``sum`` as pix2pixHD and vid2vid take it (pix2pixHD, equation 2).
+
+    Raises:
+        ConfigError: If ``scales`` is neither.
+    """
+
+    def __init__(self, scales: Literal["mean", "sum"] = "mean") -> None:
+        if scales not in ("mean", "sum"):
+            raise ConfigError("scales are joined in an unknown way", expected="mean or sum", found=repr(scales))
+        self.scales = scales
+
+    def discriminator(self, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+        """Half the sum of the losses on real and on fake.
+
+        Args:
+            real: Logits of real images, any shape, one tensor a scale.
+            fake: Logits of generated images, which must be detached from the generator.
+
+        Returns:
+            The discriminator's loss, a scalar.
+
+        Raises:
+            BatchError: If there is no logit, or real and fake differ in scales.
+        """
+        if len(real) != len(fake):
+            raise BatchError("real and fake logits differ in scales", expected=len(real), found=len(fake))
+        return (self._over_scales(self._real, real) + self._over_scales(self._fake, fake)) / 2
+
+    def generator(self, fake: Sequence[Tensor]) -> Tensor:
+        """The generator's loss.
+
+        Args:
+            fake: Logits of generated images, one tensor a scale.
+
+        Returns:
+            The generator's loss, a scalar.
+
+        Raises:
+            BatchError: If there is no logit.
+        """
+        return self._over_scales(self._fool, fake)
+
+    def _over_scales(self, loss: Callable[[Tensor], Tensor], logits: Sequence[Tensor]) -> Tensor:
+        if not logits:
+            raise BatchError("a discriminator gave no logits", expected="one tensor a scale")
+        losses = torch.stack([loss(scale.float()).mean() for scale in logits])
+        return losses.mean() if self.scales == "mean" else losses.sum()
+
+    @abstractmethod
+    def _real(self, logits: Tensor) -> Tensor:
+        """The discriminator's loss of each logit of a real image."""
+
+    @abstractmethod
+    def _fake(self, logits: Tensor) -> Tensor:
+        """The discriminator's loss of each logit of a generated image."""
+
+    @abstractmethod
+    def _fool(self, logits: Tensor) -> Tensor:
+        """The generator's loss of each logit of a generated image."""
+
+
+class NonSaturating(AdversarialLoss):
+    """Binary cross entropy with logits; the generator maximises log D(fake) (Goodfellow et al., 2014, section 3)."""
+
+    def _real(self, logits: Tensor) -> Tensor:
+        return functional.softplus(-logits)  # -log D
+
+    def _fake(self, logits: Tensor) -> Tensor:
+        return functional.softplus(logits)  # -log(1 - D)
+
+    def _fool(self, logits: Tensor) -> Tensor:
+        return functional.softplus(-logits)
+
+
+class LeastSquares(AdversarialLoss):
+    """LSGAN with targets 1 and 0 (Mao et al., 2017, equation 9): pix2pixHD's and vid2vid's form."""
+
+    def _real(self, logits: Tensor) -> Tensor:
+        return (logits - 1).square()
+
+    def _fake(self, logits: Tensor) -> Tensor:
+        return logits.square()
+
+    def _fool(self, logits: Tensor) -> Tensor:
+        return (logits - 1).square()
+
+
+class Hinge(AdversarialLoss):
+    """The hinge form (Lim and Ye, 2017): SPADE's and CoCosNet's, which do not halve the discriminator's loss."""
+
+    def _real(self, logits: Tensor) -> Tensor:
+        return (1 - logits).relu()
+
+    def _fake(self, logits: Tensor) -> Tensor:
+        return (1 + logits).relu()
+
+    def _fool(self, logits: Tensor) -> Tensor:
+        return -logits
