@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records (%(default)s)")
     parser.add_argument("--data", help="only this data set")
     parser.add_argument("--protocol", metavar="ID@VERSION", help="only this protocol")
-    parser.add_argument("--format", choices=("terminal", "markdown", "csv", "json"), default="terminal")
+    parser.add_argument("--format", choices=("terminal", "markdown", "svg", "csv", "json"), default="terminal")
     parser.set_defaults(run_command=run)
 
 
@@ -65,10 +66,14 @@ def show(tables: Sequence[pd.DataFrame], style: str = "terminal") -> None:
         print(pd.concat(tables).to_json(orient="records", indent=1, force_ascii=False))
     else:
         # A pipe has no width of its own, and a table that is folded to 80 cannot be read.
-        console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+        drawn = style == "svg"
+        width = 118 if drawn else None if sys.stdout.isatty() else 160
+        console = Console(highlight=False, width=width, record=drawn, file=io.StringIO() if drawn else None)
         for frame in tables:
             parts, notes = terminal(frame)
             for part in parts:
                 console.print(part)
             for note in notes:
                 console.print(note, markup=False)
+        if drawn:
+            print(console.export_svg(title="motioncopy table"))
