@@ -65,12 +65,13 @@ def evenly_spaced(total: int, count: int) -> list[int]:
     return [int(i) for i in np.unique(np.linspace(0, total - 1, min(count, total)).round())]
 
 
-def contact_sheet(rows: Mapping[str, Sequence[Image]], columns: int = 8) -> Image:
+def contact_sheet(rows: Mapping[str, Sequence[Image]], columns: int = 8, numbers: Sequence[int] | None = None) -> Image:
     """One image of a clip: a row for each of motion, generated, baselines and truth, a column for each moment.
 
     Args:
         rows: For each caption, either T images, or one that stands for all (the appearance).
         columns: Number of evenly spaced frames.
+        numbers: The frames' numbers in the captions, where the T images are not a clip's first T.
 
     Returns:
         An image of even height and width.
@@ -92,7 +93,7 @@ def contact_sheet(rows: Mapping[str, Sequence[Image]], columns: int = 8) -> Imag
     sheet = _blank(_CAPTION + len(rows) * (height + _GAP), margin + len(moments) * (width + _GAP))
     for column, moment in enumerate(moments):
         left = margin + column * (width + _GAP)
-        _write(sheet[:_CAPTION, left : left + width], f"frame {moment}")
+        _write(sheet[:_CAPTION, left : left + width], f"frame {numbers[moment] if numbers else moment}")
     for line, (caption, images) in enumerate(rows.items()):
         top = _CAPTION + line * (height + _GAP)
         _write(sheet[top : top + height, :margin], caption)

@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import bench
-from benchmarks.pictures import evenly_spaced, side_by_side, write_png
+from benchmarks.pictures import contact_sheet, evenly_spaced, side_by_side, write_png
 from benchmarks.stack import Stack
 from datamodules.pair import Pair
 from motioncopy.batch import Motion
 from motioncopy.checkpoint import digest
 from motioncopy.clips.clip import Clip
-from motioncopy.errors import ClipError
 from motioncopy.poses.sticks import draw_motion_sticks
 from motioncopy.prepare import prepare
 from motioncopy.request import DataRequest
@@ -83,24 +82,25 @@ def copy_motion(
     fps, size = clips[1].fps, clips[0].size
     shown = clips[0].images([len(clips[0]) // 2])[0]
     picks = set(evenly_spaced(len(frames), 8))
-    rows: list[Image] = []
+    moments: dict[str, list[Image]] = {"motion": [], "copy": []}
     second: VideoWriter | None = None
     with VideoWriter(output, fps, size, metadata=metadata) as video:
         try:
             for first, whole in _whole_frames(frames, clips[0].background, box):
                 marked = np.stack([_mark(f) for f in whole]) if visible_mark else whole
                 video.write(marked)
-                driver = (_letterboxed(f, size) for f in _with_sticks(clips[1], range(first, first + len(whole))))
-                for k, panels in enumerate(side_by_side(shown, driver, marked, labels=("person", "motion", "copy"))):
+                driver = [_letterboxed(f, size) for f in _with_sticks(clips[1], range(first, first + len(whole)))]
+                for panels in side_by_side(shown, driver, marked, labels=("person", "motion", "copy")):
                     if second is None:
                         second = VideoWriter(beside, fps, panels.shape[:2], metadata=metadata).__enter__()
                     second.write(panels[None])
-                    if first + k in picks:
-                        rows.append(panels)
+                for k in sorted(picks & set(range(first, first + len(whole)))):
+                    moments["motion"].append(driver[k - first])
+                    moments["copy"].append(marked[k - first])
         finally:
             if second is not None:
                 second.__exit__(None, None, None)
-    write_png(_grid(rows), sheet)
+    write_png(contact_sheet({"person": [shown], **moments}, numbers=sorted(picks)), sheet)
     return [
         (output, "the person with the motion"),
         (beside, "person, motion and copy side by side"),
@@ -175,17 +175,12 @@ def _letterboxed(image: Image, size: tuple[int, int]) -> Image:
 
 
 def _mark(frame: Image) -> Image:
+    """The frame with the word on a dark plate in its lower left corner."""
     marked = frame.copy()
-    scale = max(0.35, frame.shape[0] / 900)
-    place = (round(8 * scale) + 2, frame.shape[0] - round(10 * scale) - 2)
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(marked, _MARK, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+    scale = max(0.4, frame.shape[0] / 800)
+    (width, height), below = cv2.getTextSize(_MARK, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    bottom = frame.shape[0] - 4
+    cv2.rectangle(marked, (4, bottom - height - below - 6), (12 + width, bottom), (32, 32, 32), cv2.FILLED)
+    place = (8, bottom - below - 1)
+    cv2.putText(marked, _MARK, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA)
     return marked
-
-
-def _grid(rows: list[Image]) -> Image:
-    if not rows:
-        raise ClipError("the motion clip has no frame")
-    half = -(-len(rows) // 2)
-    rows = rows + [np.zeros_like(rows[0])] * (2 * half - len(rows))
-    return np.concatenate([np.concatenate(rows[:half], axis=0), np.concatenate(rows[half:], axis=0)], axis=1)

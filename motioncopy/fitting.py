@@ -146,7 +146,7 @@ def _fit_stage(
         raise TrainingError(
             f"stage {stage.name} stopped before its end", expected=f"{stage.epochs} epochs", found=trainer.current_epoch
         )
-    trainer.save_checkpoint(last)  # a stage of no epochs has none yet
+    trainer.save_checkpoint(last, weights_only=False)  # a stage of no epochs has none yet
     if trainer.is_global_zero:
         _write_json(
             folder / "done.json",

@@ -212,4 +212,5 @@ class ToyMethod(Method[_State]):
         centre = motion.joints[0, :, :, :2].mean(dim=1)
         rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         apart = (columns - centre[:, 0, None, None]) ** 2 + (rows - centre[:, 1, None, None]) ** 2
-        return self.gain(self.painter((apart < (height / 5) ** 2).float()[:, None])).tanh()
+        painted: Tensor = self.gain(self.painter((apart < (height / 5) ** 2).float()[:, None]))
+        return painted.tanh()

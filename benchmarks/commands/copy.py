@@ -49,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     stack = Stack(arguments.method, "pair", arguments.variant, arguments.preset)
     stack.files()
     _confirm(arguments.i_have_consent, arguments.appearance.name)
-    from benchmarks import reenact
+    from benchmarks.reenact import copy_motion  # torch takes seconds to import
 
-    made = reenact.copy_motion(
+    made = copy_motion(
         arguments.appearance,
         arguments.motion,
         arguments.output,

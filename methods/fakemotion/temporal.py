@@ -51,7 +51,8 @@ class DilatedCritic(TemporalCritic):
 
     def forward(self, poses: Tensor, images: Tensor) -> list[list[Tensor]]:
         """Poses first, then frames, as equation 14 writes them."""
-        return self.network(torch.cat((poses.flatten(1, 2), images.flatten(1, 2)), dim=1))
+        judged: list[list[Tensor]] = self.network(torch.cat((poses.flatten(1, 2), images.flatten(1, 2)), dim=1))
+        return judged
 
 
 class _Down(nn.Module):
@@ -64,8 +65,9 @@ class _Down(nn.Module):
         self.skip = spectral_norm(nn.Conv2d(channels, out, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.second(torch.relu(self.first(torch.relu(x))))
-        return nn.functional.avg_pool2d(y, 2) + self.skip(nn.functional.avg_pool2d(x, 2))
+        y: Tensor = self.second(torch.relu(self.first(torch.relu(x))))
+        skipped: Tensor = self.skip(nn.functional.avg_pool2d(x, 2))
+        return nn.functional.avg_pool2d(y, 2) + skipped
 
 
 class PairCritic(TemporalCritic):
