@@ -82,6 +82,7 @@ class Stage(LightningModule, ABC):
         self.config_keys, self.depends = tuple(config_keys), tuple(depends)
         self.upstream = tuple(upstream)  # a tuple: nn.Module registers modules, not tuples of them
         self.share = share
+        self._paused: list[nn.Parameter] = []
         self.steps = 0
         self.samples_digest = ""
         self.seconds = self.data_seconds = 0.0  # spent in fits, and thereof waiting for data
@@ -94,14 +95,15 @@ class Stage(LightningModule, ABC):
 
     def on_fit_start(self) -> None:
         """Puts the upstream networks on this device, without gradients."""
+        self._paused = [p for network in self.upstream for p in network.parameters() if p.requires_grad]
         for network in self.upstream:
             network.to(self.device).eval().requires_grad_(False)
         self._tick = time.perf_counter()
 
     def on_fit_end(self) -> None:
-        """Gives the upstream networks their gradients back: a later stage may train them further."""
-        for network in self.upstream:
-            network.requires_grad_(True)
+        """Gives the upstream networks their gradients back, if they had any: a later stage may train them further."""
+        for parameter in self._paused:
+            parameter.requires_grad_(True)
 
     def on_after_batch_transfer(self, batch: MotionBatch, dataloader_idx: int) -> MotionBatch:
         """Images travel as uint8 and become float on the device."""

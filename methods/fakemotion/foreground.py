@@ -73,10 +73,8 @@ class ForegroundStage(Stage):
         config_keys: Sequence[str],
         share: float = 1.0,
     ) -> None:
-        # The window of the two-frame or three-frame discriminator is trained on whether it is there or not, so that
-        # an ablation changes the loss and not the data.
-        self.generated = temporal.generated if temporal is not None else label.window
-        self.judged = temporal.frames if temporal is not None else label.window
+        self.generated = temporal.generated if temporal is not None else label.generated
+        self.judged = temporal.frames if temporal is not None else label.generated
         self.lead = max(label.before, self.judged - self.generated)
         window = self.lead + self.generated + label.after
         super().__init__(
@@ -113,17 +111,19 @@ class ForegroundStage(Stage):
         output = self.generator(scene.labels)
         fake = output[:, :3]
 
-        judgement = self._discriminator_loss(scene, fake.detach())
-        self.update(discriminator_optimizer, judgement, name="discriminators")
+        judgements = self._discriminator_terms(scene, fake.detach())
+        if judgements:
+            self.update(discriminator_optimizer, weighted(judgements), name="discriminators")
 
         with frozen(self.quality, *([self.temporal] if self.temporal is not None else [])):
             terms = self._generator_terms(scene, output)
         self.update(generator_optimizer, weighted(terms), name="generator", clip_norm=self.schedule.clip_norm)
-        self.log_losses({"discriminators": judgement} | {name: value for name, (_, value) in terms.items()})
+        logged = {f"discriminator_{name}": value for name, (_, value) in judgements.items()}
+        self.log_losses(logged | {name: value for name, (_, value) in terms.items()})
 
     def _scene(self, batch: MotionBatch) -> _Scene:
         label, n, g = self.label, self.judged, self.generated
-        drawings = label.draw(batch.motion)
+        drawings = label.draw(label.fill(batch.motion))
         first, last = self.lead, self.lead + g
         mine = slice(first, last)
         shown = slice(last - n, last)
@@ -142,23 +142,29 @@ class ForegroundStage(Stage):
         given = scene.real[:, : self.judged - self.generated]
         return torch.cat((given, fake.unflatten(0, (-1, self.generated))), dim=1)
 
-    def _discriminator_loss(self, scene: _Scene, fake: Tensor) -> Tensor:
-        poses = scene.poses[:, -self.generated :].flatten(0, 1)
-        real = scene.real[:, -self.generated :].flatten(0, 1)
-        loss = self.losses.quality * self.gan.discriminator(*_judge(self.quality, poses, real, fake))
-        if self.temporal is not None:
+    def _discriminator_terms(self, scene: _Scene, fake: Tensor) -> dict[str, tuple[float, Tensor]]:
+        # Unweighted: Adam takes equal steps whatever the scale.
+        terms = {}
+        if self.losses.quality or self.losses.feature_matching:
+            poses = scene.poses[:, -self.generated :].flatten(0, 1)
+            real = scene.real[:, -self.generated :].flatten(0, 1)
+            terms["quality"] = (1.0, self.gan.discriminator(*_judge(self.quality, poses, real, fake)))
+        if self.temporal is not None and self.losses.temporal:
             clip = self._fake_clip(scene, fake)
             judged = _judge_clips(self.temporal, scene.poses, scene.real, clip)
-            loss = loss + self.losses.temporal * self.gan.discriminator(*judged)
-        return loss
+            terms["temporal"] = (1.0, self.gan.discriminator(*judged))
+        return terms
 
     def _generator_terms(self, scene: _Scene, output: Tensor) -> dict[str, tuple[float, Tensor]]:
         weights, fake = self.losses, output[:, :3]
         poses = scene.poses[:, -self.generated :].flatten(0, 1)
         real = scene.real[:, -self.generated :].flatten(0, 1)
-        judged = self.quality(torch.cat((poses, fake), dim=1))
-        terms = {"quality": (weights.quality, self.gan.generator([scale[-1] for scale in judged]))}
-        if self.temporal is not None:
+        terms: dict[str, tuple[float, Tensor]] = {}
+        if weights.quality or weights.feature_matching:
+            judged = self.quality(torch.cat((poses, fake), dim=1))
+        if weights.quality:
+            terms["quality"] = (weights.quality, self.gan.generator([scale[-1] for scale in judged]))
+        if self.temporal is not None and weights.temporal:
             clip = self.temporal(scene.poses, self._fake_clip(scene, fake))
             terms["temporal"] = (weights.temporal, self.gan.generator([scale[-1] for scale in clip]))
         if weights.feature_matching:
@@ -169,7 +175,7 @@ class ForegroundStage(Stage):
             terms |= self._transport_terms(real, fake)
         if weights.l2:
             terms["l2"] = (weights.l2, functional.mse_loss(fake, real))
-        if output.shape[1] > 3:
+        if weights.mask and output.shape[1] > 3:
             terms["mask"] = (
                 weights.mask,
                 functional.binary_cross_entropy_with_logits(output[:, 3:].float(), scene.mask.float()),

@@ -81,12 +81,12 @@ class FusionStage(Stage):
             epochs=schedule.epochs,
             config_keys=config_keys,
             depends=depends,
-            upstream=upstream,
+            upstream=[*upstream, *([features] if features is not None else [])],
             share=share,
         )
         self.fusion, self.discriminator, self.render = fusion, discriminator, render
         self.gan, self.losses, self.ot, self.schedule = gan, losses, wasserstein, schedule
-        self.frozen_features = (features,)
+        self.frozen_features = (features,)  # in a tuple: a network that is not trained is in no checkpoint
 
     def configure_optimizers(self) -> Any:
         """Generator first, discriminator second."""
@@ -113,8 +113,11 @@ class FusionStage(Stage):
 
     def _generator_terms(self, layers: Layers, fake: Tensor) -> dict[str, tuple[float, Tensor]]:
         weights = self.losses
-        judged = self.discriminator(torch.cat((layers.drawing, fake), dim=1))
-        terms = {"adversarial": (weights.adversarial, self.gan.generator([scale[-1] for scale in judged]))}
+        terms: dict[str, tuple[float, Tensor]] = {}
+        if weights.adversarial or weights.feature_matching:
+            judged = self.discriminator(torch.cat((layers.drawing, fake), dim=1))
+        if weights.adversarial:
+            terms["adversarial"] = (weights.adversarial, self.gan.generator([scale[-1] for scale in judged]))
         if weights.feature_matching:
             with torch.no_grad():
                 wanted = self.discriminator(torch.cat((layers.drawing, layers.frame), dim=1))

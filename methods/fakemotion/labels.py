@@ -22,15 +22,25 @@ class Label(ABC):
         before: Frames before the one to generate that the label shows.
         after: Frames behind it.
         channels: Channels of one frame's drawing.
+        generated: Frames of a training window that are generated where no temporal discriminator says how many: as
+            many as with its own one, so that an ablation changes the loss and not the data.
     """
 
     before: int
     after: int
     channels: int
+    generated: int
+
+    def fill(self, motion: Motion) -> Motion:
+        """The motion as it is drawn and painted: as it is, unless a label fills in what is missing.
+
+        Earlier frames may be looked at, so the last filled frame has to stand in front of the next chunk.
+        """
+        return motion
 
     @abstractmethod
     def draw(self, motion: Motion) -> Tensor:
-        """Each frame's own drawing, ``(B, T, channels, H, W)`` in [-1, 1]."""
+        """Each frame's own drawing, ``(B, T, channels, H, W)`` in [-1, 1], of a motion from :meth:`fill`."""
 
     @property
     def window(self) -> int:
@@ -62,7 +72,7 @@ class StickWindow(Label):
         skeleton: The joints that are drawn of a human body; other bodies are drawn as they are.
     """
 
-    before, after, channels = 1, 1, 3
+    before, after, channels, generated = 1, 1, 3, 3
 
     def __init__(self, groups: bool = False, skeleton: str = "coco18") -> None:
         self.groups, self.skeleton = groups, skeleton
@@ -81,8 +91,12 @@ class OneHotPair(Label):
     A missing joint copies the previous frame's (there and here).
     """
 
-    before, after, channels = 1, 0, 65
+    before, after, channels, generated = 1, 0, 65, 1
+
+    def fill(self, motion: Motion) -> Motion:
+        """Missing joints stay where they were seen last."""
+        return fill_missing(motion)
 
     def draw(self, motion: Motion) -> Tensor:
         """0/1 maps of background, 24 limbs and 40 finger segments."""
-        return draw_onehot(fill_missing(motion))
+        return draw_onehot(motion)

@@ -83,7 +83,7 @@ class PartStage(Stage):
             epochs=schedule.epochs,
             config_keys=config_keys,
             depends=depends,
-            upstream=upstream,
+            upstream=[*upstream, *(network for network in (features, perceptual) if network is not None)],
             share=share,
         )
         self.painter, self.render, self.before = painter, render, before

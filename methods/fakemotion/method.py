@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -38,7 +38,7 @@ from motioncopy.request import Crop, DataRequest, Regime, TrainingData
 
 @dataclass(frozen=True)
 class _State:
-    """Between two steps: the place, and the driving frames that are still needed."""
+    """Between two steps: the place, and the (filled) driving frames that are still needed."""
 
     background: Tensor
     pending: Motion | None
@@ -118,6 +118,16 @@ class FakeMotion(Method[_State]):
             "schedule": schedule or Schedule(),
         }
         self._configs = (face_gan, fusion, local)
+        _check_layers(
+            features,
+            gromov_wasserstein=self._training["gromov_wasserstein"],
+            wasserstein=self._training["wasserstein"],
+            **{
+                f"{name}.wasserstein": replace(gan.wasserstein, weight=gan.losses.wasserstein)
+                for name, gan in (("face_gan", face_gan), ("fusion", fusion), ("local", local))
+                if gan is not None
+            },
+        )
 
     # -- training -------------------------------------------------------------------------------------------------
 
@@ -247,10 +257,11 @@ class FakeMotion(Method[_State]):
     def _see(self, batch: MotionBatch) -> tuple[Tensor, Tensor, Motion, tuple[Sequence[str], Tensor]]:
         """Labels, drawings, driving frame and whereabouts of a batch of windows around one frame each."""
         before = self.label.before
-        drawings = self.label.draw(batch.motion)
+        motion = self.label.fill(batch.motion)
+        drawings = self.label.draw(motion)
         whereabouts = (batch.clip, batch.frames[:, before])
         stacked, centre = self.label.stack(drawings)[:, 0], self.label.centre(drawings)[:, 0]
-        return stacked, centre, batch.motion.frames(before, before + 1), whereabouts
+        return stacked, centre, motion.frames(before, before + 1), whereabouts
 
     def _render_faces(self, batch: MotionBatch) -> tuple[Tensor, Tensor]:
         labels, _, motion, whereabouts = self._see(batch)
@@ -291,6 +302,7 @@ class FakeMotion(Method[_State]):
                 motion = first.then(motion)
         else:
             motion = state.pending.then(motion)
+        motion = self.label.fill(motion)
         kept = motion.frames(max(0, len(motion) - before - after), len(motion))
         count = len(motion) - before - after
         if count <= 0:
@@ -312,6 +324,19 @@ class FakeMotion(Method[_State]):
             end = end.then(last)
         frames, _ = self.step(state, end)
         return frames
+
+
+def _check_layers(features: FeatureNetwork | None, **terms: GromovWasserstein | Wasserstein) -> None:
+    """Refuses a term of features that the network does not give."""
+    known = features.layers if features is not None else ()
+    for name, term in terms.items():
+        if term.weight and term.layer not in known:
+            raise ConfigError(
+                f"{name} has a weight, and its features are not there",
+                expected=f"layer {term.layer}",
+                found=", ".join(known) or "no feature network",
+                remedy="set model.init_args.features and its layers, or the weight to 0",
+            )
 
 
 def _part_stage(

@@ -159,7 +159,8 @@ class FacePainter:
 
     def _describe(self, faces: Tensor) -> Tensor:
         assert self.describe is not None
+        describe = self.describe.to(faces.device)  # no module of the method's: it is in no checkpoint, and moves alone
         with torch.no_grad():
-            features = self.describe(functional.interpolate(faces, size=(64, 64), mode="bilinear", antialias=True))
+            features = describe(functional.interpolate(faces, size=(64, 64), mode="bilinear", antialias=True))
         deepest = list(features.values())[-1]
         return functional.normalize(deepest.mean(dim=(2, 3)) if deepest.ndim == 4 else deepest, dim=1)

@@ -10,6 +10,7 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
 from methods.fakemotion.face import FaceEnhancer
+from motioncopy.errors import ConfigError
 from motioncopy.losses.perceptual import FeatureLoss
 
 
@@ -174,6 +175,9 @@ class PartGANs:
         wasserstein: The transport term's solver.
         perceptual: The perceptual term.
         schedule: Length, rate, batch.
+
+    Raises:
+        ConfigError: If the perceptual term has a weight and no network.
     """
 
     refiner: nn.Module
@@ -185,6 +189,10 @@ class PartGANs:
     wasserstein: Wasserstein = field(default_factory=Wasserstein)
     perceptual: FeatureLoss | None = None
     schedule: Schedule = field(default_factory=Schedule)
+
+    def __post_init__(self) -> None:
+        if self.losses.perceptual and self.perceptual is None:
+            raise ConfigError("the perceptual loss of crops has a weight and no network", remedy="set perceptual")
 
 
 @dataclass(frozen=True)
@@ -207,5 +215,11 @@ class FusionGAN:
 
 
 def weighted(terms: Mapping[str, tuple[float, Tensor]]) -> Tensor:
-    """The weighted sum of named terms."""
+    """The weighted sum of named terms.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if not terms:
+        raise ConfigError("all losses of a stage have weight 0", remedy="weigh one of them, or train 0 epochs")
     return sum((weight * value for weight, value in terms.values()), start=next(iter(terms.values()))[1].new_zeros(()))
