@@ -11,7 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 from lightning import LightningModule
@@ -22,9 +22,6 @@ from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import CheckpointError, ConfigError, TrainingError
 from motioncopy.poses.normalise import normalise_motion
 from motioncopy.request import DataRequest, Regime, TrainingData, Trial
-
-if TYPE_CHECKING:
-    from motioncopy.trials import TrialRunner
 
 State = TypeVar("State")
 
@@ -198,6 +195,13 @@ class Stage(LightningModule, ABC):
             )
 
 
+class RunsTrials(Protocol):
+    """Takes a trial, has a method generate it, and does with the frames what it is for (scoring, keeping)."""
+
+    def run(self, method: Method[Any], trial: Trial) -> None:
+        """One trial, from its driving joints to wherever its frames go."""
+
+
 class Method(LightningModule, ABC, Generic[State]):
     """A way to copy motion. Generates frames; knows which stages train it; holds no metric.
 
@@ -209,6 +213,7 @@ class Method(LightningModule, ABC, Generic[State]):
         subject: The person of a fitted personal model.
         reference: Joints of the person's training frames, to which driving motions are normalised.
         init_args: The plain values it was built from (set by :func:`motioncopy.checkpoint.build`).
+        runner: Takes the trials of ``test``, ``validate`` and ``predict``; :class:`motioncopy.trials.TrialRunner`.
     """
 
     regime: ClassVar[Regime]
@@ -219,7 +224,7 @@ class Method(LightningModule, ABC, Generic[State]):
         self.subject: str | None = None
         self.reference: Motion | None = None
         self.init_args: dict[str, Any] | None = None
-        self.runner: TrialRunner | None = None
+        self.runner: RunsTrials | None = None
 
     # -- training -------------------------------------------------------------------------------------------------
 
