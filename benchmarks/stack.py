@@ -66,8 +66,13 @@ def variants(method: str) -> list[str]:
 
 
 def presets(method: str) -> list[str]:
-    """How large and how long: the files in the method's ``presets``."""
-    return _stems(files("methods") / method / "presets")
+    """How large and how long: the files in the method's ``presets``.
+
+    ``<preset>_<variant>`` is no preset of its own: it is the part of a preset that serves this variant alone.
+    """
+    found = _stems(files("methods") / method / "presets")
+    paired = {f"{preset}_{variant}" for preset in found for variant in variants(method)}
+    return [name for name in found if name not in paired]
 
 
 def ablations(method: str) -> list[str]:

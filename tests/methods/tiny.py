@@ -1,0 +1,70 @@
+"""A config of every method that fits in seconds: its own YAML files, at 32x32 and with hardly any channels.
+
+A method without an entry here fails ``test_contract.py``.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from benchmarks.stack import Stack, merge, read
+
+SIZE = (32, 32)
+_LENGTH = {"epochs": 1, "batches": 2, "batch_size": 2, "decay_epochs": 0}
+_FEATURES = {"init_args": {"width": 4}}
+_DISCRIMINATOR = {"init_args": {"ndf": 4, "n_layers": 1}}
+_UNET = {"levels": 3, "width": 8, "max_width": 16, "skip_width": 4}
+_CODE = {"width": 4, "downs": 2, "blocks": 1}
+
+_PAPER = {
+    "image_size": list(SIZE),
+    "features": _FEATURES,
+    "generator": {"init_args": _UNET},
+    "quality": _DISCRIMINATOR,
+    "temporal": {"init_args": {"branch_width": 2, "width": 4, "layers": 1}},
+    "schedule": _LENGTH,
+    "face": {"size": 8},
+    "local": {
+        "size": 8,
+        "refiner": {"init_args": {"levels": 2, "width": 4, "max_width": 8, "skip_width": 4}},
+        "discriminator": _DISCRIMINATOR,
+        "schedule": _LENGTH,
+    },
+}
+_CROPS = {
+    "refiner": {"init_args": {"width": 4, "downs": 1, "blocks": 1}},
+    "discriminator": _DISCRIMINATOR,
+    "schedule": _LENGTH,
+}
+_RELEASED = {
+    "image_size": list(SIZE),
+    "features": _FEATURES,
+    "generator": {"init_args": _CODE},
+    "quality": _DISCRIMINATOR,
+    "temporal": {"init_args": {"width": 2}},
+    "schedule": _LENGTH,
+    "face_gan": _CROPS,
+    "fusion": {"network": {"init_args": _CODE}, "discriminator": _DISCRIMINATOR, "schedule": _LENGTH},
+    "local": _CROPS,
+}
+_TRIVIAL = {"image_size": list(SIZE)}
+
+#: For each method its variants and presets, each with what makes it tiny.
+TINY: dict[str, dict[tuple[str, str], dict[str, Any]]] = {
+    "fakemotion": {("paper", "quick"): _PAPER, ("released", "quick"): _RELEASED},
+    "nearest": {("trivial", ""): _TRIVIAL},
+    "static": {("trivial", ""): _TRIVIAL},
+}
+
+
+def tiny(method: str, variant: str, *overlays: str, **init_args: Any) -> dict[str, Any]:
+    """``{"class_path": ..., "init_args": ...}`` of a method's tiny config, with these arguments laid over it."""
+    ((preset, small),) = [(p, args) for (v, p), args in TINY[method].items() if v == variant]
+    # The data set has no say in the model.
+    model: dict[str, Any] = Stack(method, "pair", variant, preset, overlays).resolve({"model": {"init_args": small}})[
+        "model"
+    ]
+    for overlay in overlays:  # once more: what it removes has come back with the sizes
+        model = merge(model, read(files("methods") / method / "ablations" / f"{overlay}.yaml")["model"])
+    return merge(model, {"init_args": init_args})
