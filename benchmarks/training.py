@@ -92,7 +92,8 @@ class MotionCLI(LightningCLI):
         if self.trainer.is_global_zero:
             shutil.rmtree(folder, ignore_errors=True)  # scores of an older model must not be taken for this one's
         self.trainer.strategy.barrier()
-        model.runner = TrialRunner(folder, Evaluator())
+        evaluator = Evaluator()
+        model.runner = TrialRunner(folder, evaluator)
         self.trainer.test(model, datamodule=trials, verbose=False)
         self.trainer.strategy.barrier()
         if self.trainer.is_global_zero:
@@ -102,7 +103,7 @@ class MotionCLI(LightningCLI):
                     {
                         "protocol": protocol,
                         "split": split,
-                        "missing": model.runner.evaluator.missing,
+                        "missing": evaluator.missing,
                         "peak_memory_bytes": _peak_memory(),
                         "trials": summaries,
                     }

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -45,29 +46,20 @@ class TrialRunner:
         motion = trial.motion if trial.driver == person else method.adapt(trial.motion, trial.appearance)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{trial.id}.npy"
-        partial = path.with_suffix(".npy.partial")
-        height, width = method.request.image_size
-        kept = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(trial), height, width, 3))
         clip = self.evaluator.clip(trial.id) if trial.truth is not None else None
         timer = _Timer(method.device)
         done = 0
-        try:
+        with _frames_file(path, len(trial), method.request.image_size) as file:
             for frames in timer.chunks(method.generate(trial.appearance, motion, chunk=self.chunk)):
                 _check(frames, trial, done)
                 images = to_uint8(frames).cpu()
-                kept[done : done + len(images)] = images.permute(0, 2, 3, 1).numpy()
+                file.write(images.permute(0, 2, 3, 1).contiguous().numpy().tobytes())
                 if clip is not None and trial.truth is not None:
                     truth, mask = trial.truth(done, done + len(images))
                     clip.update(images, truth, mask)
                 done += len(images)
             if done != len(trial):
                 raise TrainingError(f"trial {trial.id} has too few frames", expected=len(trial), found=done)
-        except BaseException:
-            del kept
-            partial.unlink(missing_ok=True)
-            raise
-        kept.flush()
-        partial.replace(path)
         scores = clip.compute() if clip is not None else None
         summary = {
             "id": trial.id,
@@ -105,6 +97,29 @@ def collect(folder: Path, expected: list[str]) -> list[dict[str, Any]]:
 def scores_of(summary: dict[str, Any]) -> ClipScores | None:
     """The scores in a trial's summary, or ``None`` where it had no truth."""
     return ClipScores.from_dict(summary["scores"]) if summary["scores"] is not None else None
+
+
+@contextmanager
+def _frames_file(path: Path, frames: int, size: tuple[int, int]) -> Iterator[BinaryIO]:
+    """An ``.npy`` file of ``(frames, H, W, 3)`` uint8, written frame by frame; whole under its name, or not there.
+
+    Written, not mapped: a full disk is then an error and no bus error.
+    """
+    partial = path.with_suffix(".npy.partial")
+    header = {"descr": "|u1", "fortran_order": False, "shape": (frames, *size, 3)}
+    try:
+        with partial.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            yield file
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise TrainingError(
+            f"{path.name} cannot be written", found=error.strerror, remedy="free some disk space and test again"
+        ) from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _check(frames: Tensor, trial: Trial, done: int) -> None:
