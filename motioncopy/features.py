@@ -17,6 +17,9 @@ Network = Literal["vgg19", "vgg16", "resnet18_logits", "random_vgg"]
 
 #: Convolutions in each block of the VGGs; between blocks, a pooling halves the image.
 _BLOCKS = {"vgg19": (2, 2, 4, 4, 4), "vgg16": (2, 2, 3, 3, 3), "random_vgg": (2, 2, 4, 4, 4)}
+#: Classes of ImageNet. Settings in units of a distance between logits, which is summed over them, need as many of each
+#: network.
+_LOGITS = 1000
 #: Mean and deviation of ImageNet's RGB images in [0, 1], which torchvision's networks were trained on.
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -32,7 +35,7 @@ class FeatureNetwork(nn.Module):
         network: ``vgg19``, ``vgg16`` or ``resnet18_logits`` (see `motioncopy.weights`), or ``random_vgg``.
         layers: What to return. Of the VGGs ``relu1_1`` to ``relu5_4`` (``relu5_3`` of VGG-16), before their ReLU
             ``conv1_1`` and so on, and ``pool1`` to ``pool4``. Of ``resnet18_logits`` its ``logits``. ``random_vgg``
-            calls the mean over the image of its last layer ``logits``, so that it can take the other's place.
+            has ``logits`` too, as many: a random linear map of the mean of its last layer over the image.
         width: Channels of the first block of ``random_vgg``.
         seed: Of the weights of ``random_vgg``.
 
@@ -83,7 +86,7 @@ class FeatureNetwork(nn.Module):
             images: RGB ``(N, 3, H, W)`` in [-1, 1]. Where a VGG pools k times, H and W must be at least 2^k.
 
         Returns:
-            ``(N, C, H / 2^k, W / 2^k)``, rounded down, for each layer asked for; ``(N, C)`` for ``logits``.
+            ``(N, C, H / 2^k, W / 2^k)``, rounded down, for each layer asked for; ``(N, 1000)`` for ``logits``.
 
         Raises:
             BatchError: If these are no such images, or they are too small.
@@ -134,7 +137,7 @@ def _vgg(network: Network, names: Sequence[str], width: int, seed: int) -> nn.Se
             elif name.startswith("pool"):
                 layers[name] = nn.MaxPool2d(2)
             else:
-                layers[name] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+                layers[name] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, _LOGITS))
         body = nn.Sequential(OrderedDict(layers))
     if network == "random_vgg":
         state = _random_state(body, seed)

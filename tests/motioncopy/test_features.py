@@ -22,6 +22,12 @@ def images(size: int = 32) -> Tensor:
     return torch.rand(2, 3, size, size) * 2 - 1
 
 
+def smooth_images(number: int) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    blobs = torch.rand(number, 3, 6, 6, generator=generator) * 2 - 1
+    return nn.functional.interpolate(blobs, size=96, mode="bicubic").clamp(-1, 1)
+
+
 def normalised(x: Tensor) -> Tensor:
     """What torchvision's own preset of these networks does to an image in [0, 1]."""
     preset = torchvision.models.VGG19_Weights.IMAGENET1K_V1.transforms()
@@ -101,19 +107,34 @@ def test_it_goes_no_deeper_than_asked() -> None:
 
 
 def test_conv_is_relu_before_its_relu() -> None:
-    found = FeatureNetwork("random_vgg", ["conv5_4", "relu5_4", "logits"], width=4)(images())
+    found = FeatureNetwork("random_vgg", ["conv5_4", "relu5_4"], width=4)(images())
     assert (found["conv5_4"] < 0).any()
     torch.testing.assert_close(found["conv5_4"].relu(), found["relu5_4"])
-    torch.testing.assert_close(found["relu5_4"].mean((2, 3)), found["logits"])
-    assert found["logits"].shape == (2, 32)
+
+
+def test_random_logits_are_a_linear_map_of_the_last_layers_mean() -> None:
+    network = FeatureNetwork("random_vgg", ["relu5_4", "logits"], width=4)
+    found = network(images())
+    assert found["logits"].shape == (2, 1000)
+    mean, weight = found["relu5_4"].mean((2, 3)), network.state_dict()["body.logits.2.weight"]
+    torch.testing.assert_close(found["logits"], mean @ weight.T)
+
+
+@pytest.mark.parametrize("width", [8, 16])
+def test_distances_of_random_logits_are_of_the_size_that_the_transport_loss_expects(width: int) -> None:
+    # Far below ε, which is 100, the plan is uniform, and all generated images are drawn to the average real one.
+    logits = FeatureNetwork("random_vgg", ["logits"], width=width)(smooth_images(8))["logits"]
+    distances = torch.pdist(logits, p=1)
+    assert 50 < distances.mean() < 2000
 
 
 def test_random_weights_are_the_same_on_every_machine() -> None:
-    def digest(**settings: int) -> str:
-        weights = FeatureNetwork("random_vgg", ["relu5_4"], **settings).state_dict()
+    def digest(layer: str = "relu5_4", **settings: int) -> str:
+        weights = FeatureNetwork("random_vgg", [layer], **settings).state_dict()
         return hashlib.sha256(b"".join(w.numpy().tobytes() for w in weights.values())).hexdigest()[:16]
 
     assert digest(width=2, seed=0) == "98da69a9a3f866f2"
+    assert digest("logits", width=2, seed=0) == "c2a51387f09b656a"
     assert len({digest(width=2, seed=0), digest(width=2, seed=1), digest(width=3, seed=0)}) == 3
 
 
@@ -130,8 +151,7 @@ def test_random_features_neither_vanish_nor_explode(width: int, seed: int) -> No
         f"relu{block}_{number}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for number in range(1, count + 1)
     ]
     network = FeatureNetwork("random_vgg", layers, width=width, seed=seed)
-    smooth = nn.functional.interpolate(torch.rand(4, 3, 6, 6) * 2 - 1, size=96, mode="bicubic").clamp(-1, 1)
-    for features in network(smooth).values():
+    for features in network(smooth_images(4)).values():
         assert 0.2 < features.std() < 5
         assert (features.flatten(1).std(0).mean() / features.std()) > 0.05  # images still differ
 
