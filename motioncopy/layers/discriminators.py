@@ -55,7 +55,17 @@ class PatchDiscriminator(nn.Module):
 
         Returns:
             n_layers + 2 feature maps, the logits ``(N, 1, h, w)`` last.
+
+        Raises:
+            ConfigError: If H or W is below 2: one value a channel has no deviation to normalise by.
         """
+        if min(x.shape[-2:]) < 2:
+            raise ConfigError(
+                "images are too small for a discriminator",
+                expected="at least 2x2 pixels at each scale; a scale has half those of the one before, rounded up",
+                found=tuple(x.shape[-2:]),
+                remedy="take larger images or fewer scales",
+            )
         features = []
         for layer in self.layers:
             x = layer(x)
@@ -95,6 +105,9 @@ class MultiScaleDiscriminator(nn.Module):
 
         Returns:
             Feature maps of each scale, the finest first; see :class:`PatchDiscriminator`.
+
+        Raises:
+            ConfigError: If H or W is so small that the coarsest scale would see less than 2 pixels.
         """
         judged = []
         for k, scale in enumerate(self.scales):
@@ -146,6 +159,9 @@ class TemporalDiscriminator(nn.Module):
 
         Returns:
             Feature maps of the one scale there is; see :class:`PatchDiscriminator`.
+
+        Raises:
+            ConfigError: If H or W is below 2.
         """
         seen = functional.leaky_relu(torch.cat([branch(x) for branch in self.branches], dim=1), 0.2)
         return [self.patches(seen)]

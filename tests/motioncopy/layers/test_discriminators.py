@@ -104,6 +104,20 @@ def test_the_temporal_one_sees_eight_pixels_farther_and_all_frames() -> None:
 
 def test_small_crops_can_be_judged() -> None:
     assert MultiScaleDiscriminator(3, ndf=4)(torch.randn(1, 3, 16, 16))[-1][-1].shape == (1, 1, 4, 4)
+    crop = torch.randn(2, 3, 16, 16)
+    networks = (MultiScaleDiscriminator(3, n_layers=2, ndf=4), TemporalDiscriminator(3, n_layers=2, ndf=4))
+    for network in networks:
+        assert all(x.std() > 0 for scale in network.train()(crop) for x in scale)
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch", "none", "spectral"])
+def test_three_pixels_are_enough_for_two_scales_and_two_are_refused(norm: Norm) -> None:
+    network = MultiScaleDiscriminator(3, ndf=4, norm=norm).train()
+    assert [len(scale) for scale in network(torch.randn(1, 3, 3, 3))] == [5, 5]
+    with pytest.raises(ConfigError, match=r"at least 2x2 pixels at each scale.*\(1, 1\)"):
+        network(torch.randn(4, 3, 2, 2))  # a batch of several would be normalised to zeros in silence
+    with pytest.raises(ConfigError, match="fewer scales"):
+        TemporalDiscriminator(3, norm=norm)(torch.randn(4, 3, 1, 9))
 
 
 def test_what_cannot_be_built_is_refused() -> None:
