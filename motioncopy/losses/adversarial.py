@@ -98,16 +98,36 @@ class NonSaturating(AdversarialLoss):
 
 
 class LeastSquares(AdversarialLoss):
-    """LSGAN with targets 1 and 0 (Mao et al., 2017, equation 9): pix2pixHD's and vid2vid's form."""
+    """LSGAN with targets 1 and 0 (Mao et al., 2017, equation 9): pix2pixHD's and vid2vid's form.
+
+    Args:
+        scales: See :class:`AdversarialLoss`.
+        noise: The discriminator's targets are drawn from U(1 - noise, 1 + noise) and U(-noise, noise), one a logit, so
+            that it is never sure. 0.1 for the crops of FakeMotion's released code; the generator's target stays 1.
+
+    Raises:
+        ConfigError: If ``scales`` is unknown, or ``noise`` is not in [0, 0.5), where the targets' ranges would meet.
+    """
+
+    def __init__(self, scales: Literal["mean", "sum"] = "mean", *, noise: float = 0.0) -> None:
+        super().__init__(scales)
+        if not 0 <= noise < 0.5:
+            raise ConfigError("the noise of the targets is out of range", expected="0 <= noise < 0.5", found=noise)
+        self.noise = noise
 
     def _real(self, logits: Tensor) -> Tensor:
-        return (logits - 1).square()
+        return (logits - self._around(1, logits)).square()
 
     def _fake(self, logits: Tensor) -> Tensor:
-        return logits.square()
+        return (logits - self._around(0, logits)).square()
 
     def _fool(self, logits: Tensor) -> Tensor:
         return (logits - 1).square()
+
+    def _around(self, target: float, logits: Tensor) -> Tensor | float:
+        if not self.noise:  # draws no random numbers, which would move the seeded draws of others
+            return target
+        return target + self.noise * (2 * torch.rand_like(logits) - 1)
 
 
 class Hinge(AdversarialLoss):

@@ -35,6 +35,24 @@ def test_least_squares_is_the_squared_error_to_one_and_zero() -> None:
     assert LeastSquares().generator(fake) == 1
 
 
+def test_noisy_targets_are_uniform_around_one_and_zero_and_the_discriminators_alone() -> None:
+    # At the target t, the slope of (x - t)² is 2 (x - t): it tells each logit's own target.
+    noisy, x = LeastSquares(noise=0.1), torch.full((10_000,), 0.3, requires_grad=True)
+    for target, loss in ((1, noisy._real), (0, noisy._fake)):
+        (slope,) = torch.autograd.grad(loss(x).sum(), x)
+        drawn = x.detach() - slope / 2
+        assert target - 0.1 <= drawn.min() < target - 0.099
+        assert target + 0.099 < drawn.max() <= target + 0.1
+        assert drawn.mean().item() == pytest.approx(target, abs=0.005)
+    assert noisy.generator([x]) == LeastSquares().generator([x])
+
+
+def test_targets_without_noise_leave_the_random_numbers_of_training_alone() -> None:
+    before = torch.get_rng_state()
+    LeastSquares().discriminator(logits(0), logits(1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_hinge_is_the_distance_to_the_margins() -> None:
     real, fake = [torch.tensor([2.0, -1.0])], [torch.tensor([-2.0, 1.0])]
     assert Hinge().discriminator(real, fake) == (2 / 2 + 2 / 2) / 2
@@ -74,3 +92,6 @@ def test_what_does_not_fit_is_refused() -> None:
         Hinge().discriminator(logits(), logits()[:1])
     with pytest.raises(ConfigError, match="mean or sum"):
         Hinge("max")  # type: ignore[arg-type]
+    for noise in (-0.1, 0.5, float("nan")):
+        with pytest.raises(ConfigError, match="noise"):
+            LeastSquares(noise=noise)
