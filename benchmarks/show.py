@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,6 +27,18 @@ def table(records: Sequence[Record], path: Path) -> None:
     frame = tables.table(records)
     path.write_text(tables.markdown(frame), encoding="utf-8")
     show([frame])
+
+
+def nearness(job: Job) -> None:
+    """Prints how near the training poses of a finished ``nearest`` came to those asked for."""
+    for path in sorted((job.folder / "outputs").glob("*/summary.json")):
+        found: dict[str, list[float]] = {}
+        for trial in json.loads(path.read_text())["trials"]:
+            if "pose_distance" in trial.get("report", {}):
+                found.setdefault(trial["kind"], []).append(trial["report"]["pose_distance"])
+        for kind, distances in found.items():
+            mean = sum(distances) / len(distances)
+            print(f"nearest, {kind}: on average a joint was {mean:.3f} body heights from where it should be")
 
 
 def pictures(job: Job, baselines: Sequence[Job]) -> list[tuple[str, str]]:

@@ -301,6 +301,10 @@ class Method(LightningModule, ABC, Generic[State]):
         if rest is not None and len(rest):
             yield rest
 
+    def report(self) -> dict[str, float]:
+        """What the method says of the trial that it generated last; kept beside the scores. No metric of quality."""
+        return {}
+
     def adapt(self, motion: Motion, appearance: Appearance) -> Motion:
         """Fits another body's motion to the person's, by the method's normalisation.
 

@@ -70,6 +70,7 @@ class TrialRunner:
             "fps": trial.fps,
             "frames": done,
             "generation_fps": timer.frames_per_second,
+            "report": method.report(),
             "scores": scores.to_dict() if scores is not None else None,
         }
         target = path.with_suffix(".json")

@@ -63,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     found = [bench.run(b, again=arguments.rerun) for b in bench.baselines(job)]
     found.append(bench.run(job, again=arguments.rerun))
     show.table(found, job.folder / "table.md")
+    for baseline in bench.baselines(job):
+        show.nearness(baseline)
     files = show.pictures(job, bench.baselines(job))
     print(f"\nDone in {(time.perf_counter() - start) / 60:.1f} min. All of it lies in {job.folder}:")
     for name, what in (("table.md", "the table"), *files, ("record.json", "the record")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,6 +74,12 @@ class Nearest(Method[None]):
     def start(self, appearance: Appearance) -> None:
         """Checks the person."""
         self.check_person(appearance)
+        self.distances = []
+
+    def report(self) -> dict[str, float]:
+        """How near the training poses came: the mean distance in body heights."""
+        finite = [d for d in self.distances if math.isfinite(d)]
+        return {"pose_distance": sum(finite) / len(finite)} if finite else {}
 
     def step(self, state: None, motion: Motion) -> tuple[Tensor, None]:
         """The nearest frame to each driving frame."""
