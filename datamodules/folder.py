@@ -56,8 +56,12 @@ class Folder(ClipDataModule):
             )
         if regime != "personal":
             raise DataError("a folder of videos serves personal methods only", found=f"regime {regime}")
-        if not 0 < test_share < 1:
-            raise DataError("test_share must lie between 0 and 1", found=test_share)
+        if not 0 < test_share < 1 or gap < 0:
+            raise DataError(
+                "the split by time is wrong",
+                expected="test_share between 0 and 1, and no negative gap",
+                found=f"test_share {test_share}, gap {gap}",
+            )
         self.root, self.max_size = Path(root), max_size
         # One prepared folder for each source folder: two folders can hold videos of the same name.
         name = f"{self.root.name}-{hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:8]}"
@@ -106,8 +110,8 @@ class Folder(ClipDataModule):
         if train < 8 or held_out < 2:
             raise DataError(
                 f"clip {clip.id} is too short to train and test on",
-                expected="at least 20 frames",
-                found=f"{frames} frames",
+                expected="at least 8 frames to train on and 2 to test on",
+                found=f"{frames} frames: {max(0, train)} and {held_out}, {self.gap} between them",
                 remedy="record a longer video",
             )
         return self._training(clip, train), Excerpt(clip, frames - held_out, frames)

@@ -59,6 +59,8 @@ class Windows(Sequence[MotionBatch], Dataset[MotionBatch]):
         frames = np.clip(first + request.dilation * np.arange(request.window), e.start, e.stop - 1)
         shown = self._appearance(k, int(frames[0]), np.random.default_rng([draw, index]))
         parts = {name: getattr(view, name)(frames)[None] for name in request.parts}
+        if "flow" in parts:  # where the overhang repeats a frame, nothing has moved
+            parts["flow"][0, 1:][torch.from_numpy(frames[1:] == frames[:-1])] = 0
         return MotionBatch(
             appearance=shown,
             motion=view.motion(frames),

@@ -59,6 +59,10 @@ class DataRequest:
                 raise ConfigError(f"DataRequest.{name} must be positive", found=getattr(self, name))
         if self.pad < 0 or min(self.image_size) < 1:
             raise ConfigError("DataRequest.pad and image_size must not be negative", found=self)
+        if "flow" in self.parts and self.dilation > 1:
+            raise ConfigError(
+                "flow is known between neighbouring frames only", expected="dilation 1", found=self.dilation
+            )
         unknown = set(self.parts) - {"parsing", "flow"}
         if unknown:
             raise ConfigError("DataRequest.parts names unknown parts", expected="parsing, flow", found=sorted(unknown))
