@@ -21,7 +21,7 @@ from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule
 from motioncopy import records
 from motioncopy.checkpoint import digest
-from motioncopy.errors import ConfigError, MotionCopyError, TrainingError
+from motioncopy.errors import ConfigError, MotionCopyError, TrainingError, own_cause
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.provenance import code, device, packages, portable, redacted
 from motioncopy.records import Costs, Record, Results
@@ -93,9 +93,11 @@ class Job:
         parser.add_subclass_arguments(ClipDataModule, "data")
         try:
             parsed = parser.parse_object({"data": self.config["data"]})
+            module: ClipDataModule = parser.instantiate_classes(parsed).data
         except Exception as error:
+            if (own := own_cause(error)) is not None:
+                raise own from None
             raise ConfigError(f"the config of data set {self.stack.data} is wrong", found=str(error)) from error
-        module: ClipDataModule = parser.instantiate_classes(parsed).data
         module.prepare_data()
         return module
 

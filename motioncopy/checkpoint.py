@@ -16,7 +16,7 @@ from jsonargparse import ArgumentParser
 from torch import Tensor
 
 from motioncopy.batch import Motion
-from motioncopy.errors import CheckpointError, ConfigError
+from motioncopy.errors import CheckpointError, ConfigError, own_cause
 from motioncopy.method import Method
 
 SCHEMA = "motioncopy.method/1"
@@ -38,6 +38,8 @@ def build(class_path: str, init_args: Mapping[str, Any]) -> Method[Any]:
         config = parser.parse_object({"model": {"class_path": class_path, "init_args": dict(init_args)}})
         method: Method[Any] = parser.instantiate_classes(config).model
     except Exception as error:
+        if (own := own_cause(error)) is not None:
+            raise own from None
         raise ConfigError(
             f"cannot build {class_path}",
             found=str(error),

@@ -32,6 +32,19 @@ class MotionCopyError(Exception):
         super().__init__(" ".join(parts))
 
 
+def own_cause(error: BaseException) -> MotionCopyError | None:
+    """The error of ours at the root of one that a library wrapped; config parsers wrap what constructors raise."""
+    seen: set[int] = set()
+    found: MotionCopyError | None = None
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        if isinstance(current, MotionCopyError):
+            found = current
+        current = current.__cause__ or current.__context__
+    return found
+
+
 class BatchError(MotionCopyError):
     """A tensor of a batch has a wrong shape, type or range."""
 

@@ -58,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.devices,
         arguments.minutes,
     )
+    if job.record() is None or arguments.rerun:
+        job.data()  # prepared, or refused, before anything is written
     names = [arguments.method, *(b.stack.method for b in bench.baselines(job))]
     print(f"Bench {job.id}: {', '.join(names)} on {arguments.data}; the run's folder is {job.folder}", flush=True)
     found = [bench.run(b, again=arguments.rerun) for b in bench.baselines(job)]
