@@ -89,27 +89,27 @@ class MotionCLI(LightningCLI):
         trials = datamodule.for_trials(model.request, split)
         protocol = datamodule.protocol
         folder = self.run_folder / "outputs" / f"{protocol}-{split}"
+        # Aside, and in place when all is done: a test that fails must not cost the outputs of one that did not.
+        partial = folder.with_name(f".{folder.name}.partial")
         if self.trainer.is_global_zero:
-            shutil.rmtree(folder, ignore_errors=True)  # scores of an older model must not be taken for this one's
+            shutil.rmtree(partial, ignore_errors=True)
         self.trainer.strategy.barrier()
         evaluator = Evaluator()
-        model.runner = TrialRunner(folder, evaluator)
+        model.runner = TrialRunner(partial, evaluator)
         self.trainer.test(model, datamodule=trials, verbose=False)
         self.trainer.strategy.barrier()
         if self.trainer.is_global_zero:
-            summaries = collect(folder, trials.trials.ids)
-            (folder / "summary.json").write_text(
-                json.dumps(
-                    {
-                        "protocol": protocol,
-                        "split": split,
-                        "missing": evaluator.missing,
-                        "peak_memory_bytes": _peak_memory(),
-                        "trials": summaries,
-                    }
-                )
-            )
-            print(f"{len(summaries)} trials generated and scored: {folder}")
+            summary = {
+                "protocol": protocol,
+                "split": split,
+                "missing": evaluator.missing,
+                "peak_memory_bytes": _peak_memory(),
+                "trials": collect(partial, trials.trials.ids),
+            }
+            (partial / "summary.json").write_text(json.dumps(summary))
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.replace(folder)
+            print(f"{len(trials.trials)} trials generated and scored: {folder}")
 
     def _stage_trainer(self, stage: Stage, folder: Path, epochs: int, callbacks: list[Callback]) -> Trainer:
         config = self._get(self.config_init, "trainer")

@@ -198,6 +198,9 @@ def test_test_scores_every_trial_and_keeps_the_frames(clips: Path, tmp_path: Pat
     assert summary["trials"][0]["scores"] is not None
     assert summary["trials"][1]["scores"] is None  # no truth
     assert (run / "outputs/toy@1-test/bob.npy").exists()
+    # A test that fails takes nothing away.
+    assert main(["test", "--run", str(run), "--data.person", "bob"]) == 1
+    assert json.loads((run / "outputs/toy@1-test/summary.json").read_text()) == summary
 
 
 def test_another_methods_and_another_persons_checkpoint_are_refused(
