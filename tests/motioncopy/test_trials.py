@@ -1,0 +1,182 @@
+"""Trials: what a method generates is kept in 8 bits and scored as kept, or nothing is left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from motioncopy.batch import Appearance, Motion, to_uint8
+from motioncopy.errors import MotionCopyError, TrainingError
+from motioncopy.method import Method, Stage
+from motioncopy.metrics.catalogue import METRICS
+from motioncopy.metrics.evaluator import Evaluator
+from motioncopy.request import DataRequest, Regime, Trial
+from motioncopy.trials import TrialRunner, collect, scores_of
+
+SIZE, FRAMES = (12, 16), 10
+
+
+class Player(Method[int]):
+    """Plays prepared frames, and holds the last ``late`` ones back until the motion has ended."""
+
+    regime: Regime = "personal"  # type: ignore[misc]
+
+    def __init__(self, frames: Tensor, late: int = 0) -> None:
+        super().__init__(request=DataRequest(1, SIZE))
+        self.frames, self.late = frames, late
+        self.subject, self.seen, self.adapted = "ann", list[int](), False
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        return []
+
+    def adapt(self, motion: Motion, appearance: Appearance) -> Motion:
+        self.adapted = True
+        return motion
+
+    def report(self) -> dict[str, float]:
+        return {"seen": float(len(self.seen))}
+
+    def start(self, appearance: Appearance) -> int:
+        self.check_person(appearance)
+        return 0
+
+    def step(self, state: int, motion: Motion) -> tuple[Tensor, int]:
+        self.seen.append(len(motion))
+        until = max(0, sum(self.seen) - self.late)
+        return self.frames[state:until], max(state, until)
+
+    def finish(self, state: int) -> Tensor:
+        return self.frames[state:]
+
+
+def frames(count: int = FRAMES) -> Tensor:
+    return torch.rand(count, 3, *SIZE, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def make_trial(driver: str = "ann", truth: Callable[[int, int], tuple[Tensor, Tensor]] | None = None) -> Trial:
+    black = torch.zeros(1, 1, 3, *SIZE, dtype=torch.uint8)
+    motion = Motion(torch.ones(1, FRAMES, 25, 3), "body25", SIZE)
+    return Trial(
+        id="ann-walk.1",
+        protocol="toy@1",
+        kind="reconstruction",
+        appearance=Appearance(black, black[:, :, :1], motion.frames(0, 1), black[:, 0], person=("ann",)),
+        motion=motion,
+        driver=driver,
+        fps=25.0,
+        truth=truth,
+        box=(0, 0, 16, 12),
+    )
+
+
+def truth(start: int, stop: int) -> tuple[Tensor, Tensor]:
+    """Frame t of the truth has the value t."""
+    values = torch.arange(FRAMES, dtype=torch.uint8)[start:stop, None, None, None]
+    return values.expand(-1, 3, *SIZE), torch.full((len(values), 1, *SIZE), 255, dtype=torch.uint8)
+
+
+@pytest.fixture
+def evaluator() -> Evaluator:
+    return Evaluator([key for key in METRICS if key.startswith("psnr")])
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "ann-walk.1.json").read_text())
+    return content
+
+
+def test_frames_are_kept_in_eight_bits_and_scored_as_kept(tmp_path: Path, evaluator: Evaluator) -> None:
+    TrialRunner(tmp_path, evaluator).run(Player(frames()), make_trial(truth=truth))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ann-walk.1.json", "ann-walk.1.npy"]
+    kept = np.load(tmp_path / "ann-walk.1.npy")
+    assert (kept.dtype, kept.shape) == (np.uint8, (FRAMES, *SIZE, 3))
+    np.testing.assert_array_equal(kept, to_uint8(frames()).permute(0, 2, 3, 1))
+    clip = evaluator.clip("ann-walk.1")
+    clip.update(torch.from_numpy(kept).permute(0, 3, 1, 2), *truth(0, FRAMES))
+    found = summary(tmp_path)
+    assert scores_of(found) == clip.compute()
+    assert {k: found[k] for k in ("id", "protocol", "kind", "person", "driver", "frames", "report")} == {
+        "id": "ann-walk.1", "protocol": "toy@1", "kind": "reconstruction", "person": "ann", "driver": "ann",
+        "frames": FRAMES, "report": {"seen": 1},
+    }  # fmt: skip
+    assert found["generation_fps"] > 0
+
+
+@pytest.mark.parametrize("late", [0, 1, 4, FRAMES])
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+def test_scores_do_not_depend_on_chunks_or_on_looking_ahead(
+    tmp_path: Path, evaluator: Evaluator, late: int, chunk: int
+) -> None:
+    TrialRunner(tmp_path / "plain", evaluator).run(Player(frames()), make_trial(truth=truth))
+    method = Player(frames(), late)
+    TrialRunner(tmp_path / "late", evaluator, chunk=chunk).run(method, make_trial(truth=truth))
+    assert max(method.seen) == min(chunk, FRAMES)
+    assert summary(tmp_path / "late")["scores"] == summary(tmp_path / "plain")["scores"]
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "late" / "ann-walk.1.npy"), np.load(tmp_path / "plain" / "ann-walk.1.npy")
+    )
+
+
+def test_without_a_truth_frames_are_kept_and_not_scored(tmp_path: Path, evaluator: Evaluator) -> None:
+    TrialRunner(tmp_path, evaluator).run(Player(frames()), make_trial())
+    assert summary(tmp_path)["scores"] is None
+    assert scores_of(summary(tmp_path)) is None
+    assert len(np.load(tmp_path / "ann-walk.1.npy")) == FRAMES
+
+
+def test_only_another_body_s_motion_is_fitted_to_the_person(tmp_path: Path, evaluator: Evaluator) -> None:
+    for driver in ("ann", "bob"):
+        method = Player(frames())
+        TrialRunner(tmp_path, evaluator).run(method, make_trial(driver))
+        assert method.adapted is (driver == "bob")
+
+
+def spoilt() -> Tensor:
+    images = frames()
+    images[7, 0, 0, 0] = torch.nan
+    return images
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (spoilt(), r"trial ann-walk\.1 .* not finite, from frame 6 on"),
+        (frames().mul(torch.inf), "not finite, from frame 0 on"),
+        (frames(FRAMES - 1), r"too few frames\. Expected: 10\. Found: 9"),
+        (frames(0), "too few frames"),
+        (frames(FRAMES + 2), "too many frames"),
+    ],
+)
+def test_frames_that_cannot_be_scored_leave_nothing(
+    tmp_path: Path, evaluator: Evaluator, images: Tensor, message: str
+) -> None:
+    with pytest.raises(TrainingError, match=message):
+        TrialRunner(tmp_path, evaluator, chunk=3).run(Player(images), make_trial(truth=truth))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, evaluator: Evaluator) -> None:
+    class Failing(Player):
+        def generate(self, *args: Any, **kwargs: Any) -> Iterator[Tensor]:
+            yield self.frames[:4]
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        TrialRunner(tmp_path, evaluator).run(Failing(frames()), make_trial(truth=truth))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_summaries_come_in_the_order_of_the_protocol(tmp_path: Path) -> None:
+    for name in ("b", "a", "c"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"id": name}))
+    assert [s["id"] for s in collect(tmp_path, ["c", "a"])] == ["c", "a"]
+    with pytest.raises(MotionCopyError, match=r"2 of 3 trials have no scores.*Found: d, e.*motioncopy test"):
+        collect(tmp_path, ["a", "d", "e"])
