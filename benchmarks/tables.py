@@ -231,7 +231,8 @@ def _cells(frame: pd.DataFrame, bold: Callable[[str], str]) -> tuple[dict[str, d
         seeds = lines["seeds"].max()
         name = (f"{subject}: " if several and subject else "") + str(label) + (f", {seeds} seeds" if seeds > 1 else "")
         cells[name] = {(line["kind"], line["metric"]): _cell(line, reasons, bold) for line in lines.to_dict("records")}
-    notes = [f"{_superscript(i)} {reason}" for i, reason in enumerate(reasons, start=1)]
+    # The record keeps the whole reason; a footnote needs no paths and addresses.
+    notes = [f"{_superscript(i)} {reason.split(' Expected:')[0]}" for i, reason in enumerate(reasons, start=1)]
     return cells, [*notes, _WEAK] if frame["weak"].any() else notes
 
 
