@@ -16,15 +16,9 @@ from benchmarks.stack import Stack, ablations, data_sets, merge, methods, preset
 from motioncopy import checkpoint, weights
 from motioncopy.errors import ConfigError
 from motioncopy.method import Method
+from tests.methods.tiny import NOT_FOR
 
 METHOD_CONFIGS = [(m, v, p) for m in methods() for v in variants(m) for p in (presets(m) or [""])]
-#: Overlays that mean nothing for a variant, and what is then said.
-NOT_FOR = {
-    # There is no Gromov-Wasserstein loss to put an L2 loss in place of, and other terms need the features.
-    ("released", "l2"): "has a weight, and its features are not there",
-    # The fusion is not learned.
-    ("paper", "stabilised_released"): "arguments are required: network, discriminator",
-}
 OVERLAID = [(m, v, p, overlay) for m, v, p in METHOD_CONFIGS for overlay in ablations(m) if (v, overlay) not in NOT_FOR]
 
 

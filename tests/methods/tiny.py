@@ -23,6 +23,7 @@ _PAPER = {
     "generator": {"init_args": _UNET},
     "quality": _DISCRIMINATOR,
     "temporal": {"init_args": {"branch_width": 2, "width": 4, "layers": 1}},
+    "gromov_wasserstein": {"outer_iterations": 2, "sinkhorn_iterations": 5},
     "schedule": _LENGTH,
     "face": {"size": 8},
     "local": {
@@ -55,6 +56,14 @@ TINY: dict[str, dict[tuple[str, str], dict[str, Any]]] = {
     "fakemotion": {("paper", "quick"): _PAPER, ("released", "quick"): _RELEASED},
     "nearest": {("trivial", ""): _TRIVIAL},
     "static": {("trivial", ""): _TRIVIAL},
+}
+
+#: Overlays that mean nothing for a variant, and what is then said.
+NOT_FOR = {
+    # There is no Gromov-Wasserstein loss to put an L2 loss in place of, and other terms need the features.
+    ("released", "l2"): "has a weight, and its features are not there",
+    # The fusion is not learned.
+    ("paper", "stabilised_released"): "arguments are required: network, discriminator",
 }
 
 
