@@ -88,7 +88,12 @@ class Job:
         return self.runs / self.id
 
     def data(self) -> ClipDataModule:
-        """The data module, with its clips prepared."""
+        """The data module, with its clips prepared.
+
+        Raises:
+            ConfigError: If its config is wrong.
+            DataError: If the data are not there, or the person is not in them.
+        """
         parser = ArgumentParser(exit_on_error=False)
         parser.add_subclass_arguments(ClipDataModule, "data")
         try:
@@ -99,6 +104,7 @@ class Job:
                 raise own from None
             raise ConfigError(f"the config of data set {self.stack.data} is wrong", found=str(error)) from error
         module.prepare_data()
+        _ = module.person  # refuses one who is not there
         return module
 
     def record(self) -> Record | None:
@@ -152,7 +158,8 @@ def baselines(job: Job) -> list[Job]:
         if name == "nearest" and "normalisation" in own:
             args["normalisation"] = own["normalisation"]
         stack = Stack(name, job.stack.data, variant="trivial", preset="")
-        found.append(replace(job, stack=stack, minutes=None, devices=1, overrides={"model": {"init_args": args}}))
+        overrides = {k: v for k, v in (job.overrides or {}).items() if k != "model"} | {"model": {"init_args": args}}
+        found.append(replace(job, stack=stack, minutes=None, devices=1, overrides=overrides))
     return found
 
 

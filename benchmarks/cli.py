@@ -43,37 +43,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 if all went well, 1 if something that the user can mend went wrong, 2 for a wrong call, 130 if stopped.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if arguments and arguments[0] in _LIGHTNING:
-            from benchmarks.training import run_lightning  # torch and lightning take seconds to import
-
-            _quiet()
-            try:
-                run_lightning(arguments)
-            except SystemExit as stop:  # a wrong option or config key; the parser has said which
-                return int(stop.code or 0)
-            return 0
-        parser = argparse.ArgumentParser(
-            prog="motioncopy", usage="motioncopy COMMAND ...", description=_HELP,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        subparsers = parser.add_subparsers(
-            dest="command", metavar="COMMAND", title="commands besides fit, validate, test, predict"
-        )
-        for command in COMMANDS:
-            command.add_parser(subparsers)
-        if not arguments:
-            parser.print_help()
-            return 0
-        parsed = parser.parse_args(arguments)
-        return int(parsed.run_command(parsed))
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
     except MotionCopyError as error:
         print(f"motioncopy: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # Lightning's trainers turn an interruption into an exit.
+        if isinstance(stop, SystemExit) and not isinstance(stop.__context__, KeyboardInterrupt):
+            return stop.code if isinstance(stop.code, int) else 0  # a parser has said what is wrong, or helped
         print("motioncopy: stopped; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments and arguments[0] in _LIGHTNING:
+        from benchmarks.training import run_lightning  # torch and lightning take seconds to import
+
+        _quiet()
+        run_lightning(arguments)
+        return 0
+    parser = argparse.ArgumentParser(
+        prog="motioncopy", usage="motioncopy COMMAND ...", description=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    subparsers = parser.add_subparsers(
+        dest="command", metavar="COMMAND", title="commands besides fit, validate, test, predict"
+    )
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    if not arguments:
+        parser.print_help()
+        return 0
+    parsed = parser.parse_args(arguments)
+    return int(parsed.run_command(parsed))
 
 
 def _quiet() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -58,10 +59,11 @@ def copy_motion(
     """
     prepared = runs / "prepared"
     clips = []
-    for path in (appearance, motion):
-        # Two videos may have one name in two folders.
+    # Two videos may have one name in two folders; they are not of one person then, and the motion has to be fitted.
+    namesakes = motion.stem == appearance.stem and motion.resolve() != appearance.resolve()
+    for path, person in ((appearance, appearance.stem), (motion, f"{motion.stem}-2" if namesakes else motion.stem)):
         folder = prepared / digest(str(path.resolve()))[:8]
-        prepare([path], folder, max_size=max_size)
+        prepare([path], folder, max_size=max_size, person=person)
         clips.append(Clip.open(folder / path.stem))
     paths = {"appearance": str(clips[0].path), "motion": str(clips[1].path)}
     job = bench.Job(stack, runs, seed, minutes=minutes, overrides={"data": {"init_args": paths}})
@@ -84,22 +86,19 @@ def copy_motion(
     picks = set(evenly_spaced(len(frames), 8))
     moments: dict[str, list[Image]] = {"motion": [], "copy": []}
     second: VideoWriter | None = None
-    with VideoWriter(output, fps, size, metadata=metadata) as video:
-        try:
-            for first, whole in _whole_frames(frames, clips[0].background, box):
-                marked = np.stack([_mark(f) for f in whole]) if visible_mark else whole
-                video.write(marked)
-                driver = [_letterboxed(f, size) for f in _with_sticks(clips[1], range(first, first + len(whole)))]
-                for panels in side_by_side(shown, driver, marked, labels=("person", "motion", "copy")):
-                    if second is None:
-                        second = VideoWriter(beside, fps, panels.shape[:2], metadata=metadata).__enter__()
-                    second.write(panels[None])
-                for k in sorted(picks & set(range(first, first + len(whole)))):
-                    moments["motion"].append(driver[k - first])
-                    moments["copy"].append(marked[k - first])
-        finally:
-            if second is not None:
-                second.__exit__(None, None, None)
+    with ExitStack() as videos:
+        video = videos.enter_context(VideoWriter(output, fps, size, metadata=metadata))
+        for first, whole in _whole_frames(frames, clips[0].background, box):
+            marked = np.stack([_mark(f) for f in whole]) if visible_mark else whole
+            video.write(marked)
+            driver = [_letterboxed(f, size) for f in _with_sticks(clips[1], range(first, first + len(whole)))]
+            for panels in side_by_side(shown, driver, marked, labels=("person", "motion", "copy")):
+                if second is None:
+                    second = videos.enter_context(VideoWriter(beside, fps, panels.shape[:2], metadata=metadata))
+                second.write(panels[None])
+            for k in sorted(picks & set(range(first, first + len(whole)))):
+                moments["motion"].append(driver[k - first])
+                moments["copy"].append(marked[k - first])
     write_png(contact_sheet({"person": [shown], **moments}, numbers=sorted(picks)), sheet)
     return [
         (output, "the person with the motion"),
@@ -111,7 +110,7 @@ def copy_motion(
 
 def _box(job: bench.Job, data: Pair) -> tuple[int, int, int, int]:
     args = job.config["model"]["init_args"]
-    request = DataRequest(1, tuple(args["image_size"]), crop=args["crop"])
+    request = DataRequest(1, tuple(args["image_size"]), crop=args.get("crop", "frame"))
     box: tuple[int, int, int, int] = data.trials(request, "test")[0].box
     return box
 

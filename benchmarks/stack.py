@@ -106,6 +106,13 @@ class Stack:
     preset: str = "quick"
     overlays: tuple[str, ...] = ()
 
+    @classmethod
+    def asked_for(cls, method: str, data: str, variant: str, preset: str, overlays: Sequence[str] = ()) -> Stack:
+        """As a command line names it: a method without presets has one way of being computed, whatever is asked for."""
+        if method in methods() and not presets(method):
+            variant, preset = variants(method)[0], ""
+        return cls(method, data, variant, preset, tuple(overlays))
+
     def files(self) -> list[Traversable]:
         """The files, lowest first.
 
@@ -115,7 +122,6 @@ class Stack:
         _choose("METHOD", self.method, methods())
         _choose("DATA", self.data, data_sets())
         folder = files("methods") / self.method
-        # A trivial baseline has one way of being computed, under whatever name its method's is.
         variant = _choose("VARIANT", self.variant, variants(self.method))
         found = [folder / "configs" / f"{variant}.yaml", files("datamodules") / "configs" / f"{self.data}.yaml"]
         pair = files("benchmarks") / "configs" / f"{self.method}_{self.data}.yaml"

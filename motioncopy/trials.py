@@ -40,7 +40,8 @@ class TrialRunner:
         """One trial, from its driving joints to its scores.
 
         Raises:
-            TrainingError: If the method gives frames that are not finite, or another number than was asked for.
+            TrainingError: If the method gives frames that are not finite, or of another number or shape than was
+                asked for.
         """
         (person,) = trial.appearance.person
         motion = trial.motion if trial.driver == person else method.adapt(trial.motion, trial.appearance)
@@ -51,7 +52,7 @@ class TrialRunner:
         done = 0
         with _frames_file(path, len(trial), method.request.image_size) as file:
             for frames in timer.chunks(method.generate(trial.appearance, motion, chunk=self.chunk)):
-                _check(frames, trial, done)
+                _check(frames, trial, done, method.request.image_size)
                 images = to_uint8(frames).cpu()
                 file.write(images.permute(0, 2, 3, 1).contiguous().numpy().tobytes())
                 if clip is not None and trial.truth is not None:
@@ -123,7 +124,11 @@ def _frames_file(path: Path, frames: int, size: tuple[int, int]) -> Iterator[Bin
         raise
 
 
-def _check(frames: Tensor, trial: Trial, done: int) -> None:
+def _check(frames: Tensor, trial: Trial, done: int, size: tuple[int, int]) -> None:
+    if frames.shape[1:] != (3, *size):
+        raise TrainingError(
+            f"trial {trial.id} has frames of another shape", expected=(3, *size), found=tuple(frames.shape[1:])
+        )
     if done + len(frames) > len(trial):
         raise TrainingError(f"trial {trial.id} has too many frames", expected=len(trial), found=done + len(frames))
     if not torch.isfinite(frames).all():

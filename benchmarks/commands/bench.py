@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.stack import Stack, data_sets, methods, variants
+from benchmarks.stack import Stack, data_sets, methods
 
 
 def add_parser(subparsers: Any) -> None:
@@ -35,16 +35,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the benchmark and says where all lies."""
-    stack = Stack(
-        arguments.method,
-        arguments.data,
-        arguments.variant,
-        arguments.preset,
-        tuple(filter(None, arguments.ablation.split(","))),
-    )
-    if stack.method in methods() and "paper" not in variants(stack.method):
-        # A trivial baseline by itself: there is one way of computing it.
-        stack = Stack(stack.method, stack.data, variants(stack.method)[0], preset="")
+    overlays = list(filter(None, arguments.ablation.split(",")))
+    stack = Stack.asked_for(arguments.method, arguments.data, arguments.variant, arguments.preset, overlays)
     stack.files()  # a wrong name is refused before torch is imported
     from benchmarks import bench, show
 
@@ -65,8 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     found = [bench.run(b, again=arguments.rerun) for b in bench.baselines(job)]
     found.append(bench.run(job, again=arguments.rerun))
     show.table(found, job.folder / "table.md")
-    for baseline in bench.baselines(job):
-        show.nearness(baseline)
+    for ran in (*bench.baselines(job), job):
+        show.nearness(ran)
     files = show.pictures(job, bench.baselines(job))
     print(f"\nDone in {(time.perf_counter() - start) / 60:.1f} min. All of it lies in {job.folder}:")
     for name, what in (("table.md", "the table"), *files, ("record.json", "the record")):

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise MotionCopyError(f"there is no video {path}", remedy="correct the path")
     if arguments.output.suffix.lower() != ".mp4":
         raise MotionCopyError("the result is an MP4 file", found=arguments.output, remedy="let -o end in .mp4")
-    stack = Stack(arguments.method, "pair", arguments.variant, arguments.preset)
+    stack = Stack.asked_for(arguments.method, "pair", arguments.variant, arguments.preset)
     stack.files()
     _confirm(arguments.i_have_consent, arguments.appearance.name)
     from benchmarks.reenact import copy_motion  # torch takes seconds to import

@@ -153,6 +153,7 @@ def spoilt() -> Tensor:
         (frames(FRAMES - 1), r"too few frames\. Expected: 10\. Found: 9"),
         (frames(0), "too few frames"),
         (frames(FRAMES + 2), "too many frames"),
+        (frames()[..., :8], r"frames of another shape\. Expected: \(3, 12, 16\)\. Found: \(3, 12, 8\)"),
     ],
 )
 def test_frames_that_cannot_be_scored_leave_nothing(
