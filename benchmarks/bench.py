@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from jsonargparse import ArgumentParser
 
@@ -125,6 +126,11 @@ def run(job: Job, *, again: bool = False) -> Record:
         MotionCopyError: If another process runs the same job.
     """
     with _locked(job.folder):
+        data = job.data()
+        content, kept = digest(data.content()), job.folder / "data.sha256"
+        if job.record() is not None and kept.is_file() and kept.read_text() != content:
+            print(f"{job.stack.method}: the data have changed since it was run, running it anew")
+            again = True
         if again:
             for name in ("stages", "outputs", "record.json", "method.ckpt", "failure.txt"):
                 path = job.folder / name
@@ -132,12 +138,12 @@ def run(job: Job, *, again: bool = False) -> Record:
         elif (done := job.record()) is not None:
             print(f"{job.stack.method}: finished before, see {job.folder} (RERUN=1 runs it again)")
             return done
-        data = job.data()
+        kept.write_text(content)
         config = job.folder / "stack.yaml"
         config.write_text(yaml.safe_dump(job.config, sort_keys=False))
         try:
-            for command in ("fit", "test"):
-                _call(command, config, job.folder)
+            _call("fit", config, job.folder, *(["--fresh", "true"] if again else []))
+            _call("test", config, job.folder)
         except TrainingError as error:
             _keep(_record(job, data, failure=str(error)), job, final=False)
             raise
@@ -163,11 +169,11 @@ def baselines(job: Job) -> list[Job]:
     return found
 
 
-def _call(command: str, config: Path, run: Path) -> None:
+def _call(command: str, config: Path, run: Path, *options: str) -> None:
     failure = run / "failure.txt"
     failure.unlink(missing_ok=True)
     # A process of its own: under DDP, Lightning runs the command line again in every child.
-    arguments = [sys.executable, "-m", "benchmarks.cli", command, "--config", str(config), "--run", str(run)]
+    arguments = [sys.executable, "-m", "benchmarks.cli", command, "--config", str(config), "--run", str(run), *options]
     done = subprocess.run(arguments, check=False)
     if done.returncode:
         reason = failure.read_text() if failure.is_file() else f"exit status {done.returncode}"
@@ -187,9 +193,11 @@ def _record(job: Job, data: ClipDataModule, failure: str | None = None) -> Recor
     ablation = [o for o in s.overlays if o not in _required(s)]
     networks: dict[str, str] = {}
     results, costs = Results(), Costs()
+    gpus, threads = 0, torch.get_num_threads()
     if failure is None:
         fit = json.loads((job.folder / "fit.json").read_text())
         test = json.loads((job.folder / "outputs" / f"{data.protocol}-test" / "summary.json").read_text())
+        gpus, threads = fit["gpus"], fit["threads"]
         clips: dict[records.Kind, list[Any]] = {}
         for trial in test["trials"]:
             if (scores := scores_of(trial)) is not None:
@@ -227,7 +235,7 @@ def _record(job: Job, data: ClipDataModule, failure: str | None = None) -> Recor
         config=portable(job.config, roots),
         code=code(),
         packages=packages(),
-        device=device(),
+        device=replace(device(gpus), threads=threads),
         networks=networks,
         results=results,
         costs=costs,

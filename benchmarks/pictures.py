@@ -11,6 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
+from PIL.PngImagePlugin import PngInfo
 
 from motioncopy.errors import BatchError, RecordError
 
@@ -103,18 +105,25 @@ def contact_sheet(rows: Mapping[str, Sequence[Image]], columns: int = 8, numbers
     return _even(sheet)
 
 
-def write_png(image: Image, path: Path) -> Path:
+def write_png(image: Image, path: Path, comment: str | None = None) -> Path:
     """Writes an image, whole or not at all.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        path: Where.
+        comment: Kept in the file's metadata.
 
     Raises:
         RecordError: If the file cannot be written.
     """
     partial = path.with_name(f".{path.name}.partial")
-    _, content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    metadata = PngInfo()
+    if comment is not None:
+        metadata.add_text("Comment", comment)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            partial.write_bytes(content.tobytes())
+            PIL.Image.fromarray(image).save(partial, format="PNG", pnginfo=metadata)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)

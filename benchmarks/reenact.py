@@ -99,7 +99,7 @@ def copy_motion(
             for k in sorted(picks & set(range(first, first + len(whole)))):
                 moments["motion"].append(driver[k - first])
                 moments["copy"].append(marked[k - first])
-    write_png(contact_sheet({"person": [shown], **moments}, numbers=sorted(picks)), sheet)
+    write_png(contact_sheet({"person": [shown], **moments}, numbers=sorted(picks)), sheet, comment)
     return [
         (output, "the person with the motion"),
         (beside, "person, motion and copy side by side"),

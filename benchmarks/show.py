@@ -42,6 +42,14 @@ def nearness(job: Job) -> None:
             print(f"nearest, {kind}: on average a joint was {mean:.3f} body heights from where it should be")
 
 
+def waiting(job: Job) -> None:
+    """Prints how much of each stage's training time was spent waiting for data."""
+    stages = json.loads((job.folder / "fit.json").read_text())["stages"]
+    shares = [f"{s['stage']} {s['data_seconds'] / s['seconds']:.1%}" for s in stages if s["seconds"]]
+    if shares:
+        print(f"Waiting for data while training: {', '.join(shares)}")
+
+
 def pictures(job: Job, baselines: Sequence[Job]) -> list[tuple[str, str]]:
     """Writes the videos and contact sheets of a finished run.
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import yaml
 from lightning import Callback, Trainer
+from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -34,6 +35,7 @@ class MotionCLI(LightningCLI):
         """What all four commands take besides Lightning's own arguments."""
         parser.add_argument("--run", type=str, default="runs/unnamed", help="The run's folder.")
         parser.add_argument("--stage", type=str | None, default=None, help="fit: this stage alone.")
+        parser.add_argument("--fresh", type=bool, default=False, help="fit: take over nothing from neighbouring runs.")
         parser.add_argument("--minutes", type=float | None, default=None, help="fit: a time budget for all stages.")
         parser.add_argument(
             "--checkpoint", type=str | None, default=None, help="test, predict: the method (default: the run's)."
@@ -57,12 +59,16 @@ class MotionCLI(LightningCLI):
             seed=int(self._get(self.config, "seed_everything") or 0),
             only=self._get(self.config, "stage"),
             budget=timedelta(minutes=minutes) if minutes is not None else None,
+            world_size=self.trainer.world_size,
+            fresh=bool(self._get(self.config, "fresh")),
         )
         if self.trainer.is_global_zero and (run / "method.ckpt").is_file():
             (run / "fit.json").write_text(
                 json.dumps(
                     {
                         "peak_memory_bytes": _peak_memory(),
+                        "gpus": self._gpus,
+                        "threads": torch.get_num_threads(),
                         "parameters": sum(p.numel() for p in model.parameters()),
                         "stages": fitting.stage_summaries(run, [s.name for s in model.stages]),
                         "features": getattr(model, "feature_identity", None),
@@ -70,6 +76,11 @@ class MotionCLI(LightningCLI):
                     indent=1,
                 )
             )
+
+    @property
+    def _gpus(self) -> int:
+        on_gpu = isinstance(self.trainer.accelerator, CUDAAccelerator)
+        return self.trainer.num_devices * self.trainer.num_nodes if on_gpu else 0
 
     def test(self, model: Method[Any], datamodule: ClipDataModule, **_: Any) -> None:
         """Generates and scores the test trials."""

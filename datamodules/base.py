@@ -106,15 +106,20 @@ class ClipDataModule(LightningDataModule, ABC):
         return name
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Clips, their content and their ranges."""
+        """Training clips, their content and their ranges."""
         return {
             "protocol": self.protocol,
             "regime": self.regime,
-            "excerpts": [
-                [e.clip.id, {name: part.sha256 for name, part in e.clip.manifest.parts.items()}, e.start, e.stop]
-                for e in self.train_excerpts()
-            ],
+            "excerpts": [_identity(e) for e in self.train_excerpts()],
         }
+
+    def content(self) -> Mapping[str, Any]:
+        """Besides the training clips, those of the test trials: equal contents, equal scores of equal code."""
+        trials = [
+            [s.id, _identity(s.appearance), _identity(s.motion), _identity(s.truth) if s.truth else None]
+            for s in self.trial_specs("test")
+        ]
+        return {**self.fingerprint(), "trials": trials}
 
     def train_windows(self, request: DataRequest) -> Windows:
         """All training windows of a request, in their natural order."""
@@ -153,6 +158,11 @@ class ClipDataModule(LightningDataModule, ABC):
     def for_trials(self, request: DataRequest, split: Split) -> TrialData:
         """Loaders that give each trial to one process only."""
         return TrialData(self.trials(request, split))
+
+
+def _identity(excerpt: Excerpt) -> list[Any]:
+    clip = excerpt.clip
+    return [clip.id, {name: p.sha256 for name, p in clip.manifest.parts.items()}, excerpt.start, excerpt.stop]
 
 
 class Trials(Sequence[Trial], Dataset[Trial]):

@@ -1,17 +1,20 @@
 """Fits a method's stages in order: skips what is finished, resumes what was killed.
 
 A run folder holds ``stages/NN-name/{last.ckpt, done.json}`` and, when all stages are done, ``method.ckpt``.
-A stage's key is the hash of its config, its data, its seed and its upstream stages' keys; a finished stage with the
-same key is loaded, not fitted again, wherever under the same ``runs`` folder it lies.
+A stage's key is the hash of its config, its data, its seed, the code and its upstream stages' keys; a finished stage
+with the same key is loaded, not fitted again, wherever under the same ``runs`` folder it lies.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,8 @@ def fit(
     seed: int,
     only: str | None = None,
     budget: timedelta | None = None,
+    world_size: int = 1,
+    fresh: bool = False,
     checkpoint_every: timedelta = timedelta(minutes=2),
 ) -> None:
     """Fits all stages, or one, and writes ``method.ckpt`` when all are done.
@@ -50,7 +55,9 @@ def fit(
         seed: Of the sample order and of each stage's random numbers.
         only: Fit this stage alone; those before it must be done.
         budget: Time for all stages together, shared by :attr:`Stage.share`. A stage ends early when its part is
-            used up; such a training cannot be repeated exactly, and its stages are reused only by equal budgets.
+            used up; such a training cannot be repeated exactly.
+        world_size: Processes; losses that couple a batch depend on it.
+        fresh: Do not take over what neighbouring runs have finished.
         checkpoint_every: How much work a kill may cost at most; a checkpoint is also written after every epoch.
 
     Raises:
@@ -67,17 +74,17 @@ def fit(
     shares = sum(s.share for s in stages)
     for number, stage in enumerate(stages):
         folder = run / "stages" / f"{number:02d}-{stage.name}"
-        keys[stage.name] = key = stage_key(method, stage, data, seed, keys, budget)
+        limit = budget * (stage.share / shares) if budget is not None else None
+        keys[stage.name] = key = stage_key(method, stage, data, seed, keys, limit=limit, world_size=world_size)
         seed_everything(seed + 1000 * number, verbose=False)  # a skipped stage must not change the next one's draw
         stage.prepare(data)
-        done = _find_done(run, folder, stage, key)
+        done = _find_done(run, folder, stage, key, fresh)
         if done is not None:
             _load_stage(stage, done / "last.ckpt")
             rank_zero_info(f"Stage {stage.name}: done before ({stage.steps} steps), loaded.")
         elif only is not None and names.index(only) > number:
             raise CheckpointError(f"stage {only} needs stage {stage.name}, which is not done", remedy="fit it first")
         elif only is None or only == stage.name:
-            limit = budget * (stage.share / shares) if budget is not None else None
             _fit_stage(stage, data, folder, make_trainer, seed, key, checkpoint_every, limit)
     if only is None or only == names[-1]:
         _save_method(method, run, keys)
@@ -89,9 +96,11 @@ def stage_key(
     data: TrainingData,
     seed: int,
     upstream: Mapping[str, str],
-    budget: timedelta | None = None,
+    *,
+    limit: timedelta | None = None,
+    world_size: int = 1,
 ) -> str:
-    """The hash of all that determines a stage's result, code aside."""
+    """The hash of all that determines a stage's result: config, data, seed, upstream, time limit, processes, code."""
     arguments = method.init_args or {}
     unknown = [k for k in stage.config_keys if k not in arguments]
     if unknown:
@@ -104,7 +113,9 @@ def stage_key(
             "epochs": stage.epochs,
             "data": data.fingerprint(),
             "seed": seed,
-            "budget": budget.total_seconds() if budget else None,
+            "limit": limit.total_seconds() if limit else None,
+            "world_size": world_size,
+            "code": _code_digest(type(method)),
             "upstream": {name: upstream[name] for name in stage.depends},
         }
     )
@@ -127,6 +138,7 @@ def _fit_stage(
         rank_zero_info(f"Stage {stage.name}: its half-done state belongs to another config, starting anew.")
     if _is_first():
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "done.json").unlink(missing_ok=True)  # of another config: what follows is not what it speaks of
         if stale:
             last.unlink()
         _write_json(started, {"key": key})
@@ -138,9 +150,14 @@ def _fit_stage(
     trainer = make_trainer(stage, folder, stage.epochs, [*savers, budget] if budget else savers)
     if resumed:
         rank_zero_info(f"Stage {stage.name}: going on from {resumed}.")
-    trainer.fit(stage, datamodule=data.for_request(stage.request, seed), ckpt_path=resumed, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(stage, datamodule=data.for_request(stage.request, seed), ckpt_path=resumed, weights_only=True)
+    except OSError as error:
+        raise CheckpointError(
+            f"stage {stage.name} stopped at step {stage.steps}: a file in {folder} cannot be written or read",
+            found=error.strerror or str(error),
+            remedy="free some disk space, then call fit again: it goes on from the last checkpoint",
+        ) from error
     timed_out = budget is not None and budget.reached
     if trainer.current_epoch < stage.epochs and not timed_out:
         raise TrainingError(
@@ -186,9 +203,10 @@ def _saver(folder: Path, **when: Any) -> ModelCheckpoint:
     return saver
 
 
-def _find_done(run: Path, folder: Path, stage: Stage, key: str) -> Path | None:
+def _find_done(run: Path, folder: Path, stage: Stage, key: str, fresh: bool) -> Path | None:
     """Where this stage lies finished with this key: here, or in a neighbouring run (it is then copied here)."""
-    for path in [folder / "done.json", *sorted(run.parent.glob(f"*/stages/*-{stage.name}/done.json"))]:
+    neighbours = [] if fresh else sorted(run.parent.glob(f"*/stages/*-{stage.name}/done.json"))
+    for path in [folder / "done.json", *neighbours]:
         if not path.is_file() or not path.with_name("last.ckpt").is_file():
             continue
         try:
@@ -222,6 +240,15 @@ def _save_method(method: Method[Any], run: Path, keys: Mapping[str, str]) -> Non
     if _is_first():
         checkpoint.save(method, run / "method.ckpt", hashes={"stages": dict(keys)})
     rank_zero_info(f"Fitted method: {run / 'method.ckpt'}")
+
+
+@cache
+def _code_digest(method: type[Method[Any]]) -> str:
+    """The hash of the code that a method's training runs through: its own folder and :mod:`motioncopy`."""
+    own = sys.modules[method.__module__].__file__
+    folders = [Path(__file__).parent, Path(own).parent if own else Path(__file__).parent]
+    sources = sorted({path for folder in folders for path in folder.rglob("*.py")})
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
 def _is_first() -> bool:

@@ -172,9 +172,12 @@ class Stage(LightningModule, ABC):
         self._refuse_non_finite(name, loss)
         optimizer.zero_grad(set_to_none=True)
         self.manual_backward(loss)
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        # A finite loss can have a gradient that is not; one step by it would spoil the checkpoint that follows.
+        self._refuse_non_finite(f"{name} (its gradient)", norm)
         if clip_norm is not None:
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(parameters, clip_norm)
+            nn.utils.clip_grads_with_norm_(parameters, clip_norm, norm)
         optimizer.step()
 
     def log_losses(self, losses: Mapping[str, Tensor]) -> None:

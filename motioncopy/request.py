@@ -36,8 +36,8 @@ class DataRequest:
         crop: See :data:`Crop`.
         appearance: See :data:`AppearanceRule`.
         shuffle: Whether the order of windows is drawn anew every epoch.
-        batches: Batches an epoch, drawn from an endless stream of reshuffled passes; ``None``: one pass over all
-            windows, the incomplete last batch dropped.
+        batches: Batches an epoch, drawn from an endless stream of reshuffled passes; ``None``: as many as one pass
+            has whole batches, at least one; the rest opens the next epoch.
         parts: What is wanted besides images, masks and joints: ``"parsing"``, ``"flow"``.
     """
 

@@ -82,6 +82,28 @@ def test_a_loss_that_is_not_finite_on_one_process_stops_both(clips: Path, tmp_pa
     assert not (tmp_path / "run/method.ckpt").exists()
 
 
+def test_fakemotion_fits_on_two_processes(clips: Path, tmp_path: Path) -> None:
+    """Three kinds of discriminators, and crops that one process may lack and the other not."""
+    from benchmarks.stack import Stack, merge
+    from tests.methods.tiny import TINY
+
+    run = tmp_path / "run"
+    run.mkdir()
+    tiny = {"model": {"init_args": TINY["fakemotion"]["paper", "quick"]}}
+    strategy = "ddp_find_unused_parameters_true"
+    trainer = {"accelerator": "cpu", "devices": 2, "strategy": strategy, "logger": False}
+    config = merge(Stack("fakemotion", "folder").resolve(tiny), {"trainer": trainer})
+    config["data"] = {"class_path": "tests.toys.ToyData", "init_args": {"root": str(clips)}}
+    (run / "input.yaml").write_text(yaml.safe_dump(config))
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cli", "fit", "--config", str(run / "input.yaml"), "--run", str(run)],
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    stages = [json.loads(p.read_text()) for p in sorted(run.glob("stages/*/done.json"))]
+    assert [(s["stage"], s["world_size"]) for s in stages] == [("foreground", 2), ("local", 2)]
+
+
 def test_one_process_and_two_see_the_same_batches(clips: Path) -> None:
     from datamodules.windows import ResumableBatches
     from motioncopy.request import DataRequest

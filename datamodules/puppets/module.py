@@ -82,7 +82,7 @@ class Puppets(ClipDataModule):
     def trial_specs(self, split: Split) -> list[TrialSpec]:
         """Own and imitated test motions of the person, or of all test people."""
         if split == "val":
-            takes = [t for t in self.rules.val if self._tested(t.person)]
+            takes = [t for t in self.rules.val if self._validated(t.person)]
             return [
                 TrialSpec(f"val-{t.name}", "reconstruction", self._shown(t.person), own := self._excerpt(t), own)
                 for t in takes
@@ -107,6 +107,10 @@ class Puppets(ClipDataModule):
 
     def _tested(self, person: str) -> bool:
         return person == self.person if self.regime == "personal" else person in self.rules.test_people
+
+    def _validated(self, person: str) -> bool:
+        # Whatever is chosen on validation must not have seen the test people.
+        return person == self.person if self.regime == "personal" else person not in self.rules.test_people
 
     def _reconstruction(self) -> Iterable[Take]:
         return [t for t in self.rules.reconstruction if self._tested(t.person)]

@@ -58,7 +58,8 @@ class FakeMotion(Method[_State]):
         gan: The form of the adversarial losses.
         features: The feature network of all feature losses, or ``None`` if there are none.
         losses: Weights of the foreground stage.
-        gromov_wasserstein: The Gromov-Wasserstein term of the foreground stage.
+        gromov_wasserstein: The Gromov-Wasserstein term of the foreground stage; by default the paper's where there
+            are features, else none.
         wasserstein: The transport term of the foreground stage (released code).
         schedule: Of the foreground stage.
         face: The face enhancement, or ``None`` for none.
@@ -113,7 +114,7 @@ class FakeMotion(Method[_State]):
             "gan": gan or NonSaturating(),
             "features": features,
             "losses": losses or ForegroundLosses(),
-            "gromov_wasserstein": gromov_wasserstein or GromovWasserstein(),
+            "gromov_wasserstein": gromov_wasserstein or GromovWasserstein(weight=10.0 if features else 0.0),
             "wasserstein": wasserstein or Wasserstein(),
             "schedule": schedule or Schedule(),
         }

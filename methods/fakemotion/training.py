@@ -191,6 +191,7 @@ class PartGANs:
     schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
+        _refuse_second_weight(self.wasserstein)
         if self.losses.perceptual and self.perceptual is None:
             raise ConfigError("the perceptual loss of crops has a weight and no network", remedy="set perceptual")
 
@@ -212,6 +213,16 @@ class FusionGAN:
     losses: FusionLosses = field(default_factory=FusionLosses)
     wasserstein: Wasserstein = field(default_factory=Wasserstein)
     schedule: Schedule = field(default_factory=Schedule)
+
+    def __post_init__(self) -> None:
+        _refuse_second_weight(self.wasserstein)
+
+
+def _refuse_second_weight(solver: Wasserstein) -> None:
+    if solver.weight:
+        raise ConfigError(
+            "the transport term's weight stands twice", found=solver.weight, remedy="set losses.wasserstein"
+        )
 
 
 def weighted(terms: Mapping[str, tuple[float, Tensor]]) -> Tensor:

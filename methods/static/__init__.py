@@ -8,7 +8,7 @@ from torch import Tensor
 
 from motioncopy.batch import Appearance, Motion
 from motioncopy.method import Method, Stage
-from motioncopy.request import Crop, DataRequest, Regime
+from motioncopy.request import Crop, DataRequest, Regime, TrainingData
 
 
 class Static(Method[Tensor]):
@@ -19,7 +19,7 @@ class Static(Method[Tensor]):
         crop: See :data:`motioncopy.request.Crop`.
     """
 
-    regime: Regime = "personal"  # type: ignore[misc]  # it needs no training, so it serves both
+    regime: Regime = "personal"  # type: ignore[misc]
 
     def __init__(self, *, image_size: tuple[int, int] = (96, 96), crop: Crop = "frame") -> None:
         super().__init__(request=DataRequest(1, image_size, crop=crop))
@@ -28,6 +28,11 @@ class Static(Method[Tensor]):
     def stages(self) -> Sequence[Stage]:
         """There is nothing to train."""
         return []
+
+    def prepare(self, data: TrainingData) -> None:
+        """There is nothing to learn of many people."""
+        if data.person is not None:
+            super().prepare(data)
 
     def start(self, appearance: Appearance) -> Tensor:
         """The image."""
