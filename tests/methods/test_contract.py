@@ -98,8 +98,9 @@ def test_every_trial_is_generated_and_scored(run: Path) -> None:
 
 def test_the_fitted_method_knows_whom_it_shows(method: Method[Any]) -> None:
     assert method.subject == "ann"
-    assert method.reference is not None
-    assert len(method.reference) == 2 * FRAMES // 3
+    if not isinstance(method, SERVE_ANYONE):
+        assert method.reference is not None
+        assert len(method.reference) == 2 * FRAMES // 3
 
 
 def test_frames_do_not_depend_on_the_chunks(method: Method[Any], trial: Trial) -> None:
