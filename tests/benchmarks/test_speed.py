@@ -1,0 +1,41 @@
+"""The speed benchmarks still run; how fast they are is nobody's condition for anything."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+import pytest
+import torch
+
+RUNS = {
+    "clip_store": ["--frames", "20", "--rounds", "1", "--seconds", "0.02"],
+    "metrics": ["--size", "64", "--batch", "1", "--rounds", "1"],
+    "poses": ["--sizes", "48"],
+    "puppets": ["--people", "1"],
+}
+
+
+def run(name: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    try:
+        runpy.run_module(f"benchmarks.speed.{name}", run_name="__main__", alter_sys=False)
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("name", sorted(RUNS))
+def test_it_runs_and_prints_figures(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(name, RUNS[name], monkeypatch)
+    assert any(character.isdigit() for character in capsys.readouterr().out)
+
+
+@pytest.mark.slow
+def test_gromov_wasserstein_runs_beside_pot(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("gromov_wasserstein", ["--repeats", "1", "--dimensions", "1024"], monkeypatch)
+    assert "POT" in capsys.readouterr().out
