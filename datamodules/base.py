@@ -55,6 +55,7 @@ class ClipDataModule(LightningDataModule, ABC):
         self.regime, self.workers = regime, workers
         self._person = person
         self._boxes: dict[tuple[str, tuple[int, int]], Box | None] = {}
+        self._views: dict[tuple[tuple[int, int], str], list[View]] = {}
 
     # -- what a data set provides ---------------------------------------------------------------------------------
 
@@ -124,7 +125,10 @@ class ClipDataModule(LightningDataModule, ABC):
     def train_windows(self, request: DataRequest) -> Windows:
         """All training windows of a request, in their natural order."""
         excerpts = self.train_excerpts()
-        return Windows(excerpts, request, [self.box(e, request) for e in excerpts])
+        key = (request.image_size, request.crop)
+        if key not in self._views:  # the stages of a method read the same frames: resized once for all of them
+            self._views[key] = [View(e, request, self.box(e, request)) for e in excerpts]
+        return Windows(excerpts, request, views=self._views[key])
 
     def box(self, excerpt: Excerpt, request: DataRequest) -> Box | None:
         """The crop of a person's training frames, or ``None`` where each clip has its own."""

@@ -24,14 +24,19 @@ class Windows(Sequence[MotionBatch], Dataset[MotionBatch]):
         excerpts: The training frames.
         request: What is asked.
         boxes: The crop of each excerpt, or ``None`` where the request's rule on that excerpt alone gives it.
+        views: Views of the excerpts that another request of this size and crop has used: they keep resized frames.
     """
 
     def __init__(
-        self, excerpts: Sequence[Excerpt], request: DataRequest, boxes: Sequence[Box | None] | None = None
+        self,
+        excerpts: Sequence[Excerpt],
+        request: DataRequest,
+        boxes: Sequence[Box | None] | None = None,
+        views: Sequence[View] | None = None,
     ) -> None:
         self.request = request
         boxes = boxes or [None] * len(excerpts)
-        self.views = [View(e, request, box) for e, box in zip(excerpts, boxes, strict=True)]
+        self.views = list(views or (View(e, request, box) for e, box in zip(excerpts, boxes, strict=True)))
         span = (request.window - 1) * request.dilation
         self.places = [
             (k, first)

@@ -59,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     show.table(found, job.folder / "table.md")
     for ran in (*bench.baselines(job), job):
         show.nearness(ran)
+    show.waiting(job)
     files = show.pictures(job, bench.baselines(job))
     print(f"\nDone in {(time.perf_counter() - start) / 60:.1f} min. All of it lies in {job.folder}:")
     for name, what in (("table.md", "the table"), *files, ("record.json", "the record")):
