@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -90,6 +91,7 @@ class FrameMetric(Metric):
         self.add_state("counted", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("skipped", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
+    @abstractmethod
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
         """The value of every frame.
 
@@ -104,7 +106,6 @@ class FrameMetric(Metric):
         Raises:
             BatchError: If an argument has a wrong shape, type or range.
         """
-        raise NotImplementedError
 
     def update(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> None:
         """Adds frames; the arguments are those of :meth:`frames`."""
