@@ -7,14 +7,12 @@ from functools import cached_property
 from pathlib import Path
 
 from datamodules.base import ClipDataModule, Split, TrialSpec
+from datamodules.chronological import Chronological
 from datamodules.views import Excerpt
 from motioncopy.clips import Clip, find_clips
 from motioncopy.errors import DataError
-from motioncopy.perception.background import median_background
 from motioncopy.prepare import VIDEO_SUFFIXES, prepare
 from motioncopy.request import Regime
-
-_BACKGROUND_FRAMES = 60
 
 
 class Folder(ClipDataModule):
@@ -56,17 +54,11 @@ class Folder(ClipDataModule):
             )
         if regime != "personal":
             raise DataError("a folder of videos serves personal methods only", found=f"regime {regime}")
-        if not 0 < test_share < 1 or gap < 0:
-            raise DataError(
-                "the split by time is wrong",
-                expected="test_share between 0 and 1, and no negative gap",
-                found=f"test_share {test_share}, gap {gap}",
-            )
         self.root, self.max_size = Path(root), max_size
         # One prepared folder for each source folder: two folders can hold videos of the same name.
         name = f"{self.root.name}-{hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:8]}"
         self.prepared = Path(prepared) / f"{name}-{max_size}"
-        self.test_share, self.gap = test_share, gap
+        self.rule = Chronological(test_share, gap)
 
     @property
     def protocol(self) -> str:
@@ -103,30 +95,12 @@ class Folder(ClipDataModule):
         """One person a clip."""
         return list(self._clips)
 
-    def _split(self, clip: Clip) -> tuple[Excerpt, Excerpt]:
-        frames = len(clip)
-        held_out = round(frames * self.test_share)
-        train = frames - held_out - self.gap
-        if train < 8 or held_out < 2:
-            raise DataError(
-                f"clip {clip.id} is too short to train and test on",
-                expected="at least 8 frames to train on and 2 to test on",
-                found=f"{frames} frames: {max(0, train)} and {held_out}, {self.gap} between them",
-                remedy="record a longer video",
-            )
-        return self._training(clip, train), Excerpt(clip, frames - held_out, frames)
-
-    def _training(self, clip: Clip, stop: int) -> Excerpt:
-        # The clip's own background has seen the test frames; this one has not.
-        indices = list(range(0, stop, max(1, stop // _BACKGROUND_FRAMES)))
-        return Excerpt(clip, 0, stop, median_background(clip.images(indices), clip.mask(indices)))
-
     @cached_property
     def _splits(self) -> dict[str, tuple[Excerpt, Excerpt]]:
         assert self.person is not None
         people = self.people()
         nearby = people[(people.index(self.person) + 1) % len(people)]
-        return {name: self._split(self._clips[name]) for name in {self.person, nearby}}
+        return {name: self.rule.split(self._clips[name]) for name in {self.person, nearby}}
 
     def train_excerpts(self) -> list[Excerpt]:
         """The first part of the person's clip."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from motioncopy.clips import Backend, Clip, ClipWriter, Source, stale
 from motioncopy.errors import ClipError, ConfigError, DataError, MotionCopyError, PerceptionError
+from motioncopy.footage import Footage
 from motioncopy.perception.backends import (
     BackgroundModel,
     FlowEstimator,
@@ -78,6 +80,11 @@ class Backends:
 
         return cls(MediaPipePose(hands=hands))
 
+    def start(self, footage: Footage) -> None:
+        """The next frames are this footage's."""
+        for backend in (self.pose, self.mask, self.parser, self.background, self.flow):
+            backend.start(footage)
+
     def makers(self, parts: Sequence[str]) -> dict[str, Backend]:
         """Who makes what, as a clip's manifest names it."""
         makers: dict[str, Any] = {
@@ -94,11 +101,28 @@ class Backends:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What became of one video.
+class Recording:
+    """Footage on its way to a clip.
 
     Attributes:
-        video: The video.
+        id: A plain name: of the clip and of its folder.
+        open: Opens the frames.
+        person: Who is in it; by default the name that a clip bears already, else the id.
+        backends: Makes what sees it; called only if the clip has to be looked at. Those of all recordings by default.
+    """
+
+    id: str
+    open: Callable[[], Footage]
+    person: str | None = None
+    backends: Callable[[], Backends] | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What became of one recording.
+
+    Attributes:
+        name: Its id: of a video, the stem of its file's name.
         clip: The clip's folder.
         outcome: ``failed`` leaves the folder as it was.
         reason: Why it was made anew, or why it failed.
@@ -110,7 +134,7 @@ class Prepared:
         error: What went wrong.
     """
 
-    video: Path
+    name: str
     clip: Path
     outcome: Literal["made", "up to date", "failed"]
     reason: str = ""
@@ -173,16 +197,50 @@ def prepare_each(
         ConfigError: If the arguments are wrong, or two videos have one stem.
         PerceptionError: If the default backends are not installed.
     """
-    paths = [Path(video) for video in videos]
-    _check_arguments(paths, max_size, parts)
-    backends = backends or Backends.default()
+    recordings = [Recording(Path(video).stem, partial(VideoReader, video), person) for video in videos]
+    yield from prepare_recordings(
+        recordings, out, max_size=max_size, parts=parts, force=force, backends=backends, progress=progress
+    )
+
+
+def prepare_recordings(
+    recordings: Sequence[Recording],
+    out: str | Path,
+    *,
+    max_size: int = MAX_SIZE,
+    parts: Sequence[str] = ("mask",),
+    force: bool = False,
+    backends: Backends | None = None,
+    progress: bool = True,
+) -> Iterator[Prepared]:
+    """Prepares footage of any kind, each piece with its own backends; see :func:`prepare_each`.
+
+    Args:
+        recordings: With different ids; each becomes ``out/<id>/``.
+        out: The folder for the clips.
+        max_size: Longest side of stored frames in pixels.
+        parts: As for :func:`prepare_each`.
+        force: Whether clips are made anew that need not be.
+        backends: For recordings that name none; :meth:`Backends.default` by default.
+        progress: Whether a bar is shown on a terminal.
+
+    Yields:
+        One result a recording, as soon as it is done.
+
+    Raises:
+        ConfigError: If the arguments are wrong, or two recordings have one id.
+        PerceptionError: If the default backends are needed and not installed.
+    """
+    _check_arguments([r.id for r in recordings], max_size, parts)
+    if backends is None and any(r.backends is None for r in recordings):
+        backends = Backends.default()
     with _bar(progress) as bar:
-        for path in paths:
-            job = _Job(path, Path(out) / path.stem, max_size, person, ("mask", *parts), force, backends, bar)
+        for r in recordings:
+            job = _Job(r, Path(out) / r.id, max_size, r.person, ("mask", *parts), force, backends, bar)
             try:
                 yield job.run()
             except MotionCopyError as error:
-                yield Prepared(job.video, job.clip, "failed", reason=str(error), error=error)
+                yield Prepared(r.id, job.clip, "failed", reason=str(error), error=error)
 
 
 def stored_size(size: tuple[int, int], max_size: int) -> tuple[int, int]:
@@ -193,37 +251,44 @@ def stored_size(size: tuple[int, int], max_size: int) -> tuple[int, int]:
 
 @dataclass
 class _Job:
-    """One video on its way to its clip."""
+    """One recording on its way to its clip."""
 
-    video: Path
+    recording: Recording
     clip: Path
     max_size: int
     person: str | None
     parts: tuple[str, ...]
     force: bool
-    backends: Backends
+    shared: Backends | None
     bar: Progress
     seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> Prepared:
-        start = time.perf_counter()
-        with VideoReader(self.video) as reader:
-            if len(reader) < _LEAST_FRAMES:
+        start, name = time.perf_counter(), self.recording.id
+        with self.recording.open() as footage:
+            if len(footage) < _LEAST_FRAMES:
                 raise DataError(
-                    f"{self.video} is too short",
+                    f"{footage.path} is too short",
                     expected=f"at least {_LEAST_FRAMES} frames",
-                    found=len(reader),
+                    found=len(footage),
                     remedy="film longer",
                 )
-            source = Source.of(self.video)
-            reason = self._why(reader, source)
+            source = Source.of(footage.path)
+            reason = self._why(footage, source)
             if reason is None:
-                return Prepared(self.video, self.clip, "up to date", frames=len(reader))
-            found, unseen = self._make(reader, source)
+                return Prepared(name, self.clip, "up to date", frames=len(footage))
+            found, unseen = self._make(footage, source)
             elapsed = time.perf_counter() - start
-            return Prepared(self.video, self.clip, "made", reason, len(reader), found, unseen, self.seconds, elapsed)
+            return Prepared(name, self.clip, "made", reason, len(footage), found, unseen, self.seconds, elapsed)
 
-    def _why(self, reader: VideoReader, source: Source) -> str | None:
+    @cached_property
+    def backends(self) -> Backends:
+        """The recording's own, or those of all."""
+        own = self.recording.backends() if self.recording.backends else self.shared
+        assert own is not None
+        return own
+
+    def _why(self, footage: Footage, source: Source) -> str | None:
         """Why the clip must be made; ``None`` if it need not be. Takes over what is to stay from the clip there is."""
         if not self.clip.exists():
             return "new"
@@ -234,14 +299,14 @@ class _Job:
         old = clip.manifest
         if old.source is None or old.source.file != source.file:
             raise ClipError(
-                f"{self.clip} is another video's clip",
+                f"{self.clip} is another recording's clip",
                 expected=source.file,
                 found=old.source.file if old.source else "a clip without a source",
-                remedy="rename the video, or prepare it into another folder",
+                remedy="rename it, or prepare it into another folder",
             )
         self.parts = tuple(part for part in PARTS if part in {*self.parts, *clip.parts})
         wanted_person, self.person = self.person, self.person or old.person
-        size = stored_size(reader.size, self.max_size)
+        size = stored_size(footage.size, self.max_size)
         if (reason := stale(old, source.sha256, self.backends.makers(self.parts))) is not None:
             return reason
         if old.size != size:
@@ -250,18 +315,18 @@ class _Job:
             return f"its person is called {old.person}"
         return "asked for" if self.force else None
 
-    def _make(self, reader: VideoReader, source: Source) -> tuple[int, float]:
-        size = stored_size(reader.size, self.max_size)
-        look = stored_size(reader.size, max(self.max_size, _LOOK_SIZE))
-        step = max(1, min(_CHUNK_FRAMES, _CHUNK_BYTES // (3 * reader.size[0] * reader.size[1])))
-        sample, sample_images, sample_masks = sample_frames(len(reader), size), [], []
-        found, last, chunks = 0, None, reader.chunks(step)
-        task = self.bar.add_task(self.video.name, total=len(reader))
+    def _make(self, footage: Footage, source: Source) -> tuple[int, float]:
+        size = stored_size(footage.size, self.max_size)
+        look = stored_size(footage.size, max(self.max_size, _LOOK_SIZE))
+        step = max(1, min(_CHUNK_FRAMES, _CHUNK_BYTES // (3 * footage.size[0] * footage.size[1])))
+        sample, sample_images, sample_masks = sample_frames(len(footage), size), [], []
+        found, last, chunks = 0, None, footage.chunks(step)
+        task = self.bar.add_task(self.recording.id, total=len(footage))
         writer = ClipWriter(
             self.clip,
-            clip_id=self.video.stem,
-            person=self.person or self.video.stem,
-            fps=reader.fps,
+            clip_id=self.recording.id,
+            person=self.person or self.recording.id,
+            fps=footage.fps,
             size=size,
             skeleton=self.backends.pose.skeleton,
             source=source,
@@ -269,10 +334,10 @@ class _Job:
             parts=self.parts,
             overwrite=True,
         )
-        self.backends.pose.reset()
+        self.backends.start(footage)
         try:
             with writer:
-                for start in range(0, len(reader), step):
+                for start in range(0, len(footage), step):
                     with self._timed("decode"):
                         frames = next(chunks)
                     with self._timed("shrink"):
@@ -295,7 +360,7 @@ class _Job:
                             sample_masks.append(masks[i].copy())
                     found, last = found + int(poses.found.sum()), images[-1]
                     self.bar.update(task, advance=len(images))
-                self._check_found(found, len(reader))
+                self._check_found(footage, found)
                 with self._timed("background"):
                     background, unseen = self.backends.background(np.stack(sample_images), np.stack(sample_masks))
                     writer.set_background(background)
@@ -317,14 +382,16 @@ class _Job:
                     dense["flow"][0] = 0
         return dense
 
-    def _check_found(self, found: int, count: int) -> None:
+    def _check_found(self, footage: Footage, found: int) -> None:
+        count = len(footage)
         if not found:
             raise PerceptionError(
-                f"no person was found in {self.video}", remedy="give a video of one whole person, well lit and in view"
+                f"no person was found in {footage.path}",
+                remedy="give a video of one whole person, well lit and in view",
             )
         if found < _LEAST_FOUND * count:
             raise PerceptionError(
-                f"the person of {self.video} was found in too few frames",
+                f"the person of {footage.path} was found in too few frames",
                 expected=f"at least {_LEAST_FOUND:.0%} of them",
                 found=f"{found} of {count}",
                 remedy="cut the video to where the person is in view; `motioncopy check` says where they are not",
@@ -337,17 +404,17 @@ class _Job:
         self.seconds[stage] = self.seconds.get(stage, 0) + time.perf_counter() - start
 
 
-def _check_arguments(paths: Sequence[Path], max_size: int, parts: Sequence[str]) -> None:
+def _check_arguments(ids: Sequence[str], max_size: int, parts: Sequence[str]) -> None:
     if max_size < 16:
         raise ConfigError("max_size is too small", expected="at least 16 pixels", found=max_size)
     unknown = set(parts) - set(PARTS)
     if unknown:
         raise ConfigError("unknown parts", expected=", ".join(PARTS), found=", ".join(sorted(unknown)))
-    twice = {stem for stem, count in Counter(path.stem for path in paths).items() if count > 1}
+    twice = sorted(name for name, count in Counter(ids).items() if count > 1)
     if twice:
         raise ConfigError(
             "several videos would become one clip",
-            found=", ".join(str(path) for path in paths if path.stem in twice),
+            found=", ".join(twice),
             remedy="rename them, or prepare them into different folders",
         )
 

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _line(result: Prepared) -> str:
-    name = result.video.name
+    name = result.name
     if result.outcome == "failed":
         return f"{name}: failed. {result.reason}"
     if result.outcome == "up to date":

@@ -19,7 +19,7 @@ _AGAIN = "prepare the clip anew: motioncopy prepare --force"
 
 @dataclass(frozen=True)
 class Source:
-    """The video, or other file, that a clip was made from.
+    """The video, or other file or folder, that a clip was made from.
 
     Attributes:
         file: Its name, without folders: a manifest tells nothing about the machine it was made on.
@@ -31,8 +31,13 @@ class Source:
 
     @classmethod
     def of(cls, path: Path) -> Source:
-        """Reads and hashes a file."""
-        return cls(path.name, sha256(path))
+        """Reads and hashes a file, or all files of a folder together with their names."""
+        if not path.is_dir():
+            return cls(path.name, sha256(path))
+        total = hashlib.sha256()
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            total.update(f"{file.relative_to(path).as_posix()}\0{sha256(file)}\n".encode())
+        return cls(path.name, total.hexdigest())
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,9 @@
 """What a perception backend is: five small protocols, and what a pose estimator returns.
 
+A backend is first told what it will see (``start``), then given the frames in order, some at a time. Most need only
+the frames; one that reads annotations from files counts them, and one that subtracts a background looks through the
+footage first.
+
 Throughout: n frames are ``(n, H, W, 3)`` uint8 RGB, masks ``(n, H, W)`` uint8 in [0, 255], joints ``(n, J, 3)``
 float32 (x, y in pixels of those frames, confidence in [0, 1], 0 where a joint was not found).
 
@@ -14,6 +18,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from motioncopy.footage import Footage
 
 Images = NDArray[np.uint8]
 Masks = NDArray[np.uint8]
@@ -82,8 +88,12 @@ class PoseEstimator(Protocol):
     def groups(self) -> tuple[str, ...]:
         """Which of ``hand_left``, ``hand_right`` and ``face`` come with the joints."""
 
-    def reset(self) -> None:
-        """Forgets earlier frames: the next ones are another video's."""
+    def start(self, footage: Footage) -> None:
+        """The next frames are this footage's, from its first on; they may come at another size than it has.
+
+        Raises:
+            MotionCopyError: If the backend cannot serve this footage.
+        """
 
     def __call__(self, images: Images) -> Poses:
         """Sees the next n frames of a video.
@@ -104,6 +114,13 @@ class PersonSegmenter(Protocol):
     def version(self) -> str:
         """Changes whenever the mask may."""
 
+    def start(self, footage: Footage) -> None:
+        """The next frames are this footage's, from its first on; they may come at another size than it has.
+
+        Raises:
+            MotionCopyError: If the backend cannot serve this footage.
+        """
+
     def __call__(self, images: Images, poses: Poses) -> Masks:
         """The mask of the person whose ``poses`` those are.
 
@@ -123,6 +140,13 @@ class Parser(Protocol):
     def version(self) -> str:
         """Changes whenever the labels may."""
 
+    def start(self, footage: Footage) -> None:
+        """The next frames are this footage's, from its first on; they may come at another size than it has.
+
+        Raises:
+            MotionCopyError: If the backend cannot serve this footage.
+        """
+
     def __call__(self, images: Images, masks: Masks, joints: Joints) -> Masks:
         """``(n, H, W)`` uint8 labels."""
 
@@ -138,6 +162,13 @@ class BackgroundModel(Protocol):
     def version(self) -> str:
         """Changes whenever the background may."""
 
+    def start(self, footage: Footage) -> None:
+        """The next frames are this footage's, from its first on; they may come at another size than it has.
+
+        Raises:
+            MotionCopyError: If the backend cannot serve this footage.
+        """
+
     def __call__(self, images: Images, masks: Masks) -> tuple[Images, float]:
         """One ``(H, W, 3)`` image, and the fraction of its pixels in [0, 1] that no frame showed."""
 
@@ -152,6 +183,13 @@ class FlowEstimator(Protocol):
     @property
     def version(self) -> str:
         """Changes whenever the flow may."""
+
+    def start(self, footage: Footage) -> None:
+        """The next frames are this footage's, from its first on; they may come at another size than it has.
+
+        Raises:
+            MotionCopyError: If the backend cannot serve this footage.
+        """
 
     def __call__(self, images: Images, previous: Images) -> NDArray[np.float32]:
         """``(n, H, W, 2)`` pixels (x, y): ``images[i]`` at p shows what ``previous[i]`` showed at p + flow."""

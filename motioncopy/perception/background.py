@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from motioncopy.footage import Footage
 from motioncopy.perception.backends import Images, Masks
 
 #: Frames that the median looks at. More do not make it better; fewer do not hold out against a person who stands.
@@ -55,6 +56,9 @@ class MedianBackground:
     def __init__(self, margin: float = _MARGIN) -> None:
         self.name, self.version = "median-inpaint", "1"
         self.margin = margin
+
+    def start(self, footage: Footage) -> None:
+        """Nothing to do: every frame is seen for itself."""
 
     def __call__(self, images: Images, masks: Masks) -> tuple[Images, float]:
         """See :class:`motioncopy.perception.backends.BackgroundModel`."""

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from motioncopy.footage import Footage
 from motioncopy.perception.backends import Images
 
 _PRESETS = {
@@ -31,6 +32,9 @@ class DISFlow:
         self.name = f"dis-{preset}"
         self.version = "1"
         self._dis = cv2.DISOpticalFlow.create(_PRESETS[preset])
+
+    def start(self, footage: Footage) -> None:
+        """Nothing to do: every frame is seen for itself."""
 
     def __call__(self, images: Images, previous: Images) -> NDArray[np.float32]:
         """See :class:`motioncopy.perception.backends.FlowEstimator`."""

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from motioncopy.errors import PerceptionError
+from motioncopy.footage import Footage
 from motioncopy.perception.backends import Images, Joints, Masks, Poses
 
 #: Values between these become a soft edge; below is background, above is person. Networks smear the uncertain over
@@ -22,6 +23,9 @@ class PoseMask:
 
     def __init__(self) -> None:
         self.name, self.version = "pose-mask", "1"
+
+    def start(self, footage: Footage) -> None:
+        """Nothing to do: every frame is seen for itself."""
 
     def __call__(self, images: Images, poses: Poses) -> Masks:
         """See :class:`motioncopy.perception.backends.PersonSegmenter`.

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from motioncopy.errors import PerceptionError
+from motioncopy.footage import Footage
 from motioncopy.perception.backends import Images, Joints, Poses
 from motioncopy.skeletons import BODY25, FACE70, HAND21
 
@@ -67,7 +68,7 @@ class MediaPipePose:
         self._graph: Any = None
         self._started = False
 
-    def reset(self) -> None:
+    def start(self, footage: Footage) -> None:
         """Starts anew, so that a video's joints do not depend on which one came before."""
         if self._graph is not None:
             self._graph.close()

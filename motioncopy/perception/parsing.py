@@ -14,6 +14,7 @@ import numpy as np
 
 from motioncopy.batch import PARSING_CLASSES
 from motioncopy.errors import PerceptionError
+from motioncopy.footage import Footage
 from motioncopy.perception.backends import Images, Joints, Masks
 from motioncopy.skeletons import BODY25
 
@@ -78,6 +79,9 @@ class LimbParser:
 
     def __init__(self) -> None:
         self.name, self.version = "nearest-limb", "1"
+
+    def start(self, footage: Footage) -> None:
+        """Nothing to do: every frame is seen for itself."""
 
     def __call__(self, images: Images, masks: Masks, joints: Joints) -> Masks:
         """See :class:`motioncopy.perception.backends.Parser`; the images themselves are not looked at.

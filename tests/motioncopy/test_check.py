@@ -20,7 +20,7 @@ class ColourPose:
     name, version, skeleton = "colour", "1", BODY25.name
     groups: tuple[str, ...] = ()
 
-    def reset(self) -> None:
+    def start(self, footage: object) -> None:
         pass
 
     def __call__(self, images: np.ndarray) -> Poses:

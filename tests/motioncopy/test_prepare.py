@@ -185,7 +185,7 @@ def test_one_clip_is_one_video(video: Path, pose: KnownPose, truth: tuple[np.nda
         prepare([video, other], video.parent / "clips", backends=Backends(pose))
     assert not (video.parent / "clips").exists()
     _one(video, pose)
-    with pytest.raises(ClipError, match="another video's clip"):
+    with pytest.raises(ClipError, match="another recording's clip"):
         _one(other, pose)
 
 
@@ -206,6 +206,9 @@ def test_backends_are_named_in_the_manifest(video: Path, pose: KnownPose) -> Non
 def test_a_backend_can_be_replaced(video: Path, pose: KnownPose) -> None:
     class Everything:
         name, version = "everything", "1"
+
+        def start(self, footage: object) -> None:
+            pass
 
         def __call__(self, images: np.ndarray, poses: Poses) -> np.ndarray:
             return np.full(images.shape[:3], 255, np.uint8)

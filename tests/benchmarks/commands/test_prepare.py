@@ -27,7 +27,7 @@ def test_says_what_it_did_and_where_it_lies(video: Path, capsys: pytest.CaptureF
     out = video.parent / "clips"
     assert _prepare(video, "--out", out, "--parts", "mask,parsing", "--max-size", 32, "--person", "Ann") == 0
     said = capsys.readouterr().out
-    assert "ann.mp4: prepared; 20 frames, person found in 20" in said
+    assert "ann: prepared; 20 frames, person found in 20" in said
     assert "frames/s" in said
     assert "pose" in said
     assert f"The clips lie in {out}" in said
@@ -35,7 +35,7 @@ def test_says_what_it_did_and_where_it_lies(video: Path, capsys: pytest.CaptureF
     assert (clip.person, clip.size, set(clip.parts)) == ("Ann", (32, 32), {"mask", "parsing"})
     assert _prepare(video, "--out", out, "--max-size", 32) == 0
     said = capsys.readouterr().out
-    assert "ann.mp4: up to date" in said
+    assert "ann: up to date" in said
     assert "frames/s" not in said
     assert _prepare(video, "--out", out, "--max-size", 32, "--force") == 0
     assert "prepared anew" in capsys.readouterr().out
@@ -46,8 +46,8 @@ def test_goes_on_after_a_failure_and_reports_it(video: Path, capsys: pytest.Capt
     text.write_text("no video")
     assert _prepare(text, video, "--out", video.parent / "clips") == 1
     said = capsys.readouterr()
-    assert "text.mp4: failed." in said.err
-    assert "ann.mp4: prepared" in said.out
+    assert "text: failed." in said.err
+    assert "ann: prepared" in said.out
 
 
 def test_all_failed(video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

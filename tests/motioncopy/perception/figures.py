@@ -72,7 +72,7 @@ class KnownPose:
         self.joints, self.masks = joints, masks
         self.next, self.shown = 0, list[tuple[int, ...]]()
 
-    def reset(self) -> None:
+    def start(self, footage: object) -> None:
         self.next = 0
 
     def __call__(self, images: np.ndarray) -> Poses:

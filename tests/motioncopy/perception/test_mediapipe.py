@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
+from motioncopy.footage import Footage
 from motioncopy.perception.mediapipe import MediaPipePose, body25
 from motioncopy.skeletons import BODY25
 from tests.motioncopy.perception.figures import draw_figure, figure_joints
@@ -71,7 +73,7 @@ def test_a_video_does_not_depend_on_the_one_before_nor_on_its_chunks() -> None:
     frames = np.stack([draw_figure(background, figure_joints(100 + 5 * i, 15, 200))[0] for i in range(6)])
     estimator = MediaPipePose()
     whole = estimator(frames)
-    estimator.reset()
+    estimator.start(Mock(Footage))
     parts = [estimator(frames[:2]), estimator(frames[2:])]
     np.testing.assert_array_equal(np.concatenate([p.joints for p in parts]), whole.joints)
 
