@@ -61,11 +61,11 @@ def allowed(root: Path, file: Path, target: str) -> bool:
     if other != top:
         return other in ARROWS[top]
     # A method or a data set is a folder or a file right below its package; the package itself is none, and neither
-    # are the data sets' configs.
+    # are the data sets' configs, nor their miniatures, which are drawn with another data set: the puppets.
     own, member = Path(file.parts[1]).stem, rest[0] if rest else ""
-    if top not in ("methods", "datamodules") or own in ("__init__", "configs", member):
+    if top not in ("methods", "datamodules") or own in ("__init__", "configs", "miniatures", member):
         return True
-    shared = {path.stem for path in (root / "datamodules").iterdir()} - data_sets(root) - {"__init__"}
+    shared = {path.stem for path in (root / "datamodules").iterdir()} - data_sets(root) - {"__init__", "miniatures"}
     return top == "datamodules" and member in shared
 
 
@@ -113,6 +113,7 @@ def test_imports_follow_the_arrows() -> None:
         ("datamodules/base.py", "import datamodules.iper"),
         ("datamodules/iper.py", "import methods.remot"),
         ("datamodules/puppets/a.py", "from ..iper import IPER"),
+        ("datamodules/iper.py", "from datamodules import miniatures"),
     ],
 )
 def test_what_runs_against_the_arrows_is_found(tmp_path: Path, file: str, text: str) -> None:
@@ -130,6 +131,7 @@ def test_what_runs_against_the_arrows_is_found(tmp_path: Path, file: str, text: 
         ("methods/__init__.py", "from methods import remot"),
         ("datamodules/iper.py", "from datamodules.base import Base\nfrom .base import Base\nimport motioncopy.batch"),
         ("datamodules/puppets/a.py", "from . import b\nfrom ..base import Base"),
+        ("datamodules/miniatures/iper.py", "from datamodules.puppets import render"),
         ("motioncopy/a.py", '"""What the methods share.\n\nSee methods.\n"""\nfrom . import batch'),
     ],
 )
@@ -141,7 +143,13 @@ def test_what_follows_the_arrows_is_left_alone(tmp_path: Path, file: str, text: 
 
 def _house(root: Path) -> None:
     """Writes a small house: two methods, two data sets (one a file, one a folder) and what data sets share."""
-    for file in ("methods/remot/a.py", "methods/fakemotion/a.py", "datamodules/base.py", "datamodules/puppets/a.py"):
+    for file in (
+        "methods/remot/a.py",
+        "methods/fakemotion/a.py",
+        "datamodules/base.py",
+        "datamodules/puppets/a.py",
+        "datamodules/miniatures/iper.py",
+    ):
         _write(root / file, "")
     for name in ("iper", "puppets"):
         _write(root / f"datamodules/configs/{name}.yaml", f"data:\n  class_path: datamodules.{name}.Data\n")

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.stack import Stack, data_sets, methods
+from motioncopy.errors import ConfigError
+
+_MINIATURES = Path("data/miniatures")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -25,6 +28,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--ablation", default="", help="overlays of the method, separated by commas")
     parser.add_argument("--person", default=None, help="whom a personal method shows (default: the data set's own)")
     parser.add_argument("--data-root", default=None, help="where the data lies")
+    parser.add_argument(
+        "--sample", action="store_true", help="run on a miniature of the data set, written to data/miniatures if needed"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--devices", type=int, default=1, help="processes to train with")
     parser.add_argument("--minutes", type=float, default=None, help="a time budget for training")
@@ -41,12 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks import bench, show
 
     start = time.perf_counter()
+    data_root = _miniature(arguments) if arguments.sample else arguments.data_root
     job = bench.Job(
         stack,
         arguments.runs,
         arguments.seed,
         arguments.person,
-        arguments.data_root,
+        data_root,
         arguments.devices,
         arguments.minutes,
     )
@@ -65,3 +72,27 @@ def run(arguments: argparse.Namespace) -> int:
     for name, what in (("table.md", "the table"), *files, ("record.json", "the record")):
         print(f"  {name:<16} {what}")
     return 0
+
+
+def _miniature(arguments: argparse.Namespace) -> str:
+    """The root of the miniature of the data set that is asked for; written if it is not there.
+
+    Raises:
+        ConfigError: If the data set has none, or a root is given too.
+    """
+    from datamodules import miniatures
+
+    name = arguments.data
+    if arguments.data_root is not None:
+        raise ConfigError("SAMPLE=1 and DATA_ROOT contradict each other", remedy="give one of them")
+    if name not in miniatures.names():
+        raise ConfigError(
+            f"there is no miniature of {name}",
+            expected=f"DATA one of {', '.join(miniatures.names())}",
+            remedy="leave SAMPLE away" if name == "puppets" else "give DATA_ROOT",
+        )
+    root = _MINIATURES / name
+    if not root.exists():
+        print(f"Writing a miniature of {name} to {root}", flush=True)
+    miniatures.write(name, root)
+    return str(root)
