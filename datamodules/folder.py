@@ -11,7 +11,8 @@ from datamodules.chronological import Chronological
 from datamodules.views import Excerpt
 from motioncopy.clips import Clip, find_clips
 from motioncopy.errors import DataError
-from motioncopy.prepare import VIDEO_SUFFIXES, prepare
+from motioncopy.footage import VIDEO_SUFFIXES
+from motioncopy.prepare import prepare
 from motioncopy.request import Regime
 
 

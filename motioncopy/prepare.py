@@ -39,8 +39,6 @@ from motioncopy.perception.masks import PoseMask
 from motioncopy.perception.parsing import LimbParser
 from motioncopy.video import VideoReader
 
-#: Files with these suffixes are taken for videos where a whole folder is given.
-VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
 #: What a clip can hold beside its frames, joints and background.
 PARTS = ("mask", "parsing", "flow")
 #: Longest side of stored frames in pixels, unless another is asked for.

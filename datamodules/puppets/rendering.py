@@ -20,8 +20,8 @@ from datamodules.puppets.choreography import choreograph
 from datamodules.puppets.motions import MOTIONS
 from datamodules.puppets.people import PEOPLE
 from datamodules.puppets.raster import Hits, rasterise
-from datamodules.puppets.wardrobe import LIP_TO_PARSING
 from motioncopy.errors import DataError
+from motioncopy.labels import LIP_TO_PARSING
 
 _AMBIENT, _DIFFUSE, _FRONTAL = 0.56, 0.42, 0.14
 _TOLERANCE = 0.02  # metres between a point and the surface seen in its direction for the point to count as seen

@@ -23,9 +23,6 @@ from datamodules.puppets.patterns import noise, weave
 from datamodules.puppets.people import Person
 
 _GUTTER = 3
-#: LIP label -> class of :data:`motioncopy.batch.PARSING_CLASSES`: head 1, 2, 4, 13; top 5, 6, 7, 10, 11; bottom 9,
-#: 12; shoes 8, 18, 19; limbs 3, 14 to 17.
-LIP_TO_PARSING = np.array([0, 1, 1, 5, 1, 2, 2, 2, 4, 3, 2, 2, 3, 1, 5, 5, 5, 5, 4, 4], np.uint8)
 _HAT, _HAIR, _SUNGLASSES, _TOP, _DRESS, _COAT, _SOCKS, _TROUSERS, _SKIRT, _FACE = 1, 2, 4, 5, 6, 7, 8, 9, 12, 13
 _LEFT = {"arm": 14, "leg": 16, "shoe": 18}  # the right one is one more
 

@@ -42,8 +42,8 @@ class Framing:
         return self._apply(images, way)
 
     def labels(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """``(n, H, W)`` label images, nearest neighbour."""
-        return self._apply(labels, cv2.INTER_NEAREST)
+        """``(n, H, W)`` label images, nearest neighbour of each pixel's centre."""
+        return self._apply(labels, cv2.INTER_NEAREST_EXACT)
 
     def joints(self, joints: NDArray[np.float32]) -> NDArray[np.float32]:
         """``(..., J, 3)`` joints in pixels; those with confidence 0 become zeros."""

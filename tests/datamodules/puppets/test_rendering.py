@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from datamodules.puppets import MOTIONS, PEOPLE, Frame, Performance, background, render
-from datamodules.puppets.wardrobe import LIP_TO_PARSING
 from motioncopy.batch import PARSING_CLASSES
 from motioncopy.errors import DataError
+from motioncopy.labels import LIP_TO_PARSING
 from motioncopy.skeletons import BODY25
 
 

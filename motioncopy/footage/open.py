@@ -1,0 +1,44 @@
+"""Opens footage of any kind by what its path names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from motioncopy.errors import DataError
+from motioncopy.footage.footage import Footage
+from motioncopy.footage.images import DEFAULT_FPS, ImageFolder
+from motioncopy.footage.stack import Stack
+from motioncopy.video import VideoReader
+
+#: Files with these suffixes are taken for videos.
+VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
+#: Files with these suffixes are taken for HDF5 stacks.
+STACK_SUFFIXES = frozenset({".h5", ".hdf5"})
+
+
+def open_footage(path: str | Path, *, fps: float | None = None) -> Footage:
+    """A video file, an HDF5 stack or a folder of images.
+
+    Args:
+        path: The file or folder; a file's suffix, in any case, says what it is.
+        fps: Frames per second of a stack or of images; a video bears its own.
+
+    Raises:
+        DataError: If there is nothing, or nothing of these kinds.
+        VideoError: If the video cannot be read.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return ImageFolder(path, fps=DEFAULT_FPS if fps is None else fps)
+    if not path.exists():
+        raise DataError(f"there is no footage at {path}", remedy="check the path")
+    if suffix in VIDEO_SUFFIXES:
+        return VideoReader(path)
+    if suffix in STACK_SUFFIXES:
+        return Stack(path, fps=fps)
+    raise DataError(
+        f"{path} is no footage",
+        expected="a folder of images, or a file that ends in " + ", ".join(sorted(VIDEO_SUFFIXES | STACK_SUFFIXES)),
+        found=suffix or "no suffix",
+    )

@@ -1,0 +1,178 @@
+"""Poses from OpenPose's output: one JSON file a frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motioncopy.errors import DataError
+from motioncopy.footage import Footage, Framing
+from motioncopy.perception.annotations import AnnotationFiles
+from motioncopy.perception.backends import Images, Joints, Poses
+from motioncopy.skeletons import BODY25, COCO18, FACE70, HAND21, view
+
+_BODY = "pose_keypoints_2d"
+_FIELDS = {
+    "hand_left": ("hand_left_keypoints_2d", len(HAND21)),
+    "hand_right": ("hand_right_keypoints_2d", len(HAND21)),
+    "face": ("face_keypoints_2d", len(FACE70)),
+}
+# The joints of one person: ``joints`` and all groups.
+_Person = dict[str, Joints]
+
+
+class OpenPoseFolder:
+    """A pose estimator that reads OpenPose's JSON files.
+
+    The body can be BODY_25 or COCO-18. One person is followed: at first the one whose joints cover the greatest
+    height times their mean confidence; from then on the one nearest to where the person was last, by the mean
+    distance of the joints that both have. Who is farther away than the person is large, times the frames since, is
+    somebody else. A frame without the person has confidence 0.
+
+    Args:
+        folder: The files, ordered as :func:`motioncopy.footage.sequence.frame_files` says; coordinates in pixels.
+        framing: From the frames that OpenPose saw to the footage's; ``None`` where those are the same.
+        names: Just these files, in this order.
+
+    Raises:
+        DataError: If there are no files, or one is missing in the middle.
+    """
+
+    name = "openpose-json"
+    skeleton = BODY25.name
+
+    def __init__(
+        self, folder: str | Path, *, framing: Framing | None = None, names: Sequence[str] | None = None
+    ) -> None:
+        self.files = AnnotationFiles(folder, (".json",), framing=framing, names=names)
+        self._size = (1, 1)
+        self._last: Joints | None = None
+        self._since = 0
+
+    @property
+    def version(self) -> str:
+        """Changes with the files."""
+        return f"1+{self.files.digest}"
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Those that the first person who was found has.
+
+        Raises:
+            DataError: If a file up to there is damaged.
+        """
+        for file in self.files.paths:
+            for person in _people(file):
+                return tuple(group for group, (field, _) in _FIELDS.items() if person.get(field))
+        return ()
+
+    def start(self, footage: Footage) -> None:
+        """The next files are those of this footage's first frames.
+
+        Raises:
+            DataError: If there are more or fewer files than frames, or the framing gives frames of another size.
+        """
+        self.files.start(footage)
+        self._size, self._last, self._since = footage.size, None, 0
+
+    def __call__(self, images: Images) -> Poses:
+        """See :class:`motioncopy.perception.backends.PoseEstimator`; of the images, only number and size matter.
+
+        Raises:
+            DataError: If a file is damaged; the message names it and the field.
+        """
+        n = len(images)
+        counts = {"joints": len(BODY25), **{group: _FIELDS[group][1] for group in self.groups}}
+        joints = {group: np.zeros((n, count, 3), np.float32) for group, count in counts.items()}
+        for i, file in enumerate(self.files.take(n)):
+            person = self._main([_read(person, file) for person in _people(file)])
+            for group in joints:
+                if person is not None:
+                    joints[group][i] = person[group]
+        framed: dict[str, Any] = {group: self.files.framing.joints(values) for group, values in joints.items()}
+        poses = Poses(**framed)
+        return poses.scaled(images.shape[2] / self._size[1], images.shape[1] / self._size[0])
+
+    def _main(self, people: list[_Person]) -> _Person | None:
+        """The person who is followed."""
+        people = [person for person in people if person["joints"][:, 2].any()]
+        self._since += 1
+        if self._last is None:
+            chosen = max(people, key=lambda p: _height(p["joints"]) * p["joints"][:, 2].mean(), default=None)
+        else:
+            last, reach = self._last, _height(self._last) * self._since
+            chosen = min(people, key=lambda p: _distance(p["joints"], last), default=None)
+            if chosen is not None and _distance(chosen["joints"], last) > reach:
+                chosen = None
+        if chosen is not None:
+            self._last, self._since = chosen["joints"], 0
+        return chosen
+
+
+def _height(joints: Joints) -> float:
+    return float(np.ptp(joints[joints[:, 2] > 0, 1])) + 1
+
+
+def _distance(joints: Joints, last: Joints) -> float:
+    """Mean distance of the joints that both have; of the two centres if there is none."""
+    common = (joints[:, 2] > 0) & (last[:, 2] > 0)
+    if common.any():
+        return float(np.linalg.norm(joints[common, :2] - last[common, :2], axis=1).mean())
+    centres = [j[j[:, 2] > 0, :2].mean(axis=0) for j in (joints, last)]
+    return float(np.linalg.norm(centres[0] - centres[1]))
+
+
+def _people(file: Path) -> list[dict[str, Any]]:
+    """The entries of ``people`` in a file."""
+    try:
+        people = json.loads(file.read_bytes())["people"]
+    except OSError as error:
+        raise DataError(f"{file} cannot be read", found=error.strerror) from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DataError(
+            f"{file} is damaged, or not OpenPose's",
+            expected='JSON with a list "people"',
+            found=repr(error),
+            remedy="unpack or download it again",
+        ) from error
+    if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
+        raise DataError(f"people of {file} is damaged", expected="a list of objects")
+    return people
+
+
+def _read(person: dict[str, Any], file: Path) -> _Person:
+    """The joints of all groups; zeros where the person has none."""
+    body = _values(person.get(_BODY), (len(BODY25), len(COCO18)), f"{_BODY} of {file}")
+    read = {"joints": body if len(body) == len(BODY25) else view(body, COCO18, BODY25)}
+    for group, (field, count) in _FIELDS.items():
+        there = person.get(field)
+        read[group] = _values(there, (count,), f"{field} of {file}") if there else np.zeros((count, 3), np.float32)
+    return read
+
+
+def _values(values: Any, counts: tuple[int, ...], where: str) -> Joints:
+    """``(count, 3)`` from a flat list."""
+    expected = " or ".join(f"{count}x3" for count in counts) + " numbers in pixels"
+    if not isinstance(values, list) or len(values) not in [3 * count for count in counts]:
+        found = f"{len(values)} values" if isinstance(values, list) else type(values).__name__
+        raise DataError(f"{where} is not whole", expected=expected, found=found)
+    try:
+        joints = np.array(values, np.float32).reshape(-1, 3)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{where} is damaged", expected=expected, found=error) from error
+    if not np.isfinite(joints).all():
+        raise DataError(f"{where} is damaged", expected=expected, found="a value that is not finite")
+    joints[:, 2] = joints[:, 2].clip(0, 1)  # OpenPose's confidence goes a little beyond 1
+    joints[joints[:, 2] == 0] = 0
+    seen = joints[joints[:, 2] > 0, :2]
+    if len(seen) > 1 and np.abs(seen).max() <= 1:
+        raise DataError(
+            f"{where} is not in pixels", expected=expected, found="values within -1 and 1",
+            remedy="run OpenPose with --keypoint_scale 0",
+        )  # fmt: skip
+    return joints
