@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import re
 from math import prod
 from pathlib import Path
@@ -39,7 +40,9 @@ def load(path: str | Path) -> Any:
     if path.stat().st_size > LIMIT:
         raise DataError(f"{path} is too large", expected=f"at most {LIMIT} bytes", found=path.stat().st_size)
     try:
-        return _built(_Reader(io.BytesIO(path.read_bytes()), encoding="latin1").load(), {})
+        content = path.read_bytes()
+        _check_memo(content)
+        return _built(_Reader(io.BytesIO(content), encoding="latin1").load(), {})
     except _Refused as error:
         raise DataError(
             f"the pickle {path} asks for more than arrays and plain containers",
@@ -50,6 +53,13 @@ def load(path: str | Path) -> Any:
         raise DataError(
             f"the pickle {path} is truncated or damaged", found=repr(error), remedy="unpack or download it again"
         ) from error
+
+
+def _check_memo(content: bytes) -> None:
+    """Refuses places in the memo that no honest pickle needs: room is made for all places up to the largest."""
+    for opcode, place, _ in pickletools.genops(content):
+        if opcode.name in ("PUT", "LONG_BINPUT") and place is not None and place > len(content):
+            raise _Refused(f"place {place} of its memo")
 
 
 class _Refused(Exception):

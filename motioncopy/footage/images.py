@@ -45,7 +45,7 @@ class ImageFolder:
         check_gaps: bool = True,
         names: Sequence[str] | None = None,
     ) -> None:
-        self.path, self.fps = Path(path), check_fps(fps)
+        self.path, self.fps = Path(path), check_fps(fps, path)
         self.files = frame_files(path, IMAGE_SUFFIXES, names=names, check_gaps=check_gaps)
         height, width = read_rgb(self.files[0]).shape[:2]
         self.size: tuple[int, int] = (height, width)
@@ -158,14 +158,14 @@ def check_indices(footage: Any, indices: Sequence[int] | NDArray[np.integer]) ->
     return wanted
 
 
-def check_fps(fps: float) -> float:
+def check_fps(fps: float, path: str | Path) -> float:
     """A frame rate that is one.
 
     Raises:
         DataError: If it is not a positive, finite number.
     """
     if not (np.isfinite(fps) and fps > 0):
-        raise DataError("fps must be positive", found=fps)
+        raise DataError(f"the frame rate of {path} must be positive", found=fps, remedy="give fps")
     return float(fps)
 
 

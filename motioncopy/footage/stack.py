@@ -41,7 +41,7 @@ class Stack:
         try:
             self._data = self._find(dataset)
             stated = fps if fps is not None else _stated_fps(self._file, self._data)
-            self.fps = check_fps(DEFAULT_FPS if stated is None else stated)
+            self.fps = check_fps(DEFAULT_FPS if stated is None else stated, path)
         except BaseException:
             self._file.close()
             raise
@@ -104,6 +104,8 @@ class Stack:
         data = fitting[name.strip("/")]
         if 0 in data.shape:
             raise DataError(f"{self.path} holds no frames", found=f"{name} of shape {data.shape}")
+        if data.external or data.is_virtual:
+            raise DataError(f"the frames of {self.path} lie in other files", remedy="copy them into one, with h5repack")
         return data
 
 
@@ -137,7 +139,7 @@ def _stated_fps(file: Any, data: Any) -> float | None:
     node = data
     while True:
         for name, value in node.attrs.items():
-            if name.lower() in _RATES and np.size(value) == 1:
+            if name.lower() in _RATES and isinstance(value, (np.number, np.ndarray)) and value.size == 1:
                 return float(np.ravel(value)[0])
         if node.name == "/":
             break

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage, Framing
 from motioncopy.footage.sequence import digest, frame_files
-from motioncopy.perception.backends import Images, Masks
+from motioncopy.perception.backends import Images, Masks, Poses
 
 
 class AnnotationFiles:
@@ -152,6 +152,12 @@ def framing_for(footage: Footage, framing: Framing | None) -> Framing:
             found=framing.size,
         )
     return framing
+
+
+def at_size(poses: Poses, size: tuple[int, int], images: Images) -> Poses:
+    """Poses in frames of that (height, width) as poses in ``images``, untouched where these are as large."""
+    height, width = images.shape[1:3]
+    return poses if (height, width) == size else poses.scaled(width / size[1], height / size[0])
 
 
 def single_channel(values: NDArray[np.uint8], file: Path) -> NDArray[np.uint8]:

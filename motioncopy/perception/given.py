@@ -15,7 +15,7 @@ from motioncopy.errors import DataError
 from motioncopy.footage import Footage, Framing
 from motioncopy.footage.images import IMAGE_SUFFIXES, read_rgb, read_values
 from motioncopy.footage.sequence import digest
-from motioncopy.perception.annotations import AnnotationFiles, ImageAnnotations, framing_for, single_channel
+from motioncopy.perception.annotations import AnnotationFiles, ImageAnnotations, at_size, framing_for, single_channel
 from motioncopy.perception.backends import Images, Joints, Masks, Poses
 from motioncopy.skeletons import FACE70, HAND21
 from motioncopy.skeletons import skeleton as skeleton_of
@@ -89,9 +89,8 @@ class KnownPoses:
         """See :class:`motioncopy.perception.backends.PoseEstimator`; of the images, only number and size matter."""
         part = slice(self._next, self._next + len(images))
         self._next += len(images)
-        known: dict[str, Any] = {group: values[part] for group, values in self._poses.items()}
-        poses = Poses(**known)
-        return poses.scaled(images.shape[2] / self._size[1], images.shape[1] / self._size[0])
+        known: dict[str, Any] = {group: values[part].copy() for group, values in self._poses.items()}
+        return at_size(Poses(**known), self._size, images)
 
 
 def _checked(what: str, joints: Joints, frames: int, count: int) -> Joints:

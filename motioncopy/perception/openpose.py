@@ -12,7 +12,7 @@ import numpy as np
 
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage, Framing
-from motioncopy.perception.annotations import AnnotationFiles
+from motioncopy.perception.annotations import AnnotationFiles, at_size
 from motioncopy.perception.backends import Images, Joints, Poses
 from motioncopy.skeletons import BODY25, COCO18, FACE70, HAND21, view
 
@@ -29,10 +29,10 @@ _Person = dict[str, Joints]
 class OpenPoseFolder:
     """A pose estimator that reads OpenPose's JSON files.
 
-    The body can be BODY_25 or COCO-18. One person is followed: at first the one whose joints cover the greatest
-    height times their mean confidence; from then on the one nearest to where the person was last, by the mean
-    distance of the joints that both have. Who is farther away than the person is large, times the frames since, is
-    somebody else. A frame without the person has confidence 0.
+    The body can be BODY_25 or COCO-18. One person is followed: at first the one with the greatest extent (the
+    diagonal of the box around the joints) times mean confidence; from then on the one nearest to where the person was
+    last, by the mean distance of the joints that both have. Who is farther away than the person's greatest extent so
+    far, times the frames since, is somebody else. A frame without the person has confidence 0.
 
     Args:
         folder: The files, ordered as :func:`motioncopy.footage.sequence.frame_files` says; coordinates in pixels.
@@ -52,7 +52,7 @@ class OpenPoseFolder:
         self.files = AnnotationFiles(folder, (".json",), framing=framing, names=names)
         self._size = (1, 1)
         self._last: Joints | None = None
-        self._since = 0
+        self._extent, self._since = 0.0, 0
 
     @property
     def version(self) -> str:
@@ -78,7 +78,7 @@ class OpenPoseFolder:
             DataError: If there are more or fewer files than frames, or the framing gives frames of another size.
         """
         self.files.start(footage)
-        self._size, self._last, self._since = footage.size, None, 0
+        self._size, self._last, self._extent, self._since = footage.size, None, 0.0, 0
 
     def __call__(self, images: Images) -> Poses:
         """See :class:`motioncopy.perception.backends.PoseEstimator`; of the images, only number and size matter.
@@ -95,27 +95,28 @@ class OpenPoseFolder:
                 if person is not None:
                     joints[group][i] = person[group]
         framed: dict[str, Any] = {group: self.files.framing.joints(values) for group, values in joints.items()}
-        poses = Poses(**framed)
-        return poses.scaled(images.shape[2] / self._size[1], images.shape[1] / self._size[0])
+        return at_size(Poses(**framed), self._size, images)
 
     def _main(self, people: list[_Person]) -> _Person | None:
         """The person who is followed."""
         people = [person for person in people if person["joints"][:, 2].any()]
         self._since += 1
         if self._last is None:
-            chosen = max(people, key=lambda p: _height(p["joints"]) * p["joints"][:, 2].mean(), default=None)
+            chosen = max(people, key=lambda p: _extent(p["joints"]) * p["joints"][:, 2].mean(), default=None)
         else:
-            last, reach = self._last, _height(self._last) * self._since
+            last = self._last
             chosen = min(people, key=lambda p: _distance(p["joints"], last), default=None)
-            if chosen is not None and _distance(chosen["joints"], last) > reach:
+            if chosen is not None and _distance(chosen["joints"], last) > self._extent * self._since:
                 chosen = None
         if chosen is not None:
             self._last, self._since = chosen["joints"], 0
+            self._extent = max(self._extent, _extent(chosen["joints"]))
         return chosen
 
 
-def _height(joints: Joints) -> float:
-    return float(np.ptp(joints[joints[:, 2] > 0, 1])) + 1
+def _extent(joints: Joints) -> float:
+    """Diagonal of the box around the joints."""
+    return float(np.linalg.norm(np.ptp(joints[joints[:, 2] > 0, :2], axis=0))) + 1
 
 
 def _distance(joints: Joints, last: Joints) -> float:
@@ -148,6 +149,13 @@ def _people(file: Path) -> list[dict[str, Any]]:
 def _read(person: dict[str, Any], file: Path) -> _Person:
     """The joints of all groups; zeros where the person has none."""
     body = _values(person.get(_BODY), (len(BODY25), len(COCO18)), f"{_BODY} of {file}")
+    seen = body[body[:, 2] > 0, :2]
+    if len(seen) > 1 and np.abs(seen).max() <= 1:
+        raise DataError(
+            f"{_BODY} of {file} is not in pixels",
+            found="values within -1 and 1",
+            remedy="run OpenPose with --keypoint_scale 0",
+        )
     read = {"joints": body if len(body) == len(BODY25) else view(body, COCO18, BODY25)}
     for group, (field, count) in _FIELDS.items():
         there = person.get(field)
@@ -162,17 +170,11 @@ def _values(values: Any, counts: tuple[int, ...], where: str) -> Joints:
         found = f"{len(values)} values" if isinstance(values, list) else type(values).__name__
         raise DataError(f"{where} is not whole", expected=expected, found=found)
     try:
-        joints = np.array(values, np.float32).reshape(-1, 3)
+        joints = np.array(values, np.float32).reshape(len(values) // 3, 3)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{where} is damaged", expected=expected, found=error) from error
     if not np.isfinite(joints).all():
         raise DataError(f"{where} is damaged", expected=expected, found="a value that is not finite")
     joints[:, 2] = joints[:, 2].clip(0, 1)  # OpenPose's confidence goes a little beyond 1
     joints[joints[:, 2] == 0] = 0
-    seen = joints[joints[:, 2] > 0, :2]
-    if len(seen) > 1 and np.abs(seen).max() <= 1:
-        raise DataError(
-            f"{where} is not in pixels", expected=expected, found="values within -1 and 1",
-            remedy="run OpenPose with --keypoint_scale 0",
-        )  # fmt: skip
     return joints
