@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from motioncopy.batch import PARSING_CLASSES
 from motioncopy.errors import DataError
 
-#: Look Into Person; the order in which SCHP, Graphonomy and SoloDance give their labels.
+#: Look Into Person, in the order of its labels (GoGoDuck912/Self-Correction-Human-Parsing at 1f7fae60940e,
+#: ``simple_extractor.py``).
 LIP_CLASSES = (
     "background", "hat", "hair", "glove", "sunglasses", "upper-clothes", "dress", "coat", "socks", "pants",
     "jumpsuits", "scarf", "skirt", "face", "left-arm", "right-arm", "left-leg", "right-leg", "left-shoe", "right-shoe",
 )  # fmt: skip
-#: ATR, in SCHP's order.
+#: ATR, in the order of the same file.
 ATR_CLASSES = (
     "background", "hat", "hair", "sunglasses", "upper-clothes", "skirt", "pants", "dress", "belt", "left-shoe",
     "right-shoe", "face", "left-leg", "right-leg", "left-arm", "right-arm", "bag", "scarf",
