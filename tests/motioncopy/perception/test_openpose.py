@@ -87,7 +87,7 @@ def test_nobody_is_a_frame_without_confidence(tmp_path: Path) -> None:
 
 def test_the_larger_more_confident_person_is_followed_wherever_it_stands_in_the_file(tmp_path: Path) -> None:
     main = [_body(60 + 5 * i) for i in range(4)]
-    other = [_body(150 - 5 * i, height=30) for i in range(4)]
+    other = [_body(150 - 5 * i, height=30 + 20 * i) for i in range(4)]  # grows larger, which no longer matters
     people = [[_person(m), _person(o)][:: 1 if i % 2 else -1] for i, (m, o) in enumerate(zip(main, other, strict=True))]
     np.testing.assert_allclose(_started(tmp_path, people)(blank(4, SIZE)).joints, main, rtol=1e-5)
 
