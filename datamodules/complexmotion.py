@@ -67,6 +67,13 @@ class ComplexMotion(NativeData):
             raise DataError(f"{self.root} holds no videos", expected=self.layout())
         table = self.root / TABLE
         rows = read_table(table, videos) if table.is_file() else hold_out(videos)
+        if self.regime == "general" and all(row.split == "test" for row in rows.values()):
+            raise DataError(
+                f"{self.root} has no videos to train a general model on",
+                expected="some of the split train, of other people than those tested",
+                found=f"{len(rows)} to test on",
+                remedy=f"add videos, say in {TABLE} which are for training, or use a personal method",
+            )
         for name, row in rows.items():
             yield NativeRecording(
                 videos[name].stem, row.person, row.split, partial(open_footage, videos[name]), Backends.default
