@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import pickle
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,14 +45,33 @@ class Weights:
     purpose: str
 
 
-def _torchvision(name: str, file: str, purpose: str) -> Weights:
+_IMAGENET = "ImageNet, whose terms of access allow non-commercial research"
+
+
+def _torchvision(name: str, file: str, purpose: str, trained_on: str = _IMAGENET) -> Weights:
     """Weights of torchvision, which publishes the first eight digits of the hash in the file's name."""
     return Weights(
         name,
         file,
         url=f"https://download.pytorch.org/models/{file}",
         sha256=file.removesuffix(".pth").rpartition("-")[2],
-        licence="BSD-3-Clause (torchvision); trained on ImageNet, whose terms of access allow non-commercial research",
+        licence=f"BSD-3-Clause (torchvision); trained on {trained_on}",
+        purpose=purpose,
+    )
+
+
+def _openmmlab(name: str, address: str, purpose: str, trained_on: str) -> Weights:
+    """Weights from OpenMMLab's model zoo: the file's name ends in the first digits of the hash, and maybe a date.
+
+    The addresses are those of the metafiles that mmdet 3.3.0 and mmpose 1.3.2 carry.
+    """
+    file = address.rpartition("/")[2]
+    return Weights(
+        name,
+        file,
+        url=f"https://download.openmmlab.com/{address}",
+        sha256=file.removesuffix(".pth").rpartition("-")[2].partition("_")[0],
+        licence=f"Apache-2.0 (OpenMMLab); trained on {trained_on}",
         purpose=purpose,
     )
 
@@ -62,6 +84,51 @@ WEIGHTS = {
         _torchvision("vgg16", "vgg16-397923af.pth", "features of perceptual losses on crops"),
         _torchvision("resnet18", "resnet18-f37072fd.pth", "logits of the entropic Wasserstein loss"),
         _torchvision("alexnet", "alexnet-owt-7be5be79.pth", "backbone of LPIPS"),
+        _torchvision(
+            "raft-large",
+            "raft_large_C_T_SKHT_V2-ff5fadd5.pth",
+            "optical flow",
+            "FlyingChairs, FlyingThings3D, Sintel, KITTI and HD1K, each under its own terms",
+        ),
+        _torchvision(
+            "raft-small",
+            "raft_small_C_T_V2-01064c6d.pth",
+            "optical flow, faster",
+            "FlyingChairs and FlyingThings3D, each under its own terms",
+        ),
+        _openmmlab(
+            "rtmdet-m",
+            "mmdetection/v3.0/rtmdet/rtmdet_m_8xb32-300e_coco/rtmdet_m_8xb32-300e_coco_20220719_112220-229f527c.pth",
+            "person detector before pose estimation",
+            "COCO (annotations CC BY 4.0)",
+        ),
+        _openmmlab(
+            "mask-rcnn-r50",
+            "mmdetection/v2.0/mask_rcnn/mask_rcnn_r50_fpn_mstrain-poly_3x_coco/"
+            "mask_rcnn_r50_fpn_mstrain-poly_3x_coco_20210524_201154-21b550bb.pth",
+            "person masks",
+            "COCO (annotations CC BY 4.0)",
+        ),
+        _openmmlab(
+            "rtmpose-m-halpe26",
+            "mmpose/v1/projects/rtmposev1/rtmpose-m_simcc-body7_pt-body7-halpe26_700e-256x192-4d3e73dd_20230605.pth",
+            "pose with feet",
+            "seven data sets (AI Challenger, COCO, CrowdPose, MPII, sub-JHMDB, Halpe, PoseTrack18), each under its own "
+            "terms, some for research only",
+        ),
+        _openmmlab(
+            "hrnet-w32-coco",
+            "mmpose/v1/body_2d_keypoint/topdown_heatmap/coco/"
+            "td-hm_hrnet-w32_8xb64-210e_coco-256x192-81c58e40_20220909.pth",
+            "pose without feet",
+            "COCO (annotations CC BY 4.0)",
+        ),
+        _openmmlab(
+            "rtmpose-m-wholebody",
+            "mmpose/v1/projects/rtmposev1/rtmpose-m_simcc-coco-wholebody_pt-aic-coco_270e-256x192-cd5e845c_20230123.pth",
+            "pose with feet, face and hands",
+            "COCO-WholeBody (research and non-commercial use only) and AI Challenger",
+        ),
     )
 }
 
@@ -82,6 +149,15 @@ def home() -> Path:
     return _folders()[0]
 
 
+def target(name: str) -> Path:
+    """Where `fetch` and `add` put the file of these weights.
+
+    Raises:
+        WeightsError: If there is no such entry.
+    """
+    return home() / entry(name).file
+
+
 def find(name: str) -> Path:
     """The file of these weights, its hash checked.
 
@@ -99,20 +175,51 @@ def find(name: str) -> Path:
             return path
     raise WeightsError(
         f"the weights {name} ({weights.purpose}) are not on this machine",
-        expected=str(home() / weights.file),
-        remedy=f"`motioncopy weights fetch {name}` downloads them; or download {weights.url} elsewhere and put the "
-        f"file there by hand. Licence: {weights.licence}",
+        expected=str(target(name)),
+        remedy=f"`motioncopy weights fetch {name}` downloads them; or download {weights.url} elsewhere and "
+        f"`motioncopy weights add FILE`. Licence: {weights.licence}",
     )
 
 
-def load(name: str) -> dict[str, Tensor]:
-    """The state dict of these weights, on the CPU.
+def load(name: str, *, within: str | None = None, ignored: Sequence[str] = ()) -> dict[str, Tensor]:
+    """The state dict of these weights, on the CPU. Nothing that stands in the file is run.
+
+    Args:
+        name: A name of :data:`WEIGHTS`.
+        within: The key under which the file holds the state dict; ``None`` where the file is the state dict.
+        ignored: Dotted names of classes and functions that the file may mention beside the tensors. They are not
+            called: an object that does nothing stands wherever they would have made something.
 
     Raises:
-        WeightsError: See `find`.
+        WeightsError: See `find`; and if the file mentions anything else, or has no such key.
     """
-    state: dict[str, Tensor] = torch.load(find(name), map_location="cpu", weights_only=True)
+    path = find(name)
+    try:
+        with torch.serialization.safe_globals([(_Ignored, dotted) for dotted in ignored]):
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # Torch's message is long, and explains how to switch the check off.
+        mentioned = re.search(r"GLOBAL (\S+)", str(error))
+        raise WeightsError(
+            f"{path} holds more than weights, and it was not loaded",
+            expected="tensors" + "".join(f", {dotted}" for dotted in ignored),
+            found=mentioned[1] if mentioned else error,
+            remedy=f"delete it and `motioncopy weights fetch {name}`",
+        ) from error
+    if within is None:
+        return content
+    if within not in content:
+        raise WeightsError(f"{path} has no {within!r}", found=", ".join(map(str, content)))
+    state: dict[str, Tensor] = content[within]
     return state
+
+
+class _Ignored:
+    """Stands for an object that a file holds beside its weights: takes everything, does nothing."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __setstate__(self, _: object) -> None: ...
 
 
 def identity(name: str) -> str:

@@ -14,7 +14,7 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "weights",
         help="list, download or add pretrained networks",
-        description="Pretrained networks of losses and metrics. The puppets' quick presets need none.",
+        description="Pretrained networks of losses, metrics and perception. The puppets' quick presets need none.",
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="what there is, what it serves, under which licence, and whether it is here")
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 state = f"here: {weights.find(name)}"
             except WeightsError as error:
-                state = error.what
+                state = f"{error.what}\n  its place: {weights.target(name)}"
             print(f"{name}: {entry.purpose}\n  {entry.url}\n  {entry.licence}\n  {state}")
     for name in args.names if args.action == "fetch" else ():
         print(f"{name}: {weights.fetch(name)}")

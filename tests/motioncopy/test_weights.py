@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import pickle
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -57,11 +57,13 @@ def spoil(path: Path) -> None:
 
 
 def test_every_entry_names_an_official_address_and_the_published_hash() -> None:
-    assert {"vgg19", "vgg16", "resnet18", "alexnet"} <= set(WEIGHTS)
+    assert {"vgg19", "vgg16", "resnet18", "alexnet", "raft-large", "rtmdet-m", "rtmpose-m-halpe26"} <= set(WEIGHTS)
+    assert len({entry.file for entry in WEIGHTS.values()}) == len(WEIGHTS)
     for name, entry in WEIGHTS.items():
         assert entry.name == name
-        assert entry.url == f"https://download.pytorch.org/models/{entry.file}"
-        assert entry.file.endswith(f"-{entry.sha256}.pth")
+        assert entry.url.startswith(("https://download.pytorch.org/models/", "https://download.openmmlab.com/mm"))
+        assert entry.url.endswith(f"/{entry.file}")
+        assert re.search(rf"-{entry.sha256}(_20\d{{6}})?\.pth$", entry.file)
         assert len(bytes.fromhex(entry.sha256)) >= 4
         assert entry.licence
         assert entry.purpose
@@ -69,14 +71,17 @@ def test_every_entry_names_an_official_address_and_the_published_hash() -> None:
 
 def test_torchvision_publishes_the_same_files() -> None:
     from torchvision import models
+    from torchvision.models import optical_flow
 
-    for name, kind in (
-        ("vgg19", models.VGG19_Weights),
-        ("vgg16", models.VGG16_Weights),
-        ("resnet18", models.ResNet18_Weights),
-        ("alexnet", models.AlexNet_Weights),
+    for name, published in (
+        ("vgg19", models.VGG19_Weights.IMAGENET1K_V1),
+        ("vgg16", models.VGG16_Weights.IMAGENET1K_V1),
+        ("resnet18", models.ResNet18_Weights.IMAGENET1K_V1),
+        ("alexnet", models.AlexNet_Weights.IMAGENET1K_V1),
+        ("raft-large", optical_flow.Raft_Large_Weights.DEFAULT),
+        ("raft-small", optical_flow.Raft_Small_Weights.DEFAULT),
     ):
-        assert WEIGHTS[name].url == kind.IMAGENET1K_V1.url
+        assert WEIGHTS[name].url == published.url
 
 
 def test_the_first_folder_that_has_the_file_counts(published: Path, tmp_path: Path) -> None:
@@ -98,7 +103,13 @@ def test_a_missing_file_says_all_that_is_needed_to_get_it(published: Path, tmp_p
     with pytest.raises(WeightsError) as caught:
         weights.find("resnet18")
     entry = WEIGHTS["resnet18"]
-    for told in (entry.url, entry.licence, str(tmp_path / "given" / FILE), "`motioncopy weights fetch resnet18`"):
+    for told in (
+        entry.url,
+        entry.licence,
+        str(tmp_path / "given" / FILE),
+        "`motioncopy weights fetch resnet18`",
+        "`motioncopy weights add FILE`",
+    ):
         assert told in str(caught.value)
     assert not (tmp_path / "given").exists()
 
@@ -161,18 +172,47 @@ def test_load_gives_the_state_dict(published: Path, tmp_path: Path) -> None:
     assert state["fc.bias"].tolist() == [0, 1, 2]
 
 
-def test_load_runs_no_code(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Command:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return os.system, ("exit 1",)
-
-    path = tmp_path / "given" / FILE
-    path.parent.mkdir()
-    torch.save({"fc.bias": Command()}, path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+def put_content(content: object, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Makes a file of this content the published one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save(content, folder / FILE)
+    digest = hashlib.sha256((folder / FILE).read_bytes()).hexdigest()
     monkeypatch.setitem(WEIGHTS, "resnet18", replace(WEIGHTS["resnet18"], sha256=digest))
-    with pytest.raises(pickle.UnpicklingError, match="weights_only"):
+    return folder / FILE
+
+
+class Command:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("exit 1",)
+
+
+class Mentioned:
+    def __init__(self) -> None:
+        raise AssertionError("made")
+
+    def __reduce__(self) -> tuple[object, tuple[()], dict[str, int]]:
+        return Mentioned, (), {"state": 1}
+
+
+def test_load_runs_no_code(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = put_content({"fc.bias": Command()}, tmp_path / "given", monkeypatch)
+    with pytest.raises(WeightsError, match=r"more than weights.*Found: posix\.system") as caught:
         weights.load("resnet18")
+    assert str(path) in str(caught.value)
+
+
+def test_what_is_ignored_is_not_made(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"state_dict": {"fc.bias": torch.ones(2)}, "log": [object.__new__(Mentioned)]}
+    put_content(content, tmp_path / "given", monkeypatch)
+    with pytest.raises(WeightsError, match="Mentioned"):
+        weights.load("resnet18", within="state_dict")
+    ignored = [f"{__name__}.Mentioned"]
+    assert weights.load("resnet18", within="state_dict", ignored=ignored)["fc.bias"].tolist() == [1, 1]
+    assert set(weights.load("resnet18", ignored=ignored)) == {"state_dict", "log"}
+    with pytest.raises(WeightsError, match=r"has no 'model'.*state_dict, log"):
+        weights.load("resnet18", within="model", ignored=ignored)
+    with pytest.raises(WeightsError, match="Mentioned"):  # it was allowed for one file only
+        weights.load("resnet18", within="state_dict")
 
 
 def test_identity_holds_the_whole_hash_and_no_path(published: Path, tmp_path: Path) -> None:
