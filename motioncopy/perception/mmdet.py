@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +29,10 @@ MASK_RCNN = Network(
     # No threshold: masks come as they are, from 0 to 255.
     {"model.test_cfg.rcnn.mask_thr_binary": -1},
 )
+# Where the configs keep the least score. What is below it is then neither suppressed by others nor given a mask.
+_RTMDET_SCORE, _MASK_RCNN_SCORE = "model.test_cfg.score_thr", "model.test_cfg.rcnn.score_thr"
+# Each of RTMDet's coarsest features stands for so many pixels a side.
+_STRIDE = 32
 # COCO's first class.
 _PERSON = 0
 # A mask that holds fewer of the joints than this is another person's.
@@ -40,17 +45,21 @@ class PersonDetector:
     Args:
         device: ``auto`` (the GPU where there is one), or a device of torch.
         min_score: Least score in [0, 1] of a box that is returned.
+        side: Pixels, a multiple of 32, of the square into which frames are fitted; smaller is faster, and enough
+            where people fill the frame. The network was trained for the default.
         batch: Frames that the network sees at once.
     """
 
     name = "rtmdet-m"
 
-    def __init__(self, *, device: str = "auto", min_score: float = CONTINUES, batch: int = 8) -> None:
-        self._people = _People(RTMDET, device, min_score, batch, size=None)
+    def __init__(self, *, device: str = "auto", min_score: float = CONTINUES, side: int = 640, batch: int = 8) -> None:
+        if side < _STRIDE or side % _STRIDE:
+            raise ConfigError("a detector's side is wrong", expected=f"a multiple of {_STRIDE}", found=side)
+        self._people = _People(RTMDET, _RTMDET_SCORE, device, min_score, batch, (side, side))
 
     @property
     def version(self) -> str:
-        """Changes with mmdet, the weights and the least score.
+        """Changes with mmdet, the weights, the least score and the side.
 
         Raises:
             WeightsError: If the weights are not on this machine.
@@ -102,7 +111,7 @@ class MaskRCNN:
         size: tuple[int, int] = (1333, 800),
         batch: int = 2,
     ) -> None:
-        self._people = _People(MASK_RCNN, device, min_score, batch, size)
+        self._people = _People(MASK_RCNN, _MASK_RCNN_SCORE, device, min_score, batch, size)
 
     @property
     def version(self) -> str:
@@ -158,7 +167,7 @@ class _People:
     """What an mmdet network finds of class person, frame by frame."""
 
     def __init__(
-        self, network: Network, device: str, min_score: float, batch: int, size: tuple[int, int] | None
+        self, network: Network, score: str, device: str, min_score: float, batch: int, size: tuple[int, int]
     ) -> None:
         if batch < 1 or not 0 <= min_score <= 1:
             raise ConfigError(
@@ -166,14 +175,13 @@ class _People:
                 expected="batch of at least 1, min_score in [0, 1]",
                 found=(batch, min_score),
             )
-        self.network, self.device, self.min_score, self.batch = network, device_named(device), min_score, batch
-        self.size = size
+        self.network = replace(network, options={**network.options, score: min_score})
+        self.device, self.min_score, self.batch, self.size = device_named(device), min_score, batch, size
 
     @property
     def version(self) -> str:
         # The second number counts changes of this file that change what it returns.
-        sized = "" if self.size is None else " {}x{}".format(*self.size)
-        return f"{self.network.version}+1 from {self.min_score:g}{sized}"
+        return f"{self.network.version}+1 from {self.min_score:g} at {self.size[0]}x{self.size[1]}"
 
     def __call__(self, images: Images) -> Iterator[Any]:
         """For each frame mmengine's ``InstanceData``, on the CPU."""
@@ -184,7 +192,7 @@ class _People:
                 samples = [self._pipeline({"img": frame, "img_id": 0}) for frame in frames]
             for sample in self.network.run(self._built, samples):
                 found = sample.pred_instances.cpu()
-                yield found[(found.labels == _PERSON) & (found.scores >= self.min_score)]
+                yield found[found.labels == _PERSON]
 
     @cached_property
     def _built(self) -> Any:
@@ -197,6 +205,8 @@ class _People:
         steps = [dict(step) for step in self._built.cfg.test_dataloader.dataset.pipeline]
         steps[0] = {"type": "LoadImageFromNDArray"}
         for step in steps:
-            if step["type"] == "Resize" and self.size is not None:
+            if step["type"] == "Resize":
                 step["scale"] = self.size
+            elif step["type"] == "Pad":
+                step["size"] = self.size
         return Compose([step for step in steps if step["type"] != "LoadAnnotations"])

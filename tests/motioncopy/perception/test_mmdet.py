@@ -38,7 +38,7 @@ def detector(patch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
             boxes.bias += 4
 
     publish(RTMDET, tmp_path_factory.mktemp("rtmdet"), patch, see_people)
-    return PersonDetector(device="cpu", batch=2)
+    return PersonDetector(device="cpu", side=320, batch=2)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,8 @@ def test_people_come_as_boxes_in_pixels_with_scores(detector: PersonDetector) ->
 def test_the_detector_names_package_weights_and_score(detector: PersonDetector) -> None:
     assert detector.version.startswith("mmdet 3")
     assert "rtmdet-m@sha256:" in detector.version
-    assert detector.version != PersonDetector(min_score=0.5).version
+    others = [PersonDetector(min_score=0.5), PersonDetector(), detector]
+    assert len({other.version for other in others}) == 3
 
 
 def test_networks_are_shown_blue_first(detector: PersonDetector, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +96,7 @@ def test_networks_are_shown_blue_first(detector: PersonDetector, monkeypatch: py
     blue[..., 2] = 200
     detector(blue)
     assert shown[0][:, 0, 0].tolist() == [200, 0, 0]
-    assert shown[0].shape == (3, 640, 640)
+    assert shown[0].shape == (3, 320, 320)
 
 
 def test_a_mask_is_made_where_there_are_joints(segmenter: MaskRCNN) -> None:
@@ -154,6 +155,12 @@ def test_a_mask_that_holds_too_few_joints_is_somebody_elses() -> None:
     assert held_best(joints(1)[0], people(), np.zeros(0)) is None
     assert held_best(joints(1)[0] * [1, 1, 0], people((0, 64)), np.array([0.9])) is None
     assert held_best(joints(1, x=-10)[0], people((0, 64)), np.array([0.9])) is None
+
+
+@pytest.mark.parametrize("side", [0, 100])
+def test_a_side_that_the_network_cannot_take_is_refused(side: int) -> None:
+    with pytest.raises(ConfigError, match="multiple of 32"):
+        PersonDetector(side=side)
 
 
 @pytest.mark.parametrize("options", [{"batch": 0}, {"min_score": 1.5}])
