@@ -1,8 +1,10 @@
 """The config stack: method, data, their pair, preset, ablation; found by folder, merged key by key.
 
 Later files win. Mappings are merged; lists and everything else are replaced whole. Where a file names another
-``class_path``, the ``init_args`` of the class it replaces are dropped, since they mean another thing there. A preset
-can name overlays under ``requires``: terms without which it does not train, which then stand in every record.
+``class_path``, the ``init_args`` of the class it replaces are dropped, since they mean another thing there. What a file
+sets to null is gone for all later ones, so that a preset can size a part that the data (a fish has no face) or an
+overlay took away. A preset can name overlays under ``requires``: terms without which it does not train, which then
+stand in every record.
 """
 
 from __future__ import annotations
@@ -26,8 +28,11 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     if swapped:
         merged.pop("init_args", None)
     for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        below = merged.get(key, {})
+        if isinstance(value, Mapping) and (below is None or isinstance(below, Mapping)):
+            merged[key] = None if below is None else merge(below, value)
+        else:
+            merged[key] = value
     return merged
 
 

@@ -35,6 +35,13 @@ def test_mappings_are_merged_and_all_else_is_replaced() -> None:
     assert repr((below, above)) == before, "merging must not change what is merged"
 
 
+def test_what_was_taken_away_is_not_brought_back_by_its_size() -> None:
+    below = {"face": None}
+    assert merge(below, {"face": {"size": 16}}) == below
+    assert merge(below, {"face": "a.Face"}) == {"face": "a.Face"}
+    assert merge({}, {"face": {"size": 16}}) == {"face": {"size": 16}}, "what nobody took away is new"
+
+
 def test_another_class_drops_the_arguments_of_the_one_it_replaces() -> None:
     below = {"gan": {"class_path": "a.A", "init_args": {"x": 1}}}
     assert merge(below, {"gan": {"class_path": "a.B"}}) == {"gan": {"class_path": "a.B"}}
