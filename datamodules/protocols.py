@@ -58,6 +58,8 @@ class Protocol:
         chronological: How a personal model's clips are split.
         pairs: For each number n of people, in sorted order, who imitates whom: (person, driver) as ranks below n.
         trials: The authors' own test trials of general models; empty where there are none.
+        held_out: Where nobody published a split: ranks, in the order of their names, of the people whom no general
+            model is trained on.
     """
 
     id: str
@@ -67,6 +69,7 @@ class Protocol:
     chronological: Chronological = field(default_factory=Chronological)
     pairs: Mapping[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     trials: tuple[OfficialTrial, ...] = ()
+    held_out: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -127,4 +130,5 @@ def parse(content: Mapping[str, Any]) -> Protocol:
         for row in rest.pop("trials", [])
     )
     rule = Chronological(**rest.pop("chronological", {}))
-    return Protocol(**rest, chronological=rule, pairs=pairs, trials=trials)
+    held_out = tuple(int(rank) for rank in rest.pop("held_out", []))
+    return Protocol(**rest, chronological=rule, pairs=pairs, trials=trials, held_out=held_out)
