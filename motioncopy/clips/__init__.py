@@ -35,7 +35,19 @@ Both loaders of masks are far faster than any training step, so soft edges decid
 """
 
 from motioncopy.clips.clip import Clip, find_clips
+from motioncopy.clips.lock import locked
 from motioncopy.clips.manifest import Backend, Manifest, Part, Source, stale
 from motioncopy.clips.writer import ClipWriter, clear_left_overs
 
-__all__ = ["Backend", "Clip", "ClipWriter", "Manifest", "Part", "Source", "clear_left_overs", "find_clips", "stale"]
+__all__ = [
+    "Backend",
+    "Clip",
+    "ClipWriter",
+    "Manifest",
+    "Part",
+    "Source",
+    "clear_left_overs",
+    "find_clips",
+    "locked",
+    "stale",
+]

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -17,19 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motioncopy.clips.arrays import ArrayFile
+from motioncopy.clips.lock import locked
 from motioncopy.clips.manifest import FILE_NAME, Backend, Manifest, Source, is_plain_name
 from motioncopy.errors import ClipError
 from motioncopy.skeletons import skeleton as skeleton_named
 
-_PARTIAL = re.compile(r"\..+\.partial-(\d+)")
+# The clip's name in front; behind it "-old" where a clip was about to be replaced.
+_PARTIAL = re.compile(r"\.(.+)\.partial-\d+(?:-old)?")
+_LOCK = re.compile(r"\.(.+)\.lock")
 
 
 class ClipWriter:
     """Writes a clip bit by bit; a context manager. Memory does not grow with the clip's length.
 
     The clip is written aside, to ``.NAME.partial-PID`` in the same folder, and takes its name when the ``with`` block
-    ends without an exception; otherwise it is removed. What a killed writer left behind, the next one in that folder
-    clears away (:func:`clear_left_overs`).
+    ends without an exception; otherwise it is removed. Another process that writes the same clip is waited for
+    (:func:`motioncopy.clips.lock.locked`). What a killed writer left behind, the next one in that folder clears away
+    (:func:`clear_left_overs`).
 
     Args:
         path: The clip's folder.
@@ -83,6 +87,7 @@ class ClipWriter:
         self._check_arguments()
         self._files: dict[str, ArrayFile] = {}
         self._background: NDArray[np.uint8] | None = None
+        self._lock = ExitStack()
         self._partial = self.path.with_name(f".{self.path.name}.partial-{os.getpid()}")
 
     def append(
@@ -145,32 +150,35 @@ class ClipWriter:
         self._background = image.copy()
 
     def __enter__(self) -> Self:
-        with self._explained():
+        with self._explained(), ExitStack() as lock:
+            if self._partial in self._open:
+                raise ClipError(f"{self.path} is being written already")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.enter_context(locked(self.path))
             if self.path.exists() and not self._overwrite:
                 raise ClipError(f"{self.path} is there already", remedy="replace it with: motioncopy prepare --force")
             if self.path.exists() and not (self.path / FILE_NAME).is_file():
                 raise ClipError(f"{self.path} is no clip, so it is not replaced", remedy="move it away")
-            if self._partial in self._open:
-                raise ClipError(f"{self.path} is being written already")
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             clear_left_overs(self.path.parent)
             self._partial.mkdir()
             self._open.add(self._partial)
+            self._lock = lock.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                with self._explained():
-                    self._finish()
-        finally:
-            for file in self._files.values():
-                with suppress(OSError):  # flushes what a full disk did not take
-                    file.close()
-            shutil.rmtree(self._partial, ignore_errors=True)
-            self._open.discard(self._partial)
+        with self._lock:
+            try:
+                if kind is None:
+                    with self._explained():
+                        self._finish()
+            finally:
+                for file in self._files.values():
+                    with suppress(OSError):  # flushes what a full disk did not take
+                        file.close()
+                shutil.rmtree(self._partial, ignore_errors=True)
+                self._open.discard(self._partial)
 
     def _finish(self) -> None:
         if not self._files or not self._files["images"].frames:
@@ -200,7 +208,7 @@ class ClipWriter:
             os.fsync(file.fileno())
         _sync(self._partial)
         if self.path.exists():
-            old = self.path.with_name(f".{self.path.name}.old.partial-{os.getpid()}")
+            old = self.path.with_name(f"{self._partial.name}-old")
             self.path.rename(old)
             self._partial.rename(self.path)
             shutil.rmtree(old, ignore_errors=True)
@@ -259,24 +267,14 @@ class ClipWriter:
 
 
 def clear_left_overs(folder: Path) -> None:
-    """Removes what killed writers left in a folder: ``.NAME.partial-PID`` whose process no longer runs."""
+    """Removes what killed writers left in a folder: ``.NAME.partial-PID`` and ``.NAME.lock`` that no process holds."""
     for path in folder.absolute().iterdir():
-        match = _PARTIAL.fullmatch(path.name)
-        if match and path.is_dir() and path not in ClipWriter._open and not _other_process(int(match[1])):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _other_process(pid: int) -> bool:
-    """Whether this number belongs to a running process other than this one."""
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
+        match = _PARTIAL.fullmatch(path.name) or _LOCK.fullmatch(path.name)
+        if match is None or path in ClipWriter._open:
+            continue
+        with locked(folder / match[1], wait=False) as free:  # the lock's own file goes when it is let go
+            if free and path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

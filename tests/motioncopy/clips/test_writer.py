@@ -5,13 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from motioncopy.clips import Backend, Clip, Source, clear_left_overs
+from motioncopy.clips import Backend, Clip, Source, clear_left_overs, locked
 from motioncopy.clips.arrays import ArrayFile
 from motioncopy.errors import ClipError, SkeletonError
 from tests.motioncopy.clips.making import SIZE, arrays, background, new_writer, write_clip
@@ -74,7 +77,8 @@ def test_a_killed_writer_leaves_no_clip_and_the_next_one_clears_up(tmp_path: Pat
     command = [sys.executable, "-c", KILLED, str(tmp_path / "dance"), when]
     assert subprocess.run(command, cwd=root, check=False, timeout=60).returncode == -signal.SIGKILL
     assert not (tmp_path / "dance").exists()
-    (left_over,) = tmp_path.iterdir()
+    lock, left_over = sorted(tmp_path.iterdir())
+    assert lock.name == ".dance.lock"
     assert left_over.name.startswith(".dance.partial-")
     with pytest.raises(ClipError, match="half written"):
         Clip.open(left_over)
@@ -82,20 +86,69 @@ def test_a_killed_writer_leaves_no_clip_and_the_next_one_clears_up(tmp_path: Pat
     assert names(tmp_path) == ["dance"]
 
 
-def test_left_overs_of_running_processes_stay(tmp_path: Path) -> None:
-    living = tmp_path / f".a.partial-{os.getppid()}"
-    reused = tmp_path / f".b.partial-{os.getpid()}"  # of an earlier process that had this one's number
-    other = tmp_path / ".c.partial-notes"
-    for folder in (living, reused, other):
+HOLDS = """
+import sys
+from pathlib import Path
+from motioncopy.clips import locked
+with locked(Path(sys.argv[1])):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_process_holds(clip: Path) -> Iterator[None]:
+    command = [sys.executable, "-c", HOLDS, str(clip)]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        yield
+        holder.stdin.close()
+
+
+def test_what_another_process_writes_stays(tmp_path: Path) -> None:
+    living, dead, other = (
+        tmp_path / ".a.partial-1",
+        tmp_path / f".b.partial-{os.getppid()}",
+        tmp_path / ".c.partial-notes",
+    )
+    for folder in (living, dead, other):
         folder.mkdir()
-    with new_writer(tmp_path / "d") as writer:
+    (tmp_path / ".e.lock").touch()
+    with another_process_holds(tmp_path / "a"), new_writer(tmp_path / "d") as writer:
         clear_left_overs(tmp_path)
         writer.append(**arrays(2))
         writer.set_background(background())
-        assert names(tmp_path) == sorted([living.name, other.name, f".d.partial-{os.getpid()}"])
+        assert names(tmp_path) == sorted([living.name, ".a.lock", other.name, ".d.lock", f".d.partial-{os.getpid()}"])
         with pytest.raises(ClipError, match="being written already"):
             new_writer(tmp_path / "d").__enter__()
     assert len(Clip.open(tmp_path / "d")) == 2
+
+
+def test_waits_for_another_process_and_does_not_replace_its_clip(tmp_path: Path) -> None:
+    entered = threading.Event()
+
+    def write() -> None:
+        with new_writer(tmp_path / "d") as writer:
+            entered.set()
+            writer.append(**arrays(2))
+            writer.set_background(background())
+
+    thread = threading.Thread(target=write)
+    with another_process_holds(tmp_path / "d"):
+        thread.start()
+        assert not entered.wait(0.3)
+    thread.join(10)
+    assert entered.is_set()
+    assert names(tmp_path) == ["d"]
+
+
+def test_a_lock_need_not_be_waited_for(tmp_path: Path) -> None:
+    with another_process_holds(tmp_path / "a"), locked(tmp_path / "a", wait=False) as ours:
+        assert not ours
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize(
