@@ -2,7 +2,8 @@
 
 A backend is first told what it will see (``start``), then given the frames in order, some at a time. Most need only
 the frames; one that reads annotations from files counts them, and one that subtracts a background looks through the
-footage first.
+footage first. Only ``start`` may read the footage: while frames are given, another thread decodes it. Each backend is
+asked by one thread at a time, but not always by the one that called ``start``.
 
 Throughout: n frames are ``(n, H, W, 3)`` uint8 RGB, masks ``(n, H, W)`` uint8 in [0, 255], joints ``(n, J, 3)``
 float32 (x, y in pixels of those frames, confidence in [0, 1], 0 where a joint was not found).
@@ -130,7 +131,10 @@ class PersonSegmenter(Protocol):
 
 
 class Parser(Protocol):
-    """Says to which of :data:`motioncopy.batch.PARSING_CLASSES` each pixel belongs."""
+    """Says to which of :data:`motioncopy.batch.PARSING_CLASSES` each pixel belongs.
+
+    One that needs the joints of a certain skeleton names it as its attribute ``skeleton``.
+    """
 
     @property
     def name(self) -> str:

@@ -77,6 +77,8 @@ _ENDS = np.array(
 class LimbParser:
     """Labels from mask and joints, for body25."""
 
+    skeleton = BODY25.name
+
     def __init__(self) -> None:
         self.name, self.version = "nearest-limb", "1"
 

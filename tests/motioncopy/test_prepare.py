@@ -169,7 +169,7 @@ def test_one_failure_does_not_stop_the_others(video: Path, pose: KnownPose) -> N
     results = list(prepare_each([text, missing, video], out, backends=backends, progress=False))
     assert [r.outcome for r in results] == ["failed", "failed", "made"]
     assert "text.mp4" in results[0].reason
-    assert isinstance(results[1].error, VideoError)
+    assert isinstance(results[1].error, DataError)
     with pytest.raises(VideoError, match=r"text.mp4"):
         prepare([text, video], out, backends=backends, progress=False)
 
