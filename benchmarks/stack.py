@@ -119,7 +119,7 @@ class Stack:
         return cls(method, data, variant, preset, tuple(overlays))
 
     def files(self) -> list[Traversable]:
-        """The files, lowest first.
+        """The files, lowest first. A pair and a preset can have one more, ``..._<variant>.yaml``, for this variant alone.
 
         Raises:
             ConfigError: If one is named that does not exist; the message lists those there are.
@@ -129,14 +129,14 @@ class Stack:
         folder = files("methods") / self.method
         variant = _choose("VARIANT", self.variant, variants(self.method))
         found = [folder / "configs" / f"{variant}.yaml", files("datamodules") / "configs" / f"{self.data}.yaml"]
-        pair = files("benchmarks") / "configs" / f"{self.method}_{self.data}.yaml"
-        if pair.is_file():
-            found.append(pair)
+        pair = f"{self.method}_{self.data}"
+        paired = [files("benchmarks") / "configs" / f"{name}.yaml" for name in (pair, f"{pair}_{self.variant}")]
+        found += [path for path in paired if path.is_file()]
         if self.preset:
             found.append(folder / "presets" / f"{_choose('PRESET', self.preset, presets(self.method))}.yaml")
-            paired = folder / "presets" / f"{self.preset}_{self.variant}.yaml"
-            if paired.is_file():
-                found.append(paired)
+            own = folder / "presets" / f"{self.preset}_{self.variant}.yaml"
+            if own.is_file():
+                found.append(own)
         known = ablations(self.method)
         found += [folder / "ablations" / f"{_choose('ABLATION', n, known)}.yaml" for n in self.all_overlays()]
         return found

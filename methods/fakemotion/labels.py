@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from motioncopy.batch import Motion
-from motioncopy.poses.limbs import draw_onehot
+from motioncopy.errors import ConfigError
+from motioncopy.poses.limbs import draw_onehot, onehot_channels
 from motioncopy.poses.smooth import fill_missing
 from motioncopy.poses.sticks import draw_motion_sticks
-from motioncopy.skeletons import skeleton
+from motioncopy.skeletons import skeleton as skeleton_named
 
 
 class Label(ABC):
@@ -81,7 +82,7 @@ class StickWindow(Label):
         """RGB stick figures."""
         if not self.groups:
             motion = replace(motion, hand_left=None, hand_right=None, face=None)
-        shown = skeleton(self.skeleton) if motion.skeleton == "body25" else None
+        shown = skeleton_named(self.skeleton) if motion.skeleton == "body25" else None
         return draw_motion_sticks(motion, show_as=shown, background="white")
 
 
@@ -89,14 +90,32 @@ class OneHotPair(Label):
     """The released code: one-hot limb maps of the previous and the current frame, 2 x 65 channels.
 
     A missing joint copies the previous frame's (there and here).
+
+    Args:
+        skeleton: Of the motions; an animal's has fewer limbs and no hands, and so fewer channels.
     """
 
-    before, after, channels, generated = 1, 0, 65, 1
+    before, after, generated = 1, 0, 1
+
+    def __init__(self, skeleton: str = "body25") -> None:
+        self.skeleton = skeleton
+        self.channels = onehot_channels(skeleton_named(skeleton))
 
     def fill(self, motion: Motion) -> Motion:
         """Missing joints stay where they were seen last."""
         return fill_missing(motion)
 
     def draw(self, motion: Motion) -> Tensor:
-        """0/1 maps of background, 24 limbs and 40 finger segments."""
+        """0/1 maps of background, limbs (24 of a human) and 40 finger segments.
+
+        Raises:
+            ConfigError: If the motion is of another skeleton.
+        """
+        if motion.skeleton != self.skeleton:
+            raise ConfigError(
+                "the one-hot label is made for another skeleton",
+                expected=self.skeleton,
+                found=motion.skeleton,
+                remedy="set label.init_args.skeleton, and the channels of the networks that see the label",
+            )
         return draw_onehot(motion)

@@ -89,6 +89,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "model": {"init_args": {"b": 9, "a": 9}},
             "data": {"init_args": {"n": 2}},
         },
+        "benchmarks/configs/remot_iper_other.yaml": {"model": {"init_args": {"a": 8}}},
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(yaml.safe_dump(content))
@@ -111,6 +112,7 @@ def test_later_files_win(house: Path) -> None:
         "data": {"class_path": "d.I", "init_args": {"n": 2}},
         "seed_everything": 3,
     }
+    assert Stack("remot", "iper", "other", "").resolve()["model"]["init_args"] == {"a": 8, "b": 9}
     assert Stack("remot", "fish", preset="").resolve()["model"]["init_args"] == {"a": 1, "b": 1, "c": 1}
 
 
@@ -162,7 +164,7 @@ def test_every_config_file_can_be_reached() -> None:
             assert "_" not in preset, f"{method}: preset {preset} belongs to no variant"
         found = {str(f) for kind in ("configs", "presets", "ablations") for f in Path(str(folder / kind)).glob("*")}
         assert {f for f in found if not f.endswith(".yaml")} == set()
-    pairs = [f"{m}_{d}" for m in methods() for d in data_sets()]
+    pairs = [f"{m}_{d}{v}" for m in methods() for d in data_sets() for v in ("", *(f"_{v}" for v in variants(m)))]
     folder = files("benchmarks") / "configs"
     assert {f.name.removesuffix(".yaml") for f in folder.iterdir()} <= set(pairs) if folder.is_dir() else True
 

@@ -9,6 +9,7 @@ import torch
 
 from methods.fakemotion.labels import Label, OneHotPair, StickWindow
 from motioncopy.batch import Motion
+from motioncopy.errors import ConfigError
 from motioncopy.skeletons import BODY25
 from tests.motioncopy.perception.figures import figure_joints
 
@@ -75,6 +76,14 @@ def test_one_hot_maps_give_each_pixel_one_label() -> None:
     assert torch.equal(drawing.sum(dim=2), torch.ones(1, 2, *SIZE))
     assert drawing[:, :, 25:].any(), "the hands"
     assert not OneHotPair().draw(motion(2))[:, :, 25:].any()
+
+
+def test_one_hot_maps_of_animals_have_a_channel_for_each_limb() -> None:
+    fish = Motion(torch.rand(1, 2, 21, 3) * torch.tensor([39.0, 47, 1]), "fish21", SIZE)
+    assert OneHotPair("fish21").draw(fish).shape[2] == OneHotPair("fish21").channels == 21
+    assert OneHotPair("mouse5").channels == 5
+    with pytest.raises(ConfigError, match=r"Expected: body25.*Found: fish21.*label\.init_args\.skeleton"):
+        OneHotPair().draw(fish)
 
 
 def test_a_missing_joint_stays_where_it_was_in_the_released_label_alone() -> None:
