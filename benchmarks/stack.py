@@ -119,7 +119,7 @@ class Stack:
         return cls(method, data, variant, preset, tuple(overlays))
 
     def files(self) -> list[Traversable]:
-        """The files, lowest first. A pair and a preset can have one more, ``..._<variant>.yaml``, for this variant alone.
+        """The files, lowest first. ``<pair>_<variant>`` and ``<preset>_<variant>`` serve one variant alone.
 
         Raises:
             ConfigError: If one is named that does not exist; the message lists those there are.
