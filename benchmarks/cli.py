@@ -24,6 +24,10 @@ Videos:
   motioncopy check VIDEO...               what would go wrong with these videos
   motioncopy prepare VIDEO... --out DIR   joints, masks and backgrounds, once
 
+Data sets:
+  motioncopy sample NAME --out DIR        a miniature in a real data set's layout
+  motioncopy protocol show NAME           who is trained on what, and what is asked of whom
+
 Training by hand (each takes --config FILE, several times; later files win):
   motioncopy fit | validate | test | predict
 
