@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motioncopy.errors import ConfigError
+
 if TYPE_CHECKING:
-    from motioncopy.prepare import Prepared
+    from motioncopy.prepare import Backends, Prepared
+
+_DEFAULT = "mediapipe"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -17,9 +21,12 @@ def add_parser(subparsers: Any) -> None:
         "prepare",
         help="find joints, masks and backgrounds of videos, once",
         description="Turns videos into prepared clips: frames, joints, the person's mask, the background. A clip that "
-        "is there already is left alone, unless its video or a backend has changed.",
+        "is there already is left alone, unless its video or a backend has changed. Several of these commands may run "
+        "on one folder.",
     )
-    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="video files")
+    parser.add_argument(
+        "videos", nargs="+", type=Path, metavar="VIDEO", help="video files, folders of images, HDF5 stacks"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the clips go: DIR/<video's name>")
     parser.add_argument(
         "--max-size", type=int, default=512, metavar="N", help="longest side of stored frames (default: %(default)s)"
@@ -28,8 +35,27 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--parts", default="mask", help="what is made: mask, parsing, flow, separated by commas (default: %(default)s)"
     )
-    parser.add_argument("--hands", action="store_true", help="look for the hands' joints too (slower)")
+    parser.add_argument("--fps", type=float, metavar="N", help="frames per second of images and stacks")
+    parser.add_argument(
+        "--perception",
+        default=_DEFAULT,
+        metavar="NAME_OR_FILE",
+        help="what sees: mediapipe, mediapipe_hands, openmmlab, hrnet, wholebody, openpose, fish, mouse, or a YAML "
+        "file with a class_path and init_args for pose, mask, parser, background and flow (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="changes a value of that config, for instance pose.init_args.folder=DIR; may be repeated",
+    )
+    parser.add_argument("--hands", action="store_true", help="short for --perception mediapipe_hands")
     parser.add_argument("--force", action="store_true", help="make clips anew that need not be")
+    parser.add_argument(
+        "--overlays", action="store_true", help="draw what was found on some frames of each clip: DIR/overlays/*.png"
+    )
+    parser.add_argument("--overlay-videos", action="store_true", help="likewise on all frames: DIR/overlays/*.mp4")
     parser.set_defaults(run_command=run)
 
 
@@ -42,27 +68,65 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: If the arguments contradict themselves.
     """
-    from motioncopy.prepare import Backends, prepare_each  # OpenCV and PyAV take a moment to import
+    from motioncopy.prepare import prepare_each  # OpenCV and PyAV take a moment to import
 
     results = []
     for result in prepare_each(
         args.videos,
         args.out,
+        fps=args.fps,
         max_size=args.max_size,
         person=args.person,
         parts=tuple(filter(None, args.parts.split(","))),
         force=args.force,
-        backends=Backends.default(hands=args.hands),
+        backends=_backends(args),
     ):
         results.append(result)
         print(_line(result), file=sys.stderr if result.outcome == "failed" else sys.stdout, flush=True)
+        if result.outcome != "failed" and (args.overlays or args.overlay_videos):
+            _draw(result.clip, args.out / "overlays", video=args.overlay_videos)
     made = [r for r in results if r.outcome == "made"]
     if made:
-        print(_speed(made))
+        print(speed(made))
     failed = sum(r.outcome == "failed" for r in results)
     if failed < len(results):
         print(f"The clips lie in {args.out}")
     return int(failed > 0)
+
+
+def speed(made: list[Prepared]) -> str:
+    """Frames per second of all videos together, and of each stage while it was at work."""
+    frames = sum(r.frames for r in made)
+    stages = {stage: sum(r.seconds.get(stage, 0) for r in made) for r in made for stage in r.seconds}
+    whole = sum(r.elapsed for r in made)
+    speeds = ", ".join(f"{stage} {frames / max(seconds, 1e-9):.0f}" for stage, seconds in stages.items())
+    return (
+        f"{frames} frames in {whole:.1f} s: {frames / max(whole, 1e-9):.0f} frames/s "
+        f"(stages work at the same time; each by itself: {speeds})"
+    )
+
+
+def _backends(args: argparse.Namespace) -> Backends:
+    from motioncopy.perception import config
+
+    name = args.perception
+    if args.hands:
+        if name != _DEFAULT:
+            raise ConfigError(
+                "--hands and --perception contradict each other",
+                found=name,
+                remedy="leave --hands out; the configs mediapipe_hands and wholebody give hands",
+            )
+        name = "mediapipe_hands"
+    return config.load(name, **dict(config.parse_override(text) for text in args.set))
+
+
+def _draw(clip: Path, folder: Path, *, video: bool) -> None:
+    from benchmarks.overlays import write_overlays
+    from motioncopy.clips import Clip
+
+    for file in write_overlays(Clip.open(clip), folder, video=video):
+        print(f"  drawn: {file}")
 
 
 def _line(result: Prepared) -> str:
@@ -76,12 +140,3 @@ def _line(result: Prepared) -> str:
     if result.unseen:
         line += f", {result.unseen:.0%} of the background never seen and filled in"
     return line
-
-
-def _speed(made: list[Prepared]) -> str:
-    """Frames per second of each stage over all videos."""
-    frames = sum(r.frames for r in made)
-    stages = {stage: sum(r.seconds.get(stage, 0) for r in made) for r in made for stage in r.seconds}
-    whole = sum(r.elapsed for r in made)
-    speeds = ", ".join(f"{stage} {frames / max(seconds, 1e-9):.0f}" for stage, seconds in stages.items())
-    return f"{frames} frames in {whole:.1f} s: {frames / max(whole, 1e-9):.0f} frames/s (stage by stage: {speeds})"

@@ -44,11 +44,12 @@ class Backends:
         return cls(MediaPipePose(hands=hands))
 
     def check(self, parts: Sequence[str]) -> None:
-        """Whether these backends can make those parts.
+        """Whether these backends can make those parts, as far as that can be told before they see a frame.
 
         Raises:
             ConfigError: If there is no such part.
             PerceptionError: If the parser needs another skeleton than the pose estimator's.
+            WeightsError: If a backend's weights are not on this machine.
         """
         unknown = set(parts) - set(PARTS)
         if unknown:
@@ -61,6 +62,7 @@ class Backends:
                 found=f"{self.pose.skeleton}, from {self.pose.name}",
                 remedy="leave parsing out of the parts, or choose another parser",
             )
+        self.makers(parts)  # backends with weights find them for their version
 
     def start(self, footage: Footage) -> None:
         """The next frames are this footage's."""

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from motioncopy.clips.manifest import is_plain_name
 from motioncopy.errors import ConfigError, MotionCopyError
 from motioncopy.footage import open_footage
 from motioncopy.prepare.backends import PARTS, Backends
@@ -63,7 +64,8 @@ def prepare_each(
         ConfigError: If the arguments are wrong, or two videos have one id.
         PerceptionError: If the default backends are not installed.
     """
-    recordings = [Recording(_id(Path(v)), partial(open_footage, v, fps=fps), person) for v in videos]
+    paths = [_named(Path(video)) for video in videos]
+    recordings = [Recording(_id(path), partial(open_footage, path, fps=fps), person) for path in paths]
     yield from prepare_recordings(recordings, out, **options)
 
 
@@ -111,9 +113,12 @@ def prepare_recordings(
                 yield Prepared(r.id, job.clip, "failed", reason=str(error), error=error)
 
 
+def _named(path: Path) -> Path:
+    """The path, such that it ends in a name."""
+    return path.resolve() if path.name in ("", "..") else path
+
+
 def _id(path: Path) -> str:
-    if path.name in ("", ".."):
-        path = path.resolve()
     return path.name if path.is_dir() else path.stem
 
 
@@ -123,6 +128,13 @@ def _check_arguments(ids: Sequence[str], max_size: int, parts: Sequence[str]) ->
     unknown = set(parts) - set(PARTS)
     if unknown:
         raise ConfigError("unknown parts", expected=", ".join(PARTS), found=", ".join(sorted(unknown)))
+    if misnamed := [name for name in ids if not is_plain_name(name) or name.startswith(".")]:
+        raise ConfigError(
+            "what is to be prepared has no name for a clip",
+            expected="a name without / that does not start with a dot",
+            found=", ".join(map(repr, misnamed)),
+            remedy="rename it",
+        )
     twice = sorted(name for name, count in Counter(ids).items() if count > 1)
     if twice:
         raise ConfigError(

@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from benchmarks.cli import main
-from motioncopy.clips import Clip
+from motioncopy.clips import Clip, find_clips
+from motioncopy.perception import config
 from motioncopy.prepare import Backends
 from motioncopy.video import VideoWriter
 from tests.motioncopy.perception.figures import KnownPose, walk
@@ -13,7 +15,7 @@ from tests.motioncopy.perception.figures import KnownPose, walk
 @pytest.fixture
 def video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     images, joints, masks = walk(20, (64, 64))
-    monkeypatch.setattr(Backends, "default", lambda **_: Backends(KnownPose(joints, masks)))
+    monkeypatch.setattr(config, "load", lambda *_, **__: Backends(KnownPose(joints, masks)))
     with VideoWriter(tmp_path / "ann.mp4", 25, (64, 64)) as writer:
         writer.write(images)
     return tmp_path / "ann.mp4"
@@ -52,7 +54,7 @@ def test_goes_on_after_a_failure_and_reports_it(video: Path, capsys: pytest.Capt
 
 def test_all_failed(video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     pose = KnownPose(np.zeros((20, 25, 3), np.float32), np.zeros((20, 64, 64), np.uint8))
-    monkeypatch.setattr(Backends, "default", lambda **_: Backends(pose))
+    monkeypatch.setattr(config, "load", lambda *_, **__: Backends(pose))
     assert _prepare(video, "--out", video.parent / "clips") == 1
     said = capsys.readouterr()
     assert "no person was found" in said.err
@@ -62,3 +64,44 @@ def test_all_failed(video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_wrong_parts_name_the_right_ones(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _prepare(video, "--out", video.parent / "clips", "--parts", "depth") == 1
     assert "mask, parsing, flow" in capsys.readouterr().err
+
+
+def test_the_config_and_its_overrides_are_handed_on(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, dict[str, object]]] = []
+
+    def load(name: str, **overrides: object) -> Backends:
+        asked.append((name, overrides))
+        return Backends(KnownPose(np.zeros((20, 25, 3), np.float32), np.zeros((20, 64, 64), np.uint8)))
+
+    monkeypatch.setattr(config, "load", load)
+    options = ["--perception", "openpose", "--set", "pose.init_args.folder=a b", "--set", "flow.init_args.n=2"]
+    _prepare(video, "--out", video.parent / "clips", *options)
+    _prepare(video, "--out", video.parent / "clips", "--hands")
+    assert asked == [
+        ("openpose", {"pose.init_args.folder": "a b", "flow.init_args.n": 2}),
+        ("mediapipe_hands", {}),
+    ]
+
+
+def test_hands_go_with_the_default_only(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _prepare(video, "--out", video.parent / "clips", "--hands", "--perception", "fish") == 1
+    assert "contradict" in capsys.readouterr().err
+
+
+def test_takes_folders_of_images(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = video.parent / "bea.1"
+    folder.mkdir()
+    for i, image in enumerate(walk(20, (64, 64))[0]):
+        cv2.imwrite(str(folder / f"{i}.png"), image[..., ::-1])
+    out = video.parent / "clips"
+    assert _prepare(folder, "--out", out, "--fps", 12) == 0
+    assert Clip.open(out / "bea.1").fps == 12
+
+
+def test_overlays_are_drawn_of_clips_that_are_up_to_date_too(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = video.parent / "clips"
+    assert _prepare(video, "--out", out) == 0
+    assert _prepare(video, "--out", out, "--overlays", "--overlay-videos") == 0
+    assert sorted(p.name for p in (out / "overlays").iterdir()) == ["ann.mp4", "ann.png"]
+    assert "ann.png" in capsys.readouterr().out
+    assert find_clips(out) == [out / "ann"]
