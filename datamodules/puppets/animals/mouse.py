@@ -116,7 +116,7 @@ def look(mouse: str) -> Body:
     return Body(
         length=float(random.uniform(75, 95)),
         girth=float(random.uniform(0.85, 1.2)),
-        ears=float(random.uniform(4.5, 7)),
+        ears=float(random.uniform(3.5, 5)),
         tail=float(random.uniform(0.7, 1.0)),
     )
 
@@ -177,7 +177,7 @@ def _balls(walk: Walk, points: Floats, heights: Floats, sway: float) -> list[tup
     forward = forward / max(float(np.hypot(*forward)), 1e-6)
     across = np.array([-forward[1], forward[0]])
     for side in (-1, 1):
-        centre = points[1] + (side * 0.1 * across - 0.02 * forward) * body.length * walk.scale
+        centre = points[1] + (side * 0.06 * across - 0.02 * forward) * body.length * walk.scale
         found.append((centre, body.ears * walk.scale, float(heights[1] + body.ears)))
     away = points[4] - points[3]
     angle = np.arctan2(away[1], away[0])
