@@ -136,7 +136,7 @@ def _line(result: Prepared) -> str:
     if result.outcome == "up to date":
         return f"{name}: up to date"
     again = "" if result.reason == "new" else f" anew, as {result.reason}"
-    line = f"{name}: prepared{again}; {result.frames} frames, person found in {result.found}"
+    line = f"{name}: prepared{again}; {result.frames} frames, {result.found} of them with somebody in view"
     if result.unseen:
         line += f", {result.unseen:.0%} of the background never seen and filled in"
     return line

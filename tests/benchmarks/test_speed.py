@@ -39,3 +39,11 @@ def test_gromov_wasserstein_runs_beside_pot(
 ) -> None:
     run("gromov_wasserstein", ["--repeats", "1", "--dimensions", "1024"], monkeypatch)
     assert "POT" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_prepare_at_two_lengths(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    run("prepare", ["--lengths", "6", "9", "--size", "128", "--max-size", "64"], monkeypatch)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["6", "6", "9"]
+    assert all("pose" in line for line in lines[1:])

@@ -29,7 +29,7 @@ def test_says_what_it_did_and_where_it_lies(video: Path, capsys: pytest.CaptureF
     out = video.parent / "clips"
     assert _prepare(video, "--out", out, "--parts", "mask,parsing", "--max-size", 32, "--person", "Ann") == 0
     said = capsys.readouterr().out
-    assert "ann: prepared; 20 frames, person found in 20" in said
+    assert "ann: prepared; 20 frames, 20 of them with somebody in view" in said
     assert "frames/s" in said
     assert "pose" in said
     assert f"The clips lie in {out}" in said
