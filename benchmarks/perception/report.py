@@ -1,0 +1,109 @@
+"""Keeps measurements of perception as JSON, and shows them as one table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from benchmarks.perception.evaluate import Row
+from motioncopy.errors import RecordError
+from motioncopy.provenance import code, device, packages
+
+#: Where measurements are kept.
+RESULTS = Path(__file__).parents[1] / "results" / "perception"
+
+#: Each score: what it means, how it is written.
+SCORES = {
+    "pck@0.1": ("share of seen joints within 0.1 of the body's longer side", "{:.3f}"),
+    "error_px": ("mean distance of the found joints, pixels", "{:.2f} px"),
+    "error_share": ("the same as a share of the body's longer side", "{:.3f}"),
+    "found": ("share of seen joints that were found at all", "{:.3f}"),
+    "iou": ("intersection over union of the mask, pooled over pixels", "{:.3f}"),
+    "miou": ("mean IoU over the classes, the background among them", "{:.3f}"),
+    "person": ("share of the person's pixels with the right label", "{:.3f}"),
+    "epe_person": ("end-point error on the person, pixels", "{:.2f} px"),
+    "epe_frame": ("end-point error over the frame, pixels", "{:.2f} px"),
+    "epe_zero": ("end-point error on the person of a flow of zero", "{:.2f} px"),
+    "psnr_db": ("PSNR of the background, mean over clips", "{:.1f} dB"),
+}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One call of ``python -m benchmarks.perception``.
+
+    Attributes:
+        name: Of its file.
+        command: The call.
+        data: What was seen.
+        rows: What came out.
+        commit: Of the code; ``None`` without a checkout.
+        dirty: Whether the code differed from it.
+        cpu: Of the machine.
+        packages: Their versions.
+    """
+
+    name: str
+    command: str
+    data: str
+    rows: tuple[Row, ...]
+    commit: str | None = field(default_factory=lambda: code().commit)
+    dirty: bool | None = field(default_factory=lambda: code().dirty)
+    cpu: str = field(default_factory=lambda: device().cpu)
+    packages: dict[str, str] = field(default_factory=packages)
+
+
+def write(measurement: Measurement, folder: Path) -> Path:
+    """Keeps a measurement; an older one of the same name is replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{measurement.name}.json"
+    aside = path.with_suffix(".partial")
+    aside.write_text(json.dumps(asdict(measurement), indent=1) + "\n", encoding="utf-8")
+    aside.replace(path)
+    return path
+
+
+def read(folder: Path) -> list[Measurement]:
+    """All kept measurements, by name.
+
+    Raises:
+        RecordError: If there is none, or a file is damaged.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            rows = tuple(Row(**row) for row in content.pop("rows"))
+            found.append(Measurement(rows=rows, **content))
+        except (ValueError, TypeError, KeyError) as error:
+            raise RecordError(f"{path} is damaged", found=str(error), remedy="measure again") from error
+    if not found:
+        raise RecordError(f"{folder} holds no measurement", remedy="python -m benchmarks.perception people")
+    return found
+
+
+def markdown(measurements: Iterable[Measurement]) -> str:
+    """Tables with one row a backend and task, each under its command; and what the scores mean."""
+    chosen, used = list(measurements), list[str]()
+    parts = []
+    for m in chosen:
+        lines = [f"**{m.data}**, `{m.command}`", ""]
+        lines += _table(m.rows)
+        used += [name for row in m.rows for name in row.scores]
+        parts.append("\n".join(lines))
+    meaning = [f"- `{name}`: {SCORES[name][0]}" for name in SCORES if name in used]
+    return "\n\n".join([*parts, "\n".join(meaning)])
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    lines = ["| part | backend | given | frames | frames/s | scores |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        scores = ", ".join(f"{name} {SCORES[name][1].format(value)}" for name, value in row.scores.items())
+        speed = "-" if row.fps is None else f"{row.fps:.0f}"
+        backend = " ".join(filter(None, (row.backend, row.version)))
+        given = {"": "frames", "found": "what was found", "truth": "the truth"}[row.given]
+        what = scores or f"not measured: {row.reason}"
+        lines.append(f"| {row.part} | {backend} | {given} | {row.frames} | {speed} | {what} |")
+    return lines

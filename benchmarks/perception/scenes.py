@@ -1,0 +1,125 @@
+"""Scenes whose truth is known exactly: people, fish and mice that are rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.puppets import Performance, animals, background, render
+from datamodules.puppets.protocol import Take, protocol
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Consecutive frames of one still camera, and their truth. It is also the footage of them.
+
+    Attributes:
+        name: Of the clip.
+        images: ``(n, H, W, 3)`` uint8 RGB.
+        joints: ``(n, J, 3)``; confidence 1 seen, 0.5 hidden by another part of the body, 0 not to be known.
+        skeleton: Of the joints.
+        mask: ``(n, H, W)`` uint8, or ``None`` where it is not known; likewise the following.
+        parsing: ``(n, H, W)`` uint8 labels.
+        flow: ``(n, H, W, 2)`` pixels, from frame t to t - 1.
+        background: ``(H, W, 3)`` uint8.
+        fps: Frames per second.
+    """
+
+    name: str
+    images: NDArray[np.uint8]
+    joints: NDArray[np.float32]
+    skeleton: str
+    mask: NDArray[np.uint8] | None = None
+    parsing: NDArray[np.uint8] | None = None
+    flow: NDArray[np.float32] | None = None
+    background: NDArray[np.uint8] | None = None
+    fps: float = 25.0
+
+    @property
+    def path(self) -> Path:
+        """The name: there is no file."""
+        return Path(self.name)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.images.shape[1], self.images.shape[2]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def frames(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Frames by number."""
+        chosen: NDArray[np.uint8] = self.images[np.asarray(indices)]
+        return chosen
+
+    def chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
+        """Frames in order."""
+        return (self.images[i : i + size] for i in range(0, len(self), size))
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: TracebackType | None) -> None: ...
+
+
+def people(size: int, frames: int, count: int | None = None) -> Iterator[Scene]:
+    """One test motion of each puppet, with everything known.
+
+    Args:
+        size: Height and width.
+        frames: Frames of each, at most the protocol's.
+        count: How many of them; all by default.
+    """
+    rules = protocol()
+    own: dict[str, list[Take]] = {}
+    for t in rules.reconstruction:
+        own.setdefault(t.person, []).append(t)
+    takes = [own[person][i % len(own[person])] for i, person in enumerate(own)]  # each motion in turn
+    for take in takes[:count]:
+        shown = Performance(take.person, take.motion, take.seed, min(frames, take.frames), rules.fps, (size, size))
+        shots = render(shown, range(shown.frames), flow=True)
+        yield Scene(
+            take.name,
+            np.stack([s.image for s in shots]),
+            np.stack([s.joints for s in shots]),
+            "body25",
+            np.stack([s.mask for s in shots]),
+            np.stack([s.parsing for s in shots]),
+            np.stack([s.flow for s in shots if s.flow is not None]),
+            background(take.person, shown.size),
+            rules.fps,
+        )
+
+
+def fish(size: int, frames: int, count: int | None = None) -> Iterator[Scene]:
+    """Swimming fish; arguments as for :func:`people`."""
+    return (_animal(animals.Swim(name, 1, frames, size=(size, size))) for name in animals.FISH[:count])
+
+
+def mice(size: int, frames: int, count: int | None = None) -> Iterator[Scene]:
+    """Mice as a depth camera sees them; arguments as for :func:`people`."""
+    return (_animal(animals.Walk(name, 1, frames, size=(size, size))) for name in animals.MICE[:count])
+
+
+def _animal(performance: animals.Performance) -> Scene:
+    shots = animals.render(performance, range(performance.frames))
+    is_fish = isinstance(performance, animals.Swim)
+    return Scene(
+        performance.fish if isinstance(performance, animals.Swim) else performance.mouse,
+        np.stack([s.image for s in shots]),
+        np.stack([s.joints for s in shots]),
+        "fish21" if is_fish else "mouse5",
+        np.stack([s.mask for s in shots]),
+        background=animals.background(performance),
+        fps=performance.fps,
+    )
