@@ -20,8 +20,23 @@ Background = Literal["black", "white"]
 @cache
 def limb_colours(count: int, *, saturation: float = 1.0, value: float = 1.0) -> tuple[tuple[int, int, int], ...]:
     """``count`` RGB colours in [0, 255]; steps of the golden ratio keep the hues of left and right limbs apart."""
-    hues = (colorsys.hsv_to_rgb(0.618034 * i % 1, saturation, value) for i in range(count))
-    return tuple((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in hues)
+    return tuple(_rgb(0.618034 * i % 1, saturation, value) for i in range(count))
+
+
+def body_colours(body: Skeleton) -> tuple[tuple[int, int, int], ...]:
+    """A colour for each limb: :func:`limb_colours`; along a chain (fish, mouse) the hue runs from red to violet.
+
+    A chain's limbs are few pixels long: hues that leap from one to the next would blur, and not say where the head is.
+    """
+    count = len(body.limbs)
+    if body.limbs != tuple((i, i + 1) for i in range(len(body) - 1)):
+        return limb_colours(count)
+    return tuple(_rgb(0.8 * i / max(1, count - 1), 1.0, 1.0) for i in range(count))
+
+
+def _rgb(hue: float, saturation: float, value: float) -> tuple[int, int, int]:
+    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def draw_sticks(
@@ -69,7 +84,7 @@ def draw_sticks(
     half = (default_width(size) if width is None else width) / 2
     limbs = source.limbs or _dots(len(source))
     strokes = Strokes.between(joints.reshape(-1, len(source), 3), limbs, half, min_confidence=min_confidence)
-    colours = torch.tensor(limb_colours(len(limbs)), dtype=torch.uint8)
+    colours = torch.tensor(body_colours(source) if source.limbs else limb_colours(len(limbs)), dtype=torch.uint8)
     drawing = paint(strokes, colours, size, background=_grey(background), backend=backend)
     return drawing.reshape(*joints.shape[:-2], 3, *size)
 
@@ -109,7 +124,7 @@ def draw_motion_sticks(
     points = _dots(len(FACE70))
     ink = (255 - _grey(background),) * 3
     groups = (
-        (joints, body.limbs, half, limb_colours(len(body.limbs))),
+        (joints, body.limbs, half, body_colours(body)),
         (motion.hand_left, HAND21.limbs, half / 2, limb_colours(len(HAND21.limbs), saturation=0.5)),
         (motion.hand_right, HAND21.limbs, half / 2, limb_colours(len(HAND21.limbs), value=0.6)),
         (motion.face, points, half / 2, (ink,) * len(points)),

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import colorsys
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
@@ -8,7 +11,7 @@ from motioncopy.errors import BatchError, ConfigError, SkeletonError
 from motioncopy.poses.heatmaps import draw_heatmaps
 from motioncopy.poses.limbs import draw_limbs, draw_onehot, onehot_channels
 from motioncopy.poses.raster import Backend, default_width
-from motioncopy.poses.sticks import draw_motion_sticks, draw_sticks, limb_colours
+from motioncopy.poses.sticks import body_colours, draw_motion_sticks, draw_sticks, limb_colours
 from motioncopy.skeletons import BODY25, COCO18, FISH21, MOUSE5, Skeleton, view
 from motioncopy.skeletons import SKELETONS as BY_NAME
 from tests.motioncopy.poses.people import SIZE, hide, motion, moving, person
@@ -69,7 +72,7 @@ def test_backends_agree_on_hands_and_face() -> None:
 def test_a_stick_has_its_colour_and_width(backend: Backend) -> None:
     joints = torch.tensor([[[10.0, 32, 1], [50, 32, 1], [0, 0, 0], [0, 0, 0], [0, 0, 0]]])
     drawing = draw_sticks(joints, MOUSE5, (64, 64), width=6, backend=backend)
-    colour = torch.tensor(limb_colours(4)[0]) / 127.5 - 1
+    colour = torch.tensor(body_colours(MOUSE5)[0]) / 127.5 - 1
     torch.testing.assert_close(drawing[0, :, 32, 30], colour)
     inked = (drawing[0].amax(dim=0) > 0).float()
     assert inked[:, 30].sum() == pytest.approx(6, abs=1)
@@ -169,7 +172,16 @@ def test_later_limbs_lie_on_top() -> None:
     cross = torch.tensor([[10.0, 32, 1], [54, 32, 1], [32, 54, 1], [32, 10, 1], [32, 5, 1]])
     for backend in BACKENDS:
         middle = draw_sticks(cross, MOUSE5, (64, 64), width=4, backend=backend)[:, 32, 32]
-        torch.testing.assert_close(middle, torch.tensor(limb_colours(4)[2]) / 127.5 - 1, atol=1e-3, rtol=0)
+        torch.testing.assert_close(middle, torch.tensor(body_colours(MOUSE5)[2]) / 127.5 - 1, atol=1e-3, rtol=0)
+
+
+def test_hues_run_along_a_chain_and_leap_elsewhere() -> None:
+    assert body_colours(BODY25) == limb_colours(len(BODY25.limbs))
+    hues = [colorsys.rgb_to_hsv(*colour)[0] for colour in body_colours(FISH21)]
+    steps = [b - a for a, b in pairwise(hues)]
+    assert (hues[0], hues[-1]) == pytest.approx((0, 0.8), abs=0.01)
+    assert min(steps) > 0.02
+    assert max(steps) < 0.06
 
 
 def test_default_width_grows_with_the_image() -> None:
