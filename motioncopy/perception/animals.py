@@ -14,6 +14,7 @@ with the animal, so that one bad frame does not turn it round.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
+from motioncopy.errors import PerceptionError
 from motioncopy.footage import Footage
-from motioncopy.perception.backends import Images, Masks
+from motioncopy.perception.backends import Images, Poses
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -170,11 +172,6 @@ def _filled(mask: Bools) -> Bools:
     return whole
 
 
-def soft(mask: Bools | None, size: tuple[int, int]) -> Masks:
-    """A mask as backends give it: uint8, 0 or 255."""
-    return np.zeros(size, np.uint8) if mask is None else mask.astype(np.uint8) * np.uint8(255)
-
-
 def midline(mask: Bools) -> tuple[Floats, Floats] | None:
     """The path through the middle of a mask, from one end to the other.
 
@@ -304,3 +301,82 @@ class Head:
         self._evidence = min(abs(total), _MOST_EVIDENCE)
         self._last = points[[0, -1]] if head_first else points[[-1, 0]]
         return bool(head_first)
+
+
+class AnimalEstimator(ABC):
+    """A pose estimator of one animal: joints at fixed places of its line, and its mask.
+
+    Confidence is 1 where the animal has its usual size and falls to 0 where it has a third or three times of it; joints
+    of frames without an animal have confidence 0.
+
+    Args:
+        name: Of the backend.
+        version: Of the backend.
+        places: Of the joints along the line, 0 the head's end, 1 the other.
+        still: Whether frames have nothing to do with one another: each then decides by itself where the head is.
+    """
+
+    groups: tuple[str, ...] = ()
+    #: Of the joints.
+    skeleton: str
+
+    def __init__(self, name: str, version: str, places: Sequence[float] | Floats, *, still: bool = False) -> None:
+        self.name, self.version = name, version + "-still" * still
+        self.still, self._places = still, np.asarray(places, np.float64)
+        self._scene: Scene | None = None
+        self._head = Head()
+
+    def start(self, footage: Footage) -> None:
+        """Learns the background from frames of the whole footage."""
+        self._scene = Scene.of(footage)
+        self.forget()
+
+    def __call__(self, images: Images) -> Poses:
+        """See :class:`motioncopy.perception.backends.PoseEstimator`."""
+        if self._scene is None:
+            raise PerceptionError("the animal's footage has not been looked at", remedy="call start(footage) first")
+        n, height, width = images.shape[:3]
+        joints = np.zeros((n, len(self._places), 3), np.float32)
+        masks = np.zeros((n, height, width), np.uint8)
+        for i, frame in enumerate(grey(images)):
+            mask = self._scene.segment(frame)
+            body = None if mask is None else self.body(mask)
+            line = None if body is None else midline(body)
+            if self.still or line is None:
+                self.forget()
+            if mask is None or body is None or line is None or not self.plausible(*line):
+                continue
+            points, widths = line
+            stands_out = self._scene.contrast_of(frame)
+            if not self._head.first(points, self.evidence(stands_out, mask, body, points, widths)):
+                points = points[::-1]
+            joints[i, :, :2] = resampled(points, self._places)
+            joints[i, :, 2] = self._scene.sureness(mask)
+            masks[i] = mask.astype(np.uint8) * np.uint8(255)
+        return Poses(joints, mask=masks)
+
+    def forget(self) -> None:
+        """What comes next has nothing to do with what was."""
+        self._head.forget()
+
+    def body(self, mask: Bools) -> Bools | None:
+        """The part of the mask whose line is sought; ``None`` where there is none."""
+        return mask
+
+    def plausible(self, points: Floats, widths: Floats) -> bool:
+        """Whether a line with these half widths can be the animal's."""
+        return True
+
+    @abstractmethod
+    def evidence(
+        self, stands_out: NDArray[np.float32], mask: Bools, body: Bools, points: Floats, widths: Floats
+    ) -> float:
+        """What a frame says for the line's first end being the head; negative for the last.
+
+        Args:
+            stands_out: ``(H, W)``, :meth:`Scene.contrast_of`.
+            mask: ``(H, W)``.
+            body: ``(H, W)``, of :meth:`body`.
+            points: ``(n, 2)``, the line.
+            widths: ``(n,)``, its half widths.
+        """

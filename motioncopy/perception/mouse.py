@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from motioncopy.errors import PerceptionError
-from motioncopy.footage import Footage
-from motioncopy.perception.animals import Bools, Floats, Head, Scene, grey, midline, resampled, soft
-from motioncopy.perception.backends import Images, Poses
+from motioncopy.perception.animals import AnimalEstimator, Bools, Floats
 from motioncopy.skeletons import MOUSE5
 
 #: Where the joints of mouse5 lie between the nose and the base of the tail.
@@ -21,61 +19,44 @@ _TAIL_AREA = 0.04
 _TAIL, _SHAPE, _WALK = 1.0, 0.6, 0.8
 
 
-class MouseAxis:
+class MouseAxis(AnimalEstimator):
     """The midline of the body without its tail, nose first.
 
     Which end is the nose is told by where the tail hangs, by the body's shape (wider behind) and by the way it walks,
-    summed over time. Confidence as in :class:`motioncopy.perception.fish.FishMidline`.
+    summed over time.
 
     Args:
         still: Whether frames have nothing to do with one another: each then decides by itself.
     """
 
     skeleton = MOUSE5.name
-    groups: tuple[str, ...] = ()
 
     def __init__(self, *, still: bool = False) -> None:
-        self.name, self.version = "mouse-axis", "1" + "-still" * still
-        self.still = still
-        self._scene: Scene | None = None
-        self._head = Head()
+        super().__init__("mouse-axis", "1", PLACES, still=still)
         self._centre: Floats | None = None
 
-    def start(self, footage: Footage) -> None:
-        """Learns the background from frames of the whole footage."""
-        self._scene = Scene.of(footage)
-        self._forget()
-
-    def __call__(self, images: Images) -> Poses:
-        """See :class:`motioncopy.perception.backends.PoseEstimator`."""
-        if self._scene is None:
-            raise PerceptionError("the mouse's footage has not been looked at", remedy="call start(footage) first")
-        n, height, width = images.shape[:3]
-        joints = np.zeros((n, len(MOUSE5), 3), np.float32)
-        masks = np.zeros((n, height, width), np.uint8)
-        for i, frame in enumerate(grey(images)):
-            mask = self._scene.segment(frame)
-            body = None if mask is None else _without_tail(mask)
-            line = None if body is None else midline(body)
-            if mask is None or body is None or line is None:
-                self._forget()
-                continue
-            points, widths = line
-            if self.still:
-                self._forget()
-            if not self._head.first(points, self._evidence(mask, body, points, widths)):
-                points = points[::-1]
-            joints[i, :, :2] = resampled(points, PLACES)
-            joints[i, :, 2] = self._scene.sureness(mask)
-            masks[i] = soft(mask, (height, width))
-        return Poses(joints, mask=masks)
-
-    def _forget(self) -> None:
-        self._head.forget()
+    def forget(self) -> None:
+        """What comes next has nothing to do with what was."""
+        super().forget()
         self._centre = None
 
-    def _evidence(self, mask: Bools, body: Bools, points: Floats, widths: Floats) -> float:
-        """For the first end being the nose."""
+    def body(self, mask: Bools) -> Bools | None:
+        """The mask after an opening that nothing as thin as a tail survives; its largest piece."""
+        trunk = float(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5).max())
+        radius = max(1, round(_TAIL_SHARE * trunk))
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+        opened = cv2.morphologyEx(np.pad(mask, radius + 1).astype(np.uint8), cv2.MORPH_OPEN, disc)
+        opened = opened[radius + 1 : -radius - 1, radius + 1 : -radius - 1]
+        count, pieces, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(opened))
+        if count < 2:
+            return None
+        body: Bools = pieces == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+        return body
+
+    def evidence(
+        self, stands_out: NDArray[np.float32], mask: Bools, body: Bools, points: Floats, widths: Floats
+    ) -> float:
+        """Where the tail hangs, the body's shape, and the way it walks."""
         ends, length = points[[0, -1]], float(len(points))
         evidence = 0.0
         tail = _largest(mask & ~cv2.dilate(body.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool))
@@ -103,17 +84,3 @@ def _largest(mask: Bools) -> tuple[int, Floats] | None:
         return None
     k = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
     return int(stats[k, cv2.CC_STAT_AREA]), centres[k]
-
-
-def _without_tail(mask: Bools) -> Bools | None:
-    """The mask after an opening that nothing as thin as a tail survives; its largest piece."""
-    trunk = float(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5).max())
-    radius = max(1, round(_TAIL_SHARE * trunk))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    opened = cv2.morphologyEx(np.pad(mask, radius + 1).astype(np.uint8), cv2.MORPH_OPEN, disc)
-    opened = opened[radius + 1 : -radius - 1, radius + 1 : -radius - 1]
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(np.ascontiguousarray(opened))
-    if count < 2:
-        return None
-    body: Bools = pieces == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    return body

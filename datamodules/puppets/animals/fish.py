@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.puppets.animals.chance import chance
-from datamodules.puppets.animals.frame import AnimalFrame, focal_length, lift
+from datamodules.puppets.animals.frame import AnimalFrame, check_clip, focal_length, lift
 from motioncopy.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -64,8 +64,7 @@ class Swim:
     def __post_init__(self) -> None:
         if self.fish not in FISH:
             raise DataError(f"unknown fish {self.fish!r}", expected=f"one of {', '.join(FISH)}")
-        if self.seed < 0 or self.frames < 1 or self.fps <= 0 or not 32 <= min(self.size) <= max(self.size) <= 2048:
-            raise DataError("a swim needs seed >= 0, frames >= 1, fps > 0 and 32 to 2048 pixels a side", found=self)
+        check_clip(self.seed, self.frames, self.fps, self.size)
 
     def midline(self, frame: int) -> Floats:
         """``(21, 2)`` pixels, snout first.

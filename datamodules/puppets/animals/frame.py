@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from motioncopy.errors import DataError
+
 Floats = NDArray[np.float64]
 
 #: Millimetres between the camera and the floor, as in Lie-X's mouse videos.
@@ -53,3 +55,17 @@ def lift(points: Floats, above: Floats, focal: float, size: tuple[int, int]) -> 
     flat = (points - middle) * depth[:, None] / (np.array([-1.0, 1.0]) * focal)
     lifted: Floats = np.concatenate([flat, depth[:, None]], axis=1)
     return lifted
+
+
+def check_clip(seed: int, frames: int, fps: float, size: tuple[int, int]) -> None:
+    """Refuses a clip that cannot be rendered.
+
+    Raises:
+        DataError: If a value is out of its range.
+    """
+    if seed < 0 or frames < 1 or fps <= 0 or not 32 <= min(size) <= max(size) <= 2048:
+        raise DataError(
+            "an animal cannot be rendered so",
+            expected="seed >= 0, frames >= 1, fps > 0 and 32 to 2048 pixels a side",
+            found=f"seed {seed}, {frames} frames, {fps} fps, {size}",
+        )

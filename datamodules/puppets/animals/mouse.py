@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.puppets.animals.chance import chance
-from datamodules.puppets.animals.frame import AnimalFrame, focal_length, lift
+from datamodules.puppets.animals.frame import AnimalFrame, check_clip, focal_length, lift
 from motioncopy.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -66,8 +66,7 @@ class Walk:
     def __post_init__(self) -> None:
         if self.mouse not in MICE:
             raise DataError(f"unknown mouse {self.mouse!r}", expected=f"one of {', '.join(MICE)}")
-        if self.seed < 0 or self.frames < 1 or self.fps <= 0 or not 32 <= min(self.size) <= max(self.size) <= 2048:
-            raise DataError("a walk needs seed >= 0, frames >= 1, fps > 0 and 32 to 2048 pixels a side", found=self)
+        check_clip(self.seed, self.frames, self.fps, self.size)
 
     @property
     def scale(self) -> float:
