@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,16 +17,19 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from datamodules.base import ClipDataModule, Split, TrialSpec
-from datamodules.protocols import Protocol, protocol
-from datamodules.views import Excerpt
+from datamodules.protocols import OfficialTrial, Protocol, protocol
+from datamodules.views import Box, Excerpt, person_box
 from motioncopy.clips import Clip
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage
 from motioncopy.prepare import Backends, Recording, prepare_recordings
-from motioncopy.request import Regime
+from motioncopy.request import DataRequest, Regime
 
 #: Stands in the root of a miniature, so that nobody takes its scores for the data set's.
 MINIATURE = "miniature.json"
+
+# Room around a person of whom one frame is known, as shares of the covered height; raised and stretched arms need 0.3.
+_ROOM = (0.3, 0.24, 0.18, 0.12, 0.06, 0.0)
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,9 @@ class NativeData(ClipDataModule):
     """A data set on disk.
 
     *Personal* regime: the people are those of the test split. A model trains on the first part of each clip of its
-    person, and is tested on the last part (reconstruction) and on the last part of another person's first clip
-    (imitation; the protocol says whose). *General* regime: a model trains on all clips of the training split; it is
-    tested on people it never saw, by :meth:`general_trials`.
+    person, and is tested on the last part (reconstruction) and on the last part of a clip of another person
+    (imitation; the protocol says whose, :meth:`driving` which). *General* regime: a model trains on all clips of the
+    training split; it is tested on people it never saw, by :meth:`general_trials`.
 
     Args:
         root: The data set's folder.
@@ -112,7 +116,16 @@ class NativeData(ClipDataModule):
         """
 
     def general_trials(self) -> list[TrialSpec]:
-        """Test trials of the general regime: from each test clip's first frame, its own motion and another's."""
+        """Test trials of the general regime: the protocol's own, if it has some.
+
+        Else, and for a miniature, which does not hold their clips: from each test clip's first frame, its own motion;
+        from each person's first one, another's.
+
+        Raises:
+            DataError: If a clip is shorter than a trial of the protocol asks for.
+        """
+        if self.rules.trials and not self.miniature:
+            return [self._official(trial) for trial in self.rules.trials]
         specs, people = [], self._people("test")
         drivers = self.rules.drivers(list(people))
         for person, ids in people.items():
@@ -121,9 +134,13 @@ class NativeData(ClipDataModule):
                 own = self.whole(name)
                 specs.append(TrialSpec(f"{name}-own", "reconstruction", self._first_frame(name), own, own))
             for driver in drivers[person]:
-                motion = self.whole(people[driver][0])
+                motion = self.whole(self.driving(driver))
                 specs.append(TrialSpec(f"{person}-as-{driver}", "imitation", shown, motion, None))
         return specs
+
+    def driving(self, person: str) -> str:
+        """The recording of a test person that others imitate: the first."""
+        return self._people("test")[person][0]
 
     # -- what follows from it -------------------------------------------------------------------------------------
 
@@ -132,12 +149,15 @@ class NativeData(ClipDataModule):
         """Whether the root holds a miniature that ``motioncopy sample`` wrote.
 
         Raises:
-            DataError: If it is another data set's miniature.
+            DataError: If it is another data set's miniature, or what says so is damaged.
         """
         path = self.root / MINIATURE
         if not path.is_file():
             return False
-        found = json.loads(path.read_text(encoding="utf-8")).get("data")
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))["data"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise DataError(f"{path} is damaged", found=repr(error), remedy="write the miniature anew") from error
         if found != self.data_set:
             raise DataError(f"{self.root} holds a miniature of another data set", expected=self.data_set, found=found)
         return True
@@ -155,9 +175,9 @@ class NativeData(ClipDataModule):
             DataError: See :meth:`find`; and if it is half a data set.
         """
         found = sorted(self.find(), key=lambda r: r.id)
-        names = [r.id for r in found]
-        if len(set(names)) < len(names):
-            raise DataError(f"{self.root} holds two recordings of one name", found=names)
+        twice = sorted(name for name, count in Counter(r.id for r in found).items() if count > 1)
+        if twice:
+            raise DataError(f"{self.root} holds two recordings of one name", found=", ".join(twice))
         for split, count in self.rules.recordings.items():
             there = sum(r.split == split for r in found)
             if there != count and not self.miniature:
@@ -195,9 +215,22 @@ class NativeData(ClipDataModule):
         own = [self._halves(name) for name in people[self.person]]
         specs = [TrialSpec(f"{test.clip.id}-own", "reconstruction", train, test, test) for train, test in own]
         for driver in self.rules.drivers(list(people))[self.person]:
-            _, motion = self._halves(people[driver][0])
+            _, motion = self._halves(self.driving(driver))
             specs.append(TrialSpec(f"{self.person}-as-{driver}", "imitation", own[0][0], motion, None))
         return specs
+
+    def box(self, excerpt: Excerpt, request: DataRequest) -> Box | None:
+        """See :class:`datamodules.base.ClipDataModule`.
+
+        One frame does not show how far its person will reach: around the person goes as much room as the frame has, up
+        to what stretched arms need.
+        """
+        found = super().box(excerpt, request)
+        if found is not None or request.crop != "person" or len(excerpt) > 1:
+            return found
+        height, width = excerpt.clip.size
+        boxes = (person_box([excerpt], request.image_size, margin=margin) for margin in _ROOM)
+        return next((b for b in boxes if min(b[:2]) >= 0 and b[2] <= width and b[3] <= height), None)
 
     def whole(self, name: str) -> Excerpt:
         """All frames of a recording."""
@@ -215,19 +248,25 @@ class NativeData(ClipDataModule):
     def _clips(self) -> dict[str, Clip]:
         return {}
 
+    @cached_property
+    def _ready(self) -> set[str]:
+        """Recordings whose clips need not be looked at again: that reads all of their files."""
+        return set()
+
     def _prepare(self, names: Iterable[str]) -> None:
-        wanted = [self.recordings[name] for name in names]
+        wanted = [self.recordings[name] for name in names if name not in self._ready]
         jobs = [Recording(r.id, r.open, person=r.person, backends=r.backends) for r in wanted]
         for result in prepare_recordings(jobs, self.prepared, max_size=self.max_size, parts=self.parts):
             if result.error is not None:
                 raise result.error
+            self._ready.add(result.name)
 
     def _needed(self) -> list[str]:
         if self.regime == "general":
             return list(self.recordings)
         assert self.person is not None
         people = self._people("test")
-        return [*people[self.person], *(people[d][0] for d in self.rules.drivers(list(people))[self.person])]
+        return [*people[self.person], *(self.driving(d) for d in self.rules.drivers(list(people))[self.person])]
 
     def _people(self, split: Literal["train", "test"]) -> dict[str, list[str]]:
         """Recordings of each person of a split."""
@@ -239,6 +278,20 @@ class NativeData(ClipDataModule):
 
     def _first_frame(self, name: str) -> Excerpt:
         return Excerpt(self.clip(name), 0, 1)
+
+    def _official(self, trial: OfficialTrial) -> TrialSpec:
+        shown, driver, source = self.clip(trial.recording), self.clip(trial.driver), trial.sources[0]
+        for clip, needed in ((shown, source + 1), (driver, trial.stop)):
+            if needed > len(clip):
+                raise DataError(
+                    f"{clip.id} is too short for trial {trial.id} of {self.protocol}",
+                    expected=f"at least {needed} frames",
+                    found=len(clip),
+                    remedy="unpack or download the recording again: the trials are not cut to what is there",
+                )
+        motion = Excerpt(driver, trial.start, trial.stop)
+        truth = motion if trial.kind == "reconstruction" else None
+        return TrialSpec(trial.id, trial.kind, Excerpt(shown, source, source + 1), motion, truth)
 
     def _halves(self, name: str) -> tuple[Excerpt, Excerpt]:
         if name not in self._splits:

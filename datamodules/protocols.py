@@ -45,6 +45,11 @@ class OfficialTrial:
     stop: int
     flag: tuple[int, int] | None = None
 
+    def __post_init__(self) -> None:
+        whole = all(0 <= first < last for first, last in [(self.start, self.stop), *([self.flag] if self.flag else [])])
+        if self.kind not in ("reconstruction", "imitation") or not whole or min(self.sources, default=-1) < 0:
+            raise ValueError(f"trial {self.id} is none: {self}")
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -112,7 +117,7 @@ def protocol(name: str) -> Protocol:
         raise DataError(f"there is no protocol {name!r}", expected=f"one of {', '.join(known)}")
     try:
         return parse(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"the protocol file {path.name} is damaged", found=str(error), remedy="restore it") from error
 
 
@@ -120,11 +125,15 @@ def parse(content: Mapping[str, Any]) -> Protocol:
     """A protocol from the content of its file.
 
     Raises:
-        TypeError: If a field is missing or unknown.
-        ValueError: If a value is of another kind.
+        TypeError, KeyError, AttributeError: If a field is missing, unknown or of another kind.
+        ValueError: If a value is impossible.
+        DataError: If the split by time is.
     """
     rest = dict(content)
     pairs = {int(n): tuple((int(a), int(b)) for a, b in rows) for n, rows in rest.pop("pairs", {}).items()}
+    for people, rows in pairs.items():
+        if any(not (0 <= a < people and 0 <= b < people and a != b) for a, b in rows):
+            raise ValueError(f"pairs of {people} people are wrong: {rows}")
     trials = tuple(
         OfficialTrial(**{**row, "sources": tuple(row["sources"]), "flag": tuple(row.get("flag") or ()) or None})
         for row in rest.pop("trials", [])

@@ -1,0 +1,139 @@
+"""iPER's public test protocol, made into ours: ``python -m datamodules.iper_protocol FILE > splits/iper.json``.
+
+``FILE`` is ``thirdparty/his_evaluators/data/iPER_protocol.json`` of svip-lab/impersonator at b041dd415157. Each of its
+42 videos is to imitate itself (a reconstruction) and a driver (an imitation); ``IPERProtocol`` beside it reads it so:
+
+- ranges include their last frame; here ``stop`` is one past it;
+- ``source`` names the images that show the person, and a one-image method sees the first; the names are numbers,
+  whatever their padding;
+- ``flag`` names frames of the person's own video that are the real ones in the imitation's FID.
+
+What is odd there, and how it is taken:
+
+- Names of three, four and five digits stand beside one another: for 001/9/2 (``000.jpg``, in its list of four sources),
+  024/7/1 (``0335.jpg``, ``0290.jpg``) and 024/8/2 (``00505.jpg``). Numbers are meant.
+- Self-imitation of the videos that turn round ends where the turn does, not where the video does: the flags of 010/3/1
+  and 012/2/1 reach beyond it (to 360 of 320 and to 595 of 265). What a flag needs is not held against a clip's length.
+- ``flag`` is as long as the driving range, but not the same frames for nine of the videos.
+- 025/1/1 is driven by 001/9/2 and 025/1/2 by 007/1/2; all other people have one driver.
+
+A personal model imitates whom the protocol has its person imitate, so those pairs are taken from there too; those for a
+miniature's three people are drawn.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datamodules.protocols import draw_pairs
+from motioncopy.errors import DataError, MotionCopyError
+
+VERSION = 1
+_NAME = re.compile(r"(\d+)\.jpg", re.ASCII)
+_MINIATURE_PEOPLE = 3
+
+
+def convert(public: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of ``splits/iper.json``.
+
+    Args:
+        public: That of the public file.
+
+    Raises:
+        DataError: If it is of another form.
+    """
+    try:
+        trials = [trial for video, rules in public["val"].items() for trial in _trials(video, rules)]
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise DataError("this is not iPER's public protocol", found=repr(error)) from error
+    people = len({_person(trial["recording"]) for trial in trials})
+    return {
+        "id": "iper",
+        "version": VERSION,
+        "origin": "Trials and pairs: svip-lab/impersonator at b041dd415157, thirdparty/his_evaluators/data/"
+        "iPER_protocol.json; the split by time is ours.",
+        "recordings": {"train": 164, "test": 42},
+        "chronological": {"test_share": 0.2, "gap": 2},
+        "pairs": {
+            str(_MINIATURE_PEOPLE): [list(pair) for pair in draw_pairs(_MINIATURE_PEOPLE)],
+            str(people): official_pairs(trials),
+        },
+        "trials": trials,
+    }
+
+
+def official_pairs(trials: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+    """Who imitates whom in the trials: (person, driver) as ranks in the order of their names, each pair once."""
+    rank = {person: i for i, person in enumerate(sorted({_person(trial["recording"]) for trial in trials}))}
+    pairs = {(trial["recording"], trial["driver"]) for trial in trials if trial["kind"] == "imitation"}
+    return [list(pair) for pair in sorted({(rank[_person(a)], rank[_person(b)]) for a, b in pairs})]
+
+
+def rendered(content: Mapping[str, Any]) -> str:
+    """JSON with a line for each field, and for each pair list and trial within one."""
+
+    def lines(value: Any) -> str:
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            return "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in value) + "\n ]"
+        if isinstance(value, dict) and any(isinstance(v, list) for v in value.values()):
+            return "{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items()) + "\n }"
+        return json.dumps(value)
+
+    return "{\n" + ",\n".join(f" {json.dumps(key)}: {lines(value)}" for key, value in content.items()) + "\n}\n"
+
+
+def _trials(video: str, rules: Mapping[str, Any]) -> list[dict[str, Any]]:
+    name = video.replace("/", "_")
+    own, other = rules["self_imitation"], rules["cross_imitation"]
+    if own["target"] != video:
+        raise ValueError(f"{video} imitates {own['target']} as itself")
+    shown = {"recording": name, "sources": [_number(file) for file in rules["source"]]}
+    driver = other["target"].replace("/", "_")
+    return [
+        {"id": f"{name}-own", "kind": "reconstruction", **shown, "driver": name, **_range(own["range"])},
+        {
+            "id": f"{name}-as-{driver}",
+            "kind": "imitation",
+            **shown,
+            "driver": driver,
+            **_range(other["range"]),
+            "flag": list(_range(rules["flag"]).values()),
+        },
+    ]
+
+
+def _range(ends: Sequence[int]) -> dict[str, int]:
+    first, last = ends
+    if not 0 <= first <= last:
+        raise ValueError(f"{ends} is no range")
+    return {"start": first, "stop": last + 1}
+
+
+def _number(file: str) -> int:
+    match = _NAME.fullmatch(file)
+    if match is None:
+        raise ValueError(f"{file!r} is no frame's name")
+    return int(match[1])
+
+
+def _person(recording: str) -> str:
+    return recording.rpartition("_")[0]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Writes the protocol to the standard output."""
+    if len(arguments) != 1:
+        sys.exit("usage: python -m datamodules.iper_protocol iPER_protocol.json > splits/iper.json")
+    try:
+        sys.stdout.write(rendered(convert(json.loads(Path(arguments[0]).read_bytes()))))
+    except (MotionCopyError, OSError, ValueError) as error:
+        sys.exit(f"{arguments[0]}: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
