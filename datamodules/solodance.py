@@ -17,12 +17,13 @@ from datamodules.native import NativeData, NativeRecording
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage, Framed, Framing, ImageFolder
 from motioncopy.footage.images import IMAGE_SUFFIXES
-from motioncopy.perception.backends import Images, Masks, PersonSegmenter, PoseEstimator, Poses
+from motioncopy.perception.backends import PersonSegmenter, PoseEstimator
 from motioncopy.perception.background import MedianBackground
 from motioncopy.perception.given import ForegroundFolder, GivenBackground
 from motioncopy.perception.labels import LabelFolder, LabelMask
 from motioncopy.perception.masks import PoseMask
 from motioncopy.perception.mediapipe import MediaPipePose
+from motioncopy.perception.mediapipe_mask import MediaPipeMask
 from motioncopy.perception.openpose import OpenPoseFolder
 from motioncopy.perception.parsing import LimbParser
 from motioncopy.prepare import Backends
@@ -158,24 +159,7 @@ class Video:
             return LabelMask(parsing)
         if self.foreground is not None:
             return ForegroundFolder(self.foreground, _framing_beside(film, self.foreground))
-        return SeenMask() if self.pose is not None else PoseMask()
-
-
-class SeenMask:
-    """The mask that MediaPipe sees, for joints that come from elsewhere."""
-
-    def __init__(self) -> None:
-        self._seeing, self._cleaning = MediaPipePose(), PoseMask()
-        self.name = f"{self._seeing.name}-mask"
-        self.version = f"{self._seeing.version}-{self._cleaning.version}"
-
-    def start(self, footage: Footage) -> None:
-        """See :class:`motioncopy.perception.backends.PersonSegmenter`."""
-        self._seeing.start(footage)
-
-    def __call__(self, images: Images, poses: Poses) -> Masks:
-        """See :class:`motioncopy.perception.backends.PersonSegmenter`; of whom MediaPipe sees, not of ``poses``."""
-        return self._cleaning(images, self._seeing(images))
+        return MediaPipeMask() if self.pose is not None else PoseMask()
 
 
 def framing(size: tuple[int, int]) -> Framing:

@@ -198,7 +198,7 @@ def test_masks_come_from_labels_else_from_foregrounds_else_from_perception(tmp_p
     assert by_foreground.manifest.parts["parsing"].backend != makers["parsing"]
     shutil.rmtree(root / "test" / "test_fg")
     (video,) = find_videos(root / "test", "test")
-    assert video.backends().makers(())["mask"].name == "mediapipe-pose-mask"
+    assert video.backends().makers(())["mask"].name == "mediapipe-mask"
     shutil.rmtree(root / "test" / "test_pose")
     (video,) = find_videos(root / "test", "test")
     makers = video.backends().makers(())
