@@ -50,7 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     given = sys.argv[1:] if arguments is None else arguments
     words = [Path(word).name if Path(word).is_absolute() else word for word in given]  # no machine's folders
-    name = "-".join([args.what, *(f.stem for f in args.files[:1]), Path(args.perception).stem])
+    name = "-".join(
+        [
+            args.what,
+            *(f.stem for f in args.files[:1]),
+            Path(args.perception).stem,
+            *(entry.partition("=")[2] for entry in args.set),
+        ]
+    )
     kept = report.Measurement(name, f"python -m benchmarks.perception {shlex.join(words)}", _data(args), tuple(rows))
     path = report.write(kept, args.out)
     print(report.markdown([kept]))
