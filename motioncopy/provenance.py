@@ -23,7 +23,7 @@ PACKAGES = (
     "pillow", "decord", "av", "kornia", "POT", "mediapipe", "mmdet", "mmpose", "mmcv-lite",
 )  # fmt: skip
 #: Committed records; a run that adds one has not changed the code.
-RESULTS = "benchmarks/results"
+RESULTS = ("benchmarks/results", "benchmarks/perception/results")
 
 # An absolute path, at the start of a text or after a separator: /a/b, C:\a, ~/a. URLs do not match.
 _PATH = re.compile(r"(?<![\w/:.@$~-])(?:(?:/[^\s/'\",;:)\]]+){2,}/?|~/[^\s'\",;:)\]]+|[A-Za-z]:[\\/][^\s'\",;:)\]]+)")
@@ -73,7 +73,7 @@ def code(folder: Path | None = None) -> Code:
     if _git(folder, "ls-files", "--error-unmatch", "motioncopy/__init__.py") is None:
         return Code(version, None, None)
     commit = _git(folder, "rev-parse", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--", ".", f":(exclude){RESULTS}")
+    changes = _git(folder, "status", "--porcelain", "--", ".", *(f":(exclude){folder}" for folder in RESULTS))
     return Code(version, commit.strip() if commit else None, bool(changes))
 
 

@@ -12,7 +12,7 @@ from motioncopy.errors import RecordError
 from motioncopy.provenance import code, device, packages
 
 #: Where measurements are kept.
-RESULTS = Path(__file__).parents[1] / "results" / "perception"
+RESULTS = Path(__file__).with_name("results")
 
 #: Each score: what it means, how it is written.
 SCORES = {

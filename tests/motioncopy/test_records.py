@@ -320,7 +320,7 @@ def test_new_records_do_not_make_the_code_dirty_and_changed_code_does(checkout: 
     assert clean.commit is not None
     assert len(clean.commit) == 40
     assert clean.dirty is False
-    write(measured(), checkout / provenance.RESULTS)
+    write(measured(), checkout / provenance.RESULTS[0])
     assert provenance.code(checkout) == clean
     (checkout / "motioncopy/new.py").touch()
     assert provenance.code(checkout) == replace(clean, dirty=True)

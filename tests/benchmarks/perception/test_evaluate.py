@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.commands.table import RESULTS as RECORDS
 from benchmarks.perception.evaluate import evaluate
-from benchmarks.perception.report import Measurement, markdown, read, write
+from benchmarks.perception.report import RESULTS, Measurement, markdown, read, write
 from benchmarks.perception.scenes import Scene, people
 from motioncopy.errors import RecordError, WeightsError
 from motioncopy.perception.backends import Poses
@@ -72,3 +73,8 @@ def test_measurements_are_kept_and_shown(scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "people.json").write_text("{}")
     with pytest.raises(RecordError, match="damaged"):
         read(tmp_path)
+
+
+def test_the_committed_measurements_can_be_read_and_are_no_records() -> None:
+    assert {row.part for m in read(RESULTS) for row in m.rows} >= {"joints", "mask", "parsing", "flow", "background"}
+    assert not set(RESULTS.rglob("*.json")) & set(RECORDS.rglob("*.json"))
