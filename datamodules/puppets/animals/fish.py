@@ -22,6 +22,7 @@ _JOINTS = 21
 _OVERSAMPLE = 2
 # Half the width of the body from snout to the root of the tail fin, as a share of the greatest.
 _PROFILE = np.array([0.12, 0.55, 0.82, 0.95, 1.0, 0.97, 0.9, 0.8, 0.68, 0.55, 0.42, 0.31, 0.23, 0.18, 0.16])
+_FINS = 0.75
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def _paint(body: Body, points: Floats, size: tuple[int, int]) -> tuple[Floats, F
     n = _OVERSAMPLE
     columns, rows = (np.arange(a * n, (b + 1) * n) / n + (1 / n - 1) / 2 for a, b in zip(low, high, strict=True))
     x, y = np.meshgrid(columns, rows)
-    u, side, distance = _along(points, np.stack([x, y], axis=-1))
+    u, side, distance = _along(points, np.stack([x, y], axis=-1), half * (1 + _FINS + body.tail))
     inside = distance <= half * _widths(u, body)
     v = side / np.maximum(half * _widths(u, body), 1e-6)
     back, flank, pattern = body.colours
@@ -186,25 +187,34 @@ def _paint(body: Body, points: Floats, size: tuple[int, int]) -> tuple[Floats, F
 def _widths(u: Floats, body: Body) -> Floats:
     """Half width at u, in greatest half widths: the body, the side fins, and the flare of the tail fin."""
     trunk = np.interp(u, np.linspace(0, 0.88, len(_PROFILE)), _PROFILE)
-    fins = 0.75 * np.exp(-(((u - 0.33) / 0.035) ** 2))
+    fins = _FINS * np.exp(-(((u - 0.33) / 0.035) ** 2))
     flare = body.tail * np.clip((u - 0.88) / 0.12, 0, 1)
     found: Floats = trunk + fins + flare
     return found
 
 
-def _along(points: Floats, pixels: Floats) -> tuple[Floats, Floats, Floats]:
-    """For each pixel: where along the chain (0 head, 1 tail) its nearest point lies, its signed and plain distance."""
+def _along(points: Floats, pixels: Floats, reach: float) -> tuple[Floats, Floats, Floats]:
+    """For each pixel: where along the chain (0 head, 1 tail) its nearest point lies, its signed and plain distance.
+
+    Pixels further from the chain than ``reach`` keep an infinite distance.
+    """
     best = np.full(pixels.shape[:2], np.inf)
     u, side = np.zeros_like(best), np.zeros_like(best)
     count = len(points) - 1
+    columns, rows = pixels[0, :, 0], pixels[:, 0, 1]
     for k, (a, b) in enumerate(pairwise(points)):
+        (left, top), (right, bottom) = np.minimum(a, b) - reach, np.maximum(a, b) + reach
+        near = (
+            slice(*np.searchsorted(rows, (top, bottom)).tolist()),
+            slice(*np.searchsorted(columns, (left, right)).tolist()),
+        )
         along = b - a
-        share = (((pixels - a) @ along) / (along @ along)).clip(0, 1)
-        gap = pixels - a - share[..., None] * along
+        share = (((pixels[near] - a) @ along) / (along @ along)).clip(0, 1)
+        gap = pixels[near] - a - share[..., None] * along
         distance = np.hypot(gap[..., 0], gap[..., 1])
-        nearer = distance < best
-        best = np.where(nearer, distance, best)
-        u = np.where(nearer, (k + share) / count, u)
+        nearer = distance < best[near]
+        best[near] = np.where(nearer, distance, best[near])
+        u[near] = np.where(nearer, (k + share) / count, u[near])
         sign = np.sign(along[0] * gap[..., 1] - along[1] * gap[..., 0])
-        side = np.where(nearer, sign * distance, side)
+        side[near] = np.where(nearer, sign * distance, side[near])
     return u, side, best

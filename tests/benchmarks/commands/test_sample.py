@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,20 @@ def test_unknown_names_are_answered_with_the_known(tmp_path: Path, capsys: pytes
     assert main(["sample", "puppets", "--out", str(tmp_path / "m")]) == 1
     assert "solodance" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_shown_command_can_be_pasted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "my data"
+    assert main(["sample", "solodance", "--out", str(out)]) == 0
+    shown = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Use it with: "))
+    assert f"DATA_ROOT={out}" in shlex.split(shown)
+
+
+def test_a_folder_below_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert main(["sample", "solodance", "--out", str(tmp_path / "file" / "m")]) == 1
+    assert "cannot be made" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datamodules.puppets.animals import FISH, MICE, Performance, Swim, Walk, background, render
+from datamodules.puppets.animals import FISH, MICE, Performance, Swim, Walk, background, fish, render
 from datamodules.puppets.animals.frame import focal_length
 from motioncopy.errors import DataError
 
@@ -75,6 +75,16 @@ def test_animals_differ() -> None:
               for name in FISH]  # fmt: skip
     gaps = [np.abs(a - b).max() for k, a in enumerate(images) for b in images[:k]]
     assert min(gaps) > 5
+
+
+@pytest.mark.parametrize("name", FISH)
+def test_only_pixels_near_a_fish_can_show_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip, along = Swim(name, 5, 100, size=SIZE), fish._along
+    near = render(clip, range(0, 100, 20))
+    monkeypatch.setattr(fish, "_along", lambda points, pixels, reach: along(points, pixels, np.inf))
+    for one, everywhere in zip(near, render(clip, range(0, 100, 20)), strict=True):
+        np.testing.assert_array_equal(one.image, everywhere.image)
+        np.testing.assert_array_equal(one.mask, everywhere.mask)
 
 
 def test_wrong_arguments() -> None:
