@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from motioncopy.errors import ConfigError
+from motioncopy.metrics.clip_metric import ClipMetric
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric
 from motioncopy.metrics.lpips import LPIPS
 from motioncopy.metrics.masked import MaskPSNR, MaskSSIM
 from motioncopy.metrics.psnr import PSNR
+from motioncopy.metrics.set_metric import SetMetric
 from motioncopy.metrics.ssim import SSIM
 
-METRICS: dict[str, type[FrameMetric]] = {m.definition.key: m for m in (SSIM, PSNR, MaskSSIM, MaskPSNR, LPIPS)}
+Kind = type[ClipMetric] | type[SetMetric]
+
+_ALL: tuple[Kind, ...] = (SSIM, PSNR, MaskSSIM, MaskPSNR, LPIPS)
+#: By key.
+METRICS: dict[str, Kind] = {m.definition.key: m for m in _ALL}
+#: One of every family: what is computed unless somebody asks for something else.
+DEFAULTS: tuple[str, ...] = tuple(m.definition.key for m in (SSIM, PSNR, MaskSSIM, MaskPSNR, LPIPS))
 
 
-def metric(key: str) -> type[FrameMetric]:
+def metric(key: str) -> Kind:
     """The metric of this key.
 
     Raises:

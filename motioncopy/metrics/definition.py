@@ -32,24 +32,28 @@ class Definition:
 
     Attributes:
         key: ``"name/variant@version"``.
-        title: What a table's heading calls it.
-        direction: Whether higher or lower values are better.
+        title: What a table's heading calls it; another one for every variant.
+        direction: Whether higher or lower values are better; ``none`` where neither is.
         unit: ``"dB"`` and alike; empty for a plain number.
         source: The paper or the code that defines it.
         text: What is computed, exactly enough to compute it again.
+        choice: Where papers or codes differ: who computes what, and why the default is what it is. May be empty.
+        caution: What the metric does not see or wrongly rewards, shown beside it. May be empty.
     """
 
     key: str
     title: str
-    direction: Literal["higher", "lower"]
+    direction: Literal["higher", "lower", "none"]
     unit: str
     source: str
     text: str
+    choice: str = ""
+    caution: str = ""
 
     def __post_init__(self) -> None:
         split_key(self.key)
 
     @property
     def arrow(self) -> str:
-        """↑ where higher is better, ↓ where lower is."""
-        return "↑" if self.direction == "higher" else "↓"
+        """↑ where higher is better, ↓ where lower is; empty where neither is."""
+        return {"higher": "↑", "lower": "↓", "none": ""}[self.direction]

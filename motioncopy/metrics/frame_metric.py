@@ -1,19 +1,19 @@
-"""Metrics that give every frame a number: their base class and the check of their arguments."""
+"""Metrics that hold a frame against the true one: their base class and the check of their arguments."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from motioncopy.errors import BatchError
-from motioncopy.metrics.definition import Definition
+from motioncopy.metrics.chunk import Chunk, Input
+from motioncopy.metrics.clip_metric import ClipMetric
+from motioncopy.metrics.extractor import Found
 
 
 def check_images(generated: Tensor, truth: Tensor) -> None:
@@ -61,35 +61,10 @@ def as_arrays(images: Tensor) -> npt.NDArray[np.generic]:
     return (images if images.dtype == torch.uint8 else images.float()).numpy(force=True)
 
 
-class FrameMetric(Metric):
-    """The mean of one number a frame, over all frames that were seen on all processes.
+class FrameMetric(ClipMetric):
+    """A metric that holds every generated frame against its true one, by pixels or by features; see `ClipMetric`."""
 
-    A subclass states its :attr:`definition` and computes :meth:`frames`. Sums are kept in float64, so that the
-    mean does not depend on how frames are spread over batches and processes (1e-12 relative).
-
-    Attributes:
-        definition: What the metric is.
-        needs_mask: Whether :meth:`frames` cannot do without a mask.
-        networks: The pretrained networks that give the values: name to SHA-256 of the weights' file.
-        total: Sum over the frames counted.
-        counted: Number of frames counted.
-        skipped: Number of frames without a value.
-    """
-
-    definition: ClassVar[Definition]
-    needs_mask: ClassVar[bool] = False
-    full_state_update = False
-    is_differentiable = False
-    total: Tensor
-    counted: Tensor
-    skipped: Tensor
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.networks: Mapping[str, str] = {}
-        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("counted", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("skipped", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+    inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})
 
     @abstractmethod
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -107,14 +82,11 @@ class FrameMetric(Metric):
             BatchError: If an argument has a wrong shape, type or range.
         """
 
-    def update(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> None:
-        """Adds frames; the arguments are those of :meth:`frames`."""
-        values = self.frames(generated, truth, mask).to(self.total.device)
-        absent = values.isnan()
-        self.total += values.masked_fill(absent, 0.0).sum()
-        self.counted += (~absent).sum()
-        self.skipped += absent.sum()
+    def values(self, chunk: Chunk, found: Found) -> Tensor:
+        """See :meth:`ClipMetric.values`."""
+        assert chunk.truth is not None
+        return self.frames(chunk.generated, chunk.truth, chunk.mask)
 
-    def compute(self) -> Tensor:
-        """The mean, a float64 scalar; NaN if no frame was counted."""
-        return self.total / self.counted
+    def update(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> None:  # type: ignore[override]
+        """Adds frames; the arguments are those of :meth:`frames`."""
+        self.add(self.frames(generated, truth, mask))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import lpips as reference
 import torch
 from torch import Tensor, nn
 
-from motioncopy import weights
 from motioncopy.errors import BatchError, WeightsError
 from motioncopy.metrics.definition import Definition
 from motioncopy.metrics.frame_metric import FrameMetric, check_images
+from motioncopy.metrics.networks import Provider, published
 
 #: Name of the backbone's weights in :mod:`motioncopy.weights`.
 BACKBONE = "alexnet"
@@ -21,24 +21,23 @@ BACKBONE = "alexnet"
 SMALLEST = 31
 
 
-def load_network(backbone: Path) -> nn.Module:
+def load_network(state: Mapping[str, Tensor]) -> nn.Module:
     """LPIPS version 0.1: the heads of the ``lpips`` package on a torchvision AlexNet.
 
     Args:
-        backbone: File of torchvision's ``alexnet`` state dict.
+        state: State dict of torchvision's ``alexnet``.
 
     Returns:
         A frozen module in evaluation mode that maps two ``(n, 3, H, W)`` images in [-1, 1] to ``(n, 1, 1, 1)``.
 
     Raises:
-        WeightsError: If the file does not hold AlexNet's features.
+        WeightsError: If it does not hold AlexNet's features.
     """
     # The package draws initial weights, which must not move the seeded draws of others, and calls torchvision by its
     # former argument names.
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         network: nn.Module = reference.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False)
-    state = torch.load(backbone, map_location="cpu", weights_only=True)
     # The package cuts torchvision's ``features`` into slices, whose layers keep torchvision's numbers as names.
     layers = {name: layer for part in network.get_submodule("net").children() for name, layer in part.named_children()}
     try:
@@ -46,7 +45,7 @@ def load_network(backbone: Path) -> nn.Module:
             layer.load_state_dict({name: state[f"features.{number}.{name}"] for name in layer.state_dict()})
     except (KeyError, RuntimeError) as error:
         raise WeightsError(
-            f"{backbone.name} is not a torchvision AlexNet", expected="features.0.weight and so on", found=error
+            "these are no weights of torchvision's AlexNet", expected="features.0.weight and so on", found=error
         ) from error
     return network.requires_grad_(False).eval()
 
@@ -98,12 +97,11 @@ class LPIPS(FrameMetric):
         ),
     )
 
-    def __init__(self) -> None:
-        super().__init__()
-        path = weights.find(BACKBONE)
-        self.network = load_network(path)
-        with path.open("rb") as file:
-            self.networks = {BACKBONE: hashlib.file_digest(file, "sha256").hexdigest()}
+    def __init__(self, *, networks: Provider = published, **kwargs: Any) -> None:
+        super().__init__(networks=networks, **kwargs)
+        backbone = networks(BACKBONE)
+        self.network = load_network(backbone.state)
+        self.networks = {BACKBONE: backbone.identity}
 
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
         """LPIPS of every frame, ``(n,)`` float64; the mask is not looked at."""

@@ -7,10 +7,13 @@ neighbourhoods, so it keeps the zero-filled image of PG2 and later code.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from motioncopy.errors import BatchError
+from motioncopy.metrics.chunk import Input
 from motioncopy.metrics.definition import Definition
 from motioncopy.metrics.frame_metric import FrameMetric, check_images, check_mask
 from motioncopy.metrics.psnr import CAP, decibels, squared_error
@@ -62,7 +65,7 @@ def _inside(generated: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
 
 class _MaskMetric(FrameMetric):
-    needs_mask = True
+    inputs: ClassVar[frozenset[Input]] = frozenset({"truth", "mask"})
 
     @staticmethod
     def _given(mask: Tensor | None) -> Tensor:

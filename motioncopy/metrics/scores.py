@@ -88,7 +88,8 @@ class Aggregate:
         low: Lower end of the 95% bootstrap confidence interval; ``None`` for fewer than two clips.
         high: Its upper end.
         clips: Number of clips counted; ``None`` where a paper does not say.
-        frames: Number of frames counted; ``None`` where a paper does not say.
+        frames: Number of samples counted, frames or (FVD) windows; ``None`` where a paper does not say.
+        curve: Of a metric over sets: (samples, value) on random subsets, the last one the whole. Empty for others.
     """
 
     value: float
@@ -96,6 +97,7 @@ class Aggregate:
     high: float | None = None
     clips: int | None = None
     frames: int | None = None
+    curve: tuple[tuple[float, ...], ...] = ()
 
 
 def aggregate(clips: Sequence[ClipScores], *, seed: int = 0, resamples: int = 2000) -> dict[str, Aggregate]:

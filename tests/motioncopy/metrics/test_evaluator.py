@@ -94,7 +94,7 @@ def test_clips_may_be_scored_side_by_side() -> None:
     ("generated", "truth", "message"),
     [
         (torch.zeros(1, 3, 20, 20), torch.zeros(1, 3, 20, 20), "8-bit"),
-        (torch.full((1, 3, 20, 20), torch.nan), torch.zeros(1, 3, 20, 20), "out of range"),
+        (torch.full((1, 3, 20, 20), torch.nan), torch.zeros(1, 3, 20, 20), "8-bit"),
         (torch.zeros(1, 3, 20, 20, dtype=torch.uint8), torch.zeros(1, 3, 20, 22, dtype=torch.uint8), "shape"),
         (torch.zeros(1, 20, 20, 3, dtype=torch.uint8), torch.zeros(1, 20, 20, 3, dtype=torch.uint8), "shape"),
         (torch.zeros(1, 3, 9, 9, dtype=torch.uint8), torch.zeros(1, 3, 9, 9, dtype=torch.uint8), "window"),
