@@ -23,9 +23,10 @@ from datamodules.base import ClipDataModule
 from motioncopy import records
 from motioncopy.checkpoint import digest
 from motioncopy.errors import ConfigError, MotionCopyError, TrainingError, own_cause
-from motioncopy.metrics.evaluator import Evaluator
+from motioncopy.metrics.scores import Aggregate
 from motioncopy.provenance import code, device, packages, portable, redacted
 from motioncopy.records import Costs, Record, Results
+from motioncopy.schema import decode
 from motioncopy.trials import scores_of
 
 #: What every run is compared with.
@@ -200,12 +201,16 @@ def _record(job: Job, data: ClipDataModule, failure: str | None = None) -> Recor
         gpus, threads = fit["gpus"], fit["threads"]
         clips: dict[records.Kind, list[Any]] = {}
         for trial in test["trials"]:
-            if (scores := scores_of(trial)) is not None:
-                clips.setdefault(trial["kind"], []).append(scores)
-        results = Results.of(clips, test["missing"])
+            clips.setdefault(trial["kind"], []).append(scores_of(trial))
+        sets: dict[records.Kind, dict[str, Aggregate]] = {}
+        missing: dict[str, str] = dict(test["missing"])
+        for kind, found in test["sets"].items():
+            sets[kind] = {key: decode(Aggregate, value, "summary.json", key) for key, value in found["values"].items()}
+            missing |= found["missing"]
+        results = Results.of(clips, missing, sets)
         if fit["features"]:
             networks["features"] = fit["features"]
-        networks |= Evaluator().networks
+        networks |= test["networks"]
         speeds = sorted(t["generation_fps"] for t in test["trials"] if t["generation_fps"])
         costs = Costs(
             train_seconds={stage["stage"]: stage["seconds"] for stage in fit["stages"]},
@@ -213,6 +218,7 @@ def _record(job: Job, data: ClipDataModule, failure: str | None = None) -> Recor
             peak_memory_bytes=max(fit["peak_memory_bytes"], test["peak_memory_bytes"]),
             parameters=fit["parameters"],
             fps=speeds[len(speeds) // 2] if speeds else None,
+            fps_single=test["speed"]["fps"],
         )
     return Record(
         id=records.new_id(created, s.method, s.data, *ablation, data.person or "", f"seed{job.seed}"),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,9 @@ from datamodules.base import ClipDataModule, Split
 from motioncopy import checkpoint, fitting
 from motioncopy.errors import ConfigError, MotionCopyError
 from motioncopy.method import Method, Stage
+from motioncopy.metrics.catalogue import DEFAULTS
 from motioncopy.metrics.evaluator import Evaluator
+from motioncopy.metrics.speed import measure, peak_memory
 from motioncopy.trials import TrialRunner, collect
 
 
@@ -37,6 +38,9 @@ class MotionCLI(LightningCLI):
         parser.add_argument("--stage", type=str | None, default=None, help="fit: this stage alone.")
         parser.add_argument("--fresh", type=bool, default=False, help="fit: take over nothing from neighbouring runs.")
         parser.add_argument("--minutes", type=float | None, default=None, help="fit: a time budget for all stages.")
+        parser.add_argument(
+            "--metrics", type=list[str] | None, default=None, help="test: metric keys (default: one of every family)."
+        )
         parser.add_argument(
             "--checkpoint", type=str | None, default=None, help="test, predict: the method (default: the run's)."
         )
@@ -66,7 +70,7 @@ class MotionCLI(LightningCLI):
             (run / "fit.json").write_text(
                 json.dumps(
                     {
-                        "peak_memory_bytes": _peak_memory(),
+                        "peak_memory_bytes": peak_memory(self.trainer.strategy.root_device),
                         "gpus": self._gpus,
                         "threads": torch.get_num_threads(),
                         "parameters": sum(p.numel() for p in model.parameters()),
@@ -105,19 +109,27 @@ class MotionCLI(LightningCLI):
         if self.trainer.is_global_zero:
             shutil.rmtree(partial, ignore_errors=True)
         self.trainer.strategy.barrier()
-        evaluator = Evaluator()
+        evaluator = Evaluator(self._get(self.config, "metrics") or DEFAULTS, folder=partial / "features")
         model.runner = TrialRunner(partial, evaluator)
         self.trainer.test(model, datamodule=trials, verbose=False)
         self.trainer.strategy.barrier()
         if self.trainer.is_global_zero:
+            summaries = collect(partial, trials.trials.ids)
+            device = self.trainer.strategy.root_device
+            memory = peak_memory(device)
+            model.to(device)  # which the trainer has taken it from
             summary = {
                 "protocol": protocol,
                 "split": split,
                 "missing": evaluator.missing,
-                "peak_memory_bytes": _peak_memory(),
-                "trials": collect(partial, trials.trials.ids),
+                "networks": evaluator.networks,
+                "peak_memory_bytes": memory,
+                "speed": asdict(measure(model, trials.trials[0])),
+                "trials": summaries,
+                "sets": _sets(evaluator, summaries),
             }
             (partial / "summary.json").write_text(json.dumps(summary))
+            shutil.rmtree(partial / "features", ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
             partial.replace(folder)
             print(f"{len(trials.trials)} trials generated and scored: {folder}")
@@ -146,12 +158,13 @@ class MotionCLI(LightningCLI):
             )
 
 
-def _peak_memory() -> int:
-    """The most that was held at once, in bytes: on the GPU where one was used, else by this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
-    # macOS counts bytes, Linux KiB.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+def _sets(evaluator: Evaluator, summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Metrics over the features of all trials of a kind together, as plain values; and why some have none."""
+    found: dict[str, Any] = {}
+    for kind in dict.fromkeys(s["kind"] for s in summaries):
+        values, reasons = evaluator.sets([s["id"] for s in summaries if s["kind"] == kind])
+        found[kind] = {"values": {key: asdict(value) for key, value in values.items()}, "missing": reasons}
+    return found
 
 
 def run_lightning(arguments: Sequence[str]) -> None:

@@ -32,6 +32,7 @@ class TrialSpec:
         appearance: Training frames of the person: they give the crop, the background and the appearance frame.
         motion: The driving frames.
         truth: The frames that should come out, in the appearance clip's camera, or ``None``.
+        real: Frames of the appearance clip's camera that are the real set of FID, where the truth is not.
     """
 
     id: str
@@ -39,6 +40,7 @@ class TrialSpec:
     appearance: Excerpt
     motion: Excerpt
     truth: Excerpt | None
+    real: Excerpt | None = None
 
 
 class ClipDataModule(LightningDataModule, ABC):
@@ -117,7 +119,7 @@ class ClipDataModule(LightningDataModule, ABC):
     def content(self) -> Mapping[str, Any]:
         """Besides the training clips, those of the test trials: equal contents, equal scores of equal code."""
         trials = [
-            [s.id, _identity(s.appearance), _identity(s.motion), _identity(s.truth) if s.truth else None]
+            [s.id, *(_identity(e) if e else None for e in (s.appearance, s.motion, s.truth, s.real))]
             for s in self.trial_specs("test")
         ]
         return {**self.fingerprint(), "trials": trials}
@@ -221,18 +223,31 @@ class Trials(Sequence[Trial], Dataset[Trial]):
             fps=spec.motion.clip.fps,
             truth=_Truth(View(spec.truth, request, box=shown.box)) if spec.truth is not None else None,
             box=shown.box,
+            driving=_Images(driver),
+            real=_Images(View(spec.real, request, box=shown.box)) if spec.real is not None else None,
         )
 
 
-class _Truth:
-    """Reads true frames chunk by chunk."""
+class _Images:
+    """Reads the frames of an excerpt chunk by chunk."""
 
     def __init__(self, view: View) -> None:
         self.view = view
 
-    def __call__(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+    def __call__(self, start: int, stop: int) -> Tensor:
+        frames = self._frames(start, stop)
+        return self.view.images(frames) if frames else torch.empty(0, 3, *self.view.size, dtype=torch.uint8)
+
+    def _frames(self, start: int, stop: int) -> range:
         first = self.view.excerpt.start
-        frames = range(first + start, min(first + stop, self.view.excerpt.stop))
+        return range(first + start, min(first + stop, self.view.excerpt.stop))
+
+
+class _Truth(_Images):
+    """Reads true frames and masks chunk by chunk."""
+
+    def __call__(self, start: int, stop: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        frames = self._frames(start, stop)
         return self.view.images(frames), self.view.mask(frames)
 
 

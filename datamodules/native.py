@@ -291,7 +291,8 @@ class NativeData(ClipDataModule):
                 )
         motion = Excerpt(driver, trial.start, trial.stop)
         truth = motion if trial.kind == "reconstruction" else None
-        return TrialSpec(trial.id, trial.kind, Excerpt(shown, source, source + 1), motion, truth)
+        real = Excerpt(shown, trial.flag[0], min(trial.flag[1], len(shown))) if trial.flag is not None else None
+        return TrialSpec(trial.id, trial.kind, Excerpt(shown, source, source + 1), motion, truth, real)
 
     def _halves(self, name: str) -> tuple[Excerpt, Excerpt]:
         if name not in self._splits:

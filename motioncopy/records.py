@@ -58,12 +58,18 @@ class Results:
     missing: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, clips: Mapping[Kind, Sequence[ClipScores]], missing: Mapping[str, str] | None = None) -> Results:
+    def of(
+        cls,
+        clips: Mapping[Kind, Sequence[ClipScores]],
+        missing: Mapping[str, str] | None = None,
+        sets: Mapping[Kind, Mapping[str, Aggregate]] | None = None,
+    ) -> Results:
         """Sums up what the evaluator found.
 
         Args:
             clips: The scored trials of each kind.
-            missing: The evaluator's own ``missing``; needed where there is no clip that repeats it.
+            missing: The evaluator's own ``missing`` and the reasons of its ``sets``.
+            sets: For each kind, the values of the evaluator's ``sets``.
 
         Raises:
             RecordError: If a trial is there twice.
@@ -76,7 +82,7 @@ class Results:
             raise RecordError("a trial was scored twice", remedy="give the trials of both kinds different ids")
         return cls(
             trials,
-            {kind: aggregate(group) for kind, group in clips.items() if group},
+            {kind: aggregate(group) | dict((sets or {}).get(kind, {})) for kind, group in clips.items() if group},
             # The reason for absent weights says where to put them, on this machine.
             {key: redacted(reason, {}) for key, reason in reasons.items()},
         )
@@ -91,7 +97,8 @@ class Costs:
         steps: Optimisation steps (batches) of each stage.
         peak_memory_bytes: The most that was held at once: of the GPU where one was used, else of the process.
         parameters: Parameters of the networks that generate.
-        fps: Frames generated a second.
+        fps: Frames generated a second, as the test generates them: some at once, the first ones not counted.
+        fps_single: Frames generated a second one at a time, after a warm-up: what a live use would see.
     """
 
     train_seconds: dict[str, float] = field(default_factory=dict)
@@ -99,6 +106,7 @@ class Costs:
     peak_memory_bytes: int | None = None
     parameters: int | None = None
     fps: float | None = None
+    fps_single: float | None = None
 
 
 @dataclass(frozen=True)

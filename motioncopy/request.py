@@ -82,6 +82,10 @@ class Trial:
         fps: Frames per second.
         truth: Gives the true frames ``start`` to ``stop`` as uint8 images ``(n, 3, H, W)`` and masks
             ``(n, 1, H, W)``; ``None`` where no truth exists.
+        driving: Gives the driving video's frames ``start`` to ``stop`` as uint8 images ``(n, 3, H, W)``, in the
+            driver's own crop; ``None`` where nobody can see it.
+        real: Gives frames of the person that are the real ones for FID and alike, where they are not the true frames:
+            uint8 images ``(n, 3, H, W)``; fewer than asked for at the end, none behind it.
         box: (left, top, right, bottom): the part of the person's stored frame that the images show, in its pixels.
             It can reach beyond the frame, whose border is repeated there.
     """
@@ -95,6 +99,8 @@ class Trial:
     fps: float
     truth: Callable[[int, int], tuple[Tensor, Tensor]] | None
     box: tuple[int, int, int, int]
+    driving: Callable[[int, int], Tensor] | None = None
+    real: Callable[[int, int], Tensor] | None = None
 
     def __len__(self) -> int:
         """Number of frames."""

@@ -1,11 +1,13 @@
 """Runs a method on trials: generates, keeps the 8-bit frames, scores them, and collects what all processes did.
 
-Each trial leaves ``<folder>/<trial id>.npy`` (``(T, H, W, 3)`` uint8) and ``<trial id>.json``. Processes share
-nothing but the folder, so scores cannot depend on how the trials were split.
+Each trial leaves ``<folder>/<trial id>.npy`` (``(T, H, W, 3)`` uint8) and ``<trial id>.json``, and the features that
+metrics over sets are made from, wherever the evaluator keeps them. Processes share nothing but the folder, so scores
+cannot depend on how the trials were split.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -47,7 +49,7 @@ class TrialRunner:
         motion = trial.motion if trial.driver == person else method.adapt(trial.motion, trial.appearance)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{trial.id}.npy"
-        clip = self.evaluator.clip(trial.id) if trial.truth is not None else None
+        clip = self.evaluator.clip(trial.id, real_apart=trial.real is not None)
         timer = _Timer(method.device)
         done = 0
         with _frames_file(path, len(trial), method.request.image_size) as file:
@@ -55,13 +57,25 @@ class TrialRunner:
                 _check(frames, trial, done, method.request.image_size)
                 images = to_uint8(frames).cpu()
                 file.write(images.permute(0, 2, 3, 1).contiguous().numpy().tobytes())
-                if clip is not None and trial.truth is not None:
-                    truth, mask = trial.truth(done, done + len(images))
-                    clip.update(images, truth, mask)
-                done += len(images)
+                stop = done + len(images)
+                truth, mask = trial.truth(done, stop) if trial.truth is not None else (None, None)
+                clip.update(
+                    images,
+                    truth,
+                    mask,
+                    driving=trial.driving(done, stop) if trial.driving is not None else None,
+                    joints=motion.joints[0, done:stop],
+                    skeleton=motion.skeleton,
+                )
+                done = stop
             if done != len(trial):
                 raise TrainingError(f"trial {trial.id} has too few frames", expected=len(trial), found=done)
-        scores = clip.compute() if clip is not None else None
+        if trial.real is not None:
+            for start in itertools.count(0, self.chunk):
+                if not len(real := trial.real(start, start + self.chunk)):
+                    break
+                clip.update_real(real)
+        scores = clip.compute()
         summary = {
             "id": trial.id,
             "protocol": trial.protocol,
@@ -72,7 +86,7 @@ class TrialRunner:
             "frames": done,
             "generation_fps": timer.frames_per_second,
             "report": method.report(),
-            "scores": scores.to_dict() if scores is not None else None,
+            "scores": scores.to_dict(),
         }
         target = path.with_suffix(".json")
         temporary = target.with_suffix(".json.partial")
@@ -96,9 +110,9 @@ def collect(folder: Path, expected: list[str]) -> list[dict[str, Any]]:
     return [json.loads((folder / f"{name}.json").read_text()) for name in expected]
 
 
-def scores_of(summary: dict[str, Any]) -> ClipScores | None:
-    """The scores in a trial's summary, or ``None`` where it had no truth."""
-    return ClipScores.from_dict(summary["scores"]) if summary["scores"] is not None else None
+def scores_of(summary: dict[str, Any]) -> ClipScores:
+    """The scores in a trial's summary."""
+    return ClipScores.from_dict(summary["scores"])
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from motioncopy.metrics.catalogue import METRICS
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.request import DataRequest, Regime, Trial
 from motioncopy.trials import TrialRunner, collect, scores_of
+from tests.motioncopy.metrics.toys import toys
 
 SIZE, FRAMES = (12, 16), 10
 
@@ -125,11 +127,31 @@ def test_scores_do_not_depend_on_chunks_or_on_looking_ahead(
     )
 
 
-def test_without_a_truth_frames_are_kept_and_not_scored(tmp_path: Path, evaluator: Evaluator) -> None:
-    TrialRunner(tmp_path, evaluator).run(Player(frames()), make_trial())
-    assert summary(tmp_path)["scores"] is None
-    assert scores_of(summary(tmp_path)) is None
+def test_without_a_truth_only_what_needs_none_is_scored(tmp_path: Path) -> None:
+    with toys() as keys:
+        TrialRunner(tmp_path, Evaluator(["psnr/frame@1", *keys])).run(Player(frames()), make_trial())
+    scores = scores_of(summary(tmp_path))
+    assert set(scores.values) == {"jump/toy@1", "posed/toy@1"}
+    assert scores.missing["psnr/frame@1"] == "the clip has no true frames"
+    assert scores.scores["posed/toy@1"].value == 1.0  # the joints that were asked for have confidence 1
     assert len(np.load(tmp_path / "ann-walk.1.npy")) == FRAMES
+
+
+@pytest.mark.parametrize("count", [0, 4, 9])
+def test_real_frames_of_their_own_are_the_real_set(tmp_path: Path, count: int) -> None:
+    def real(start: int, stop: int) -> Tensor:
+        return torch.full((9, 3, *SIZE), 7, dtype=torch.uint8)[:count][start:stop]
+
+    with toys():
+        evaluator = Evaluator(["colours/toy@1"])
+        trial = replace(make_trial(truth=truth), real=real)
+        TrialRunner(tmp_path, evaluator, chunk=4).run(Player(frames()), trial)
+        values, reasons = evaluator.sets([trial.id])
+    if count < 4:
+        assert "colours/toy@1" in reasons
+    else:
+        difference = to_uint8(frames()).double().mean(dim=(0, 2, 3)) - 7
+        assert values["colours/toy@1"].value == pytest.approx(difference.norm().item(), rel=1e-6)
 
 
 def test_only_another_body_s_motion_is_fitted_to_the_person(tmp_path: Path, evaluator: Evaluator) -> None:

@@ -1,0 +1,83 @@
+"""How fast a method generates, how large it is, and what it holds in memory."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from motioncopy.errors import BatchError
+from motioncopy.method import Method
+from motioncopy.request import Trial
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What :func:`measure` found on one device.
+
+    Attributes:
+        fps: Frames a second at batch 1: one driving frame a step, from joints in memory to float frames.
+        frames: Frames that were timed.
+        warm_up: Frames before them, not timed.
+        parameters: Of the networks that generate.
+        peak_memory_bytes: The most that was held while generating: on a GPU by tensors, else by the whole process since
+            its start.
+    """
+
+    fps: float
+    frames: int
+    warm_up: int
+    parameters: int
+    peak_memory_bytes: int
+
+
+def measure(method: Method[Any], trial: Trial, *, warm_up: int = 8, frames: int = 32) -> Speed:
+    """Times a method, frame by frame.
+
+    All that is done once a person (``Method.start``) happens in the warm-up. The clock stops when the last frame is
+    whole: a GPU is waited for.
+
+    Args:
+        method: Ready to generate, on its device.
+        trial: What to generate; its motion is repeated where it is too short.
+        warm_up: Frames before the clock starts.
+        frames: Frames to time.
+
+    Raises:
+        BatchError: If the method gives fewer frames than it is asked for.
+    """
+    motion = trial.motion
+    while len(motion) < warm_up + frames:
+        motion = motion.then(trial.motion)
+    motion = motion.frames(0, warm_up + frames)
+    device = method.device
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    done, untimed, start = 0, 0, _now(device)
+    for images in method.generate(trial.appearance, motion, chunk=1):
+        done += len(images)
+        if done <= warm_up:
+            untimed, start = done, _now(device)
+    seconds = _now(device) - start
+    if done != warm_up + frames:
+        raise BatchError(f"{type(method).__name__} gave too few frames", expected=warm_up + frames, found=done)
+    timed, parameters = done - untimed, sum(p.numel() for p in method.parameters())
+    return Speed(timed / seconds, timed, untimed, parameters, peak_memory(device))
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most that was held at once, in bytes: by tensors on a GPU, else by this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    # macOS counts bytes, Linux KiB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
