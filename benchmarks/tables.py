@@ -182,8 +182,9 @@ def _compared(frame: pd.DataFrame) -> pd.DataFrame:
     score = shown * sign
     column = [frame["subject"].fillna(""), frame["kind"], frame["metric"]]
     baseline = frame["method"].isin(BASELINES)
-    frame["best"] = score.eq(score.groupby(column).transform("max"))
-    frame["weak"] = ~baseline & score.le(score.where(baseline).groupby(column).transform("max"))
+    judged = frame["metric"].map(lambda key: definition(key).direction != "none")
+    frame["best"] = judged & score.eq(score.groupby(column).transform("max"))
+    frame["weak"] = judged & ~baseline & score.le(score.where(baseline).groupby(column).transform("max"))
     return frame
 
 
@@ -202,8 +203,9 @@ def terminal(frame: pd.DataFrame) -> tuple[list[rich.table.Table], list[str]]:
     """The table for a terminal: one part for each kind of trial, and the footnotes."""
     cells, notes = _cells(frame, bold=lambda text: f"[bold]{text}[/bold]")
     parts = []
-    for kind, of_kind in frame.groupby("kind", sort=False):
-        part = rich.table.Table(title=f"{_title(frame)}: {kind}", box=rich.box.SIMPLE_HEAD, title_justify="left")
+    for kind, of_kind in _with_values(frame).groupby("kind", sort=False):
+        title = f"{_title(frame)}: {kind}"
+        part = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left", min_width=len(title))
         part.add_column("")
         metrics = list(dict.fromkeys(of_kind["metric"]))
         for metric in metrics:
@@ -224,6 +226,7 @@ def _heading(metric: Definition) -> str:
 
 def _cells(frame: pd.DataFrame, bold: Callable[[str], str]) -> tuple[dict[str, dict[tuple[str, str], str]], list[str]]:
     """The texts of the cells, by row and (kind, metric); and the footnotes."""
+    absent, frame = _absent(frame), _with_values(frame)
     reasons = list(dict.fromkeys(frame["reason"].dropna()))
     several = frame["subject"].nunique(dropna=False) > 1
     cells: dict[str, dict[tuple[str, str], str]] = {}
@@ -231,9 +234,32 @@ def _cells(frame: pd.DataFrame, bold: Callable[[str], str]) -> tuple[dict[str, d
         seeds = lines["seeds"].max()
         name = (f"{subject}: " if several and subject else "") + str(label) + (f", {seeds} seeds" if seeds > 1 else "")
         cells[name] = {(line["kind"], line["metric"]): _cell(line, reasons, bold) for line in lines.to_dict("records")}
-    # The record keeps the whole reason; a footnote needs no paths and addresses.
-    notes = [f"{_superscript(i)} {reason.split(' Expected:')[0]}" for i, reason in enumerate(reasons, start=1)]
+    notes = [f"{_superscript(i)} {_short(reason)}" for i, reason in enumerate(reasons, start=1)]
+    notes += absent
     return cells, [*notes, _WEAK] if frame["weak"].any() else notes
+
+
+def _with_values(frame: pd.DataFrame) -> pd.DataFrame:
+    """The lines of those columns that have a value in any row; all of them where no column has one."""
+    filled = frame.groupby(["kind", "metric"])["seeds"].transform("max").gt(0)
+    return frame[filled] if filled.any() else frame
+
+
+def _absent(frame: pd.DataFrame) -> list[str]:
+    """Notes on the columns that are not shown: which metrics have no value at all, and why."""
+    hidden = frame[~frame.index.isin(_with_values(frame).index)]
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for metric, lines in hidden.groupby("metric", sort=False):
+        kinds = list(dict.fromkeys(lines["kind"]))
+        everywhere = len(kinds) == frame["kind"].nunique()
+        title = definition(str(metric)).title + ("" if everywhere else f" ({', '.join(kinds)})")
+        by_reason["; ".join(dict.fromkeys(map(_short, lines["reason"])))].append(title)
+    return [f"Without a value: {', '.join(titles)}. {reason}" for reason, titles in by_reason.items()]
+
+
+def _short(reason: str) -> str:
+    """The record keeps the whole reason; a footnote needs no paths and addresses."""
+    return reason.split(" Expected:")[0]
 
 
 def _cell(line: dict[Any, Any], reasons: Sequence[str], bold: Callable[[str], str]) -> str:

@@ -30,14 +30,16 @@ def record(
     *,
     trials: tuple[str, ...] = ("walk",),
     imitation: bool = False,
+    lpips: float | None = None,
     missing: dict[str, str] | None = None,
     ssim_key: str = SSIM,
     **changes: Any,
 ) -> Record:
-    clips = [ClipScores(t, 1, {ssim_key: (ssim,), PSNR: (psnr,)}, missing or {}) for t in trials]
+    values = {ssim_key: (ssim,), PSNR: (psnr,)} | ({LPIPS: (lpips,)} if lpips is not None else {})
+    clips = [ClipScores(t, 1, dict(values), missing or {}) for t in trials]
     twins = [ClipScores(f"{t}_by_another", 1, {ssim_key: (ssim,), PSNR: (psnr,)}) for t in trials]
     seed = changes.get("seed", 0)
-    values: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": f"{method}-{seed}-{changes.get('ablation')}-{changes.get('created', '')[-3:-1]}",
         "created": "2025-01-31T12:00:00Z",
         "kind": "measured",
@@ -53,7 +55,7 @@ def record(
         "device": Device("A CPU", 2),
         "results": Results.of({"reconstruction": clips, "imitation": twins if imitation else []}),
     }
-    return Record(**values | changes)
+    return Record(**fields | changes)
 
 
 def cell(frame: pd.DataFrame, label: str, metric: str = SSIM, kind: str = "reconstruction") -> dict[str, Any]:
@@ -145,22 +147,31 @@ def test_what_does_not_beat_the_baselines_is_marked() -> None:
 def test_missing_cells_are_dashes_with_their_reasons() -> None:
     frame = table([
         record("a", missing={LPIPS: "weights alexnet are not here"}, imitation=True),
-        record("b", None),
+        record("b", None, lpips=0.3),
         record("c", status="failed", reason="loss d is nan at step 7", results=Results()),
     ])  # fmt: skip
     text = markdown(frame)
     lines = {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if line.startswith("|")}
-    assert lines["a"] == "| a | **0.500** | **20.00** | –¹ | **0.500** | **20.00** | –¹ |"
-    assert lines["b"] == "| b | –² | **20.00** | –³ | –⁴ | –⁴ | –⁴ |"
-    assert lines["c"] == "| c | –⁵ | –⁵ | –⁵ | –⁵ | –⁵ | –⁵ |"
+    assert lines["a"] == "| a | **0.500** | **20.00** | –¹ | **0.500** | **20.00** |"
+    assert lines["b"] == "| b | –² | **20.00** | **0.300** | –³ | –³ |"
+    assert lines["c"] == "| c | –⁴ | –⁴ | –⁴ | –⁴ | –⁴ |"
     for note in (
         "¹ weights alexnet are not here",
         "² no frame had a value",
-        "³ not computed by this run",
-        "⁴ no trial of imitation was scored",
-        "⁵ the run failed: loss d is nan at step 7",
-    ):
+        "³ no trial of imitation was scored",
+        "⁴ the run failed: loss d is nan at step 7",
+        "Without a value: LPIPS (imitation). " + "; ".join((
+            "weights alexnet are not here", "no trial of imitation was scored",
+            "the run failed: loss d is nan at step 7",
+        )),
+    ):  # fmt: skip
         assert note in text.splitlines()
+
+
+def test_a_metric_without_any_value_is_a_note_and_no_column() -> None:
+    text = markdown(table([record("a", missing={LPIPS: "weights alexnet are not here Expected: a file"})]))
+    assert "LPIPS ↓" not in text
+    assert "Without a value: LPIPS. weights alexnet are not here" in text.splitlines()
 
 
 def test_a_table_of_failures_still_tells_why() -> None:
@@ -177,7 +188,8 @@ def test_subjects_are_compared_among_themselves() -> None:
 
 
 def test_the_terminal_shows_the_same_in_one_part_for_each_kind() -> None:
-    text = printed(table([record("a", imitation=True, missing={LPIPS: "no [weights]"}), record("static", 0.4)]))
+    own = record("a", imitation=True, missing={LPIPS: "no [weights]"})
+    text = printed(table([own, record("static", 0.4, lpips=0.2)]))
     assert "puppets, protocol puppets@1: reconstruction" in text
     assert "puppets, protocol puppets@1: imitation" in text
     assert "0.500" in text

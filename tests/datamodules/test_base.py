@@ -44,7 +44,7 @@ class Discs(ClipDataModule):
         other, truth = Excerpt(self.clips["b"], 10, 15), Excerpt(self.clips["a2"], 10, 15)
         return [
             TrialSpec("own", "reconstruction", shown, own, own),
-            TrialSpec("free", "imitation", shown, other, None),
+            TrialSpec("free", "imitation", shown, other, None, real=Excerpt(self.clips["a1"], 3, 8)),
             TrialSpec("filmed", "imitation", shown, other, truth),
         ]
 
@@ -136,6 +136,17 @@ def test_the_truth_is_read_in_chunks(clips: dict[str, Clip]) -> None:
     assert mask.shape == (3, 1, 64, 96)
     assert mask[0, 0, 20, 20] == 255
     assert own.truth(3, 99)[0][:, 0, 0, 0].tolist() == [13, 14], "never beyond the motion"
+
+
+def test_the_driving_video_and_real_frames_can_be_seen_too(clips: dict[str, Clip]) -> None:
+    own, free, _ = (Discs(clips).trials(DataRequest(1, (64, 96)), "test")[k] for k in range(3))
+    assert own.real is None
+    assert free.real is not None
+    assert free.real(0, 3)[:, 0, 0, 0].tolist() == [3, 4, 5]
+    assert free.real(3, 9)[:, 0, 0, 0].tolist() == [6, 7]
+    assert free.real(5, 9).shape == (0, 3, 64, 96)
+    assert free.driving is not None
+    assert free.driving(1, 3)[:, 0, 0, 0].tolist() == [11, 12]
 
 
 def test_the_first_frame_where_that_is_the_rule(tmp_path: Path) -> None:

@@ -242,8 +242,17 @@ def test_the_authors_trials_go_before_the_rule(house: House) -> None:
     assert (own.id, own.truth is own.motion, other.truth) == ("ann_1-ann_1", True, None)
     assert [(s.appearance.start, s.appearance.stop) for s in (own, other)] == [(7, 8), (7, 8)]
     assert (other.motion.clip.id, other.motion.start, other.motion.stop) == ("cid_1", 4, 9)
+    assert (own.real, other.real) == (None, None)
     shown = data.trials(REQUEST, "test")[1]
     assert (shown.protocol, shown.driver, len(shown), shown.appearance.images.shape[1]) == ("discs@3", "cid", 5, 1)
+
+
+def test_flagged_frames_are_the_real_ones_as_far_as_they_reach(house: House) -> None:
+    asked = OfficialTrial("x", "imitation", "ann_1", (7, 3), "cid_1", 4, 9, flag=(12, 99))
+    house.rules = Protocol("discs", 3, "Here.", trials=(asked,))
+    (spec,) = house.data(regime="general").trial_specs("test")
+    assert spec.real is not None
+    assert (spec.real.clip.id, spec.real.start, spec.real.stop) == ("ann_1", 12, FRAMES)
 
 
 @pytest.mark.parametrize(

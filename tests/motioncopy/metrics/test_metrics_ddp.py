@@ -14,7 +14,9 @@ from motioncopy.metrics.catalogue import METRICS
 from motioncopy.metrics.frame_metric import FrameMetric
 
 #: Those that need no network: the pixel metrics.
-KEYS = [key for key, kind in METRICS.items() if issubclass(kind, FrameMetric) and not key.startswith("lpips/")]
+PIXELS: dict[str, type[FrameMetric]] = {
+    key: kind for key, kind in METRICS.items() if issubclass(kind, FrameMetric) and not key.startswith("lpips/")
+}
 
 
 SIDE = 180  # MS-SSIM needs as much
@@ -33,7 +35,7 @@ def frames() -> tuple[Tensor, Tensor, Tensor]:
 def run(rank: int, world: int, count: int, rendezvous: str, results: str) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=world)
-    metrics = {key: METRICS[key]() for key in KEYS}
+    metrics = {key: kind() for key, kind in PIXELS.items()}
     for metric in metrics.values():
         if rank < count:
             metric.update(*(t[rank:count:world] for t in frames()))
@@ -46,8 +48,8 @@ def run(rank: int, world: int, count: int, rendezvous: str, results: str) -> Non
 def test_several_processes_give_the_values_of_one(tmp_path: Path, world: int, count: int) -> None:
     rendezvous = (tmp_path / "rendezvous").as_uri()
     spawn(run, (world, count, rendezvous, str(tmp_path)), nprocs=world)
-    for key in KEYS:
-        alone = METRICS[key]()
+    for key, kind in PIXELS.items():
+        alone = kind()
         for i in range(count):
             alone.update(*(t[i : i + 1] for t in frames()))
         for rank in range(world):
