@@ -23,6 +23,7 @@ from datamodules.base import ClipDataModule
 from motioncopy import records
 from motioncopy.checkpoint import digest
 from motioncopy.errors import ConfigError, MotionCopyError, TrainingError, own_cause
+from motioncopy.metrics.catalogue import select
 from motioncopy.metrics.scores import Aggregate
 from motioncopy.provenance import code, device, packages, portable, redacted
 from motioncopy.records import Costs, Record, Results
@@ -45,6 +46,7 @@ class Job:
         data_root: Where the data lies, for data sets that are not made here.
         devices: Processes to train with.
         minutes: A time budget for training, or ``None``.
+        metrics: What to score by, see :func:`motioncopy.metrics.catalogue.select`; empty for one of every family.
         overrides: Laid over the stack; plain values.
     """
 
@@ -55,6 +57,7 @@ class Job:
     data_root: str | None = None
     devices: int = 1
     minutes: float | None = None
+    metrics: tuple[str, ...] = ()
     overrides: Mapping[str, Any] | None = None
 
     @cached_property
@@ -75,6 +78,8 @@ class Job:
             top["trainer"] = trainer
         if self.minutes is not None:
             top["minutes"] = self.minutes
+        if self.metrics:
+            top["metrics"] = select(self.metrics)
         return self.stack.resolve(top, self.overrides or {})
 
     @cached_property

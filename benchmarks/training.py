@@ -23,7 +23,7 @@ from datamodules.base import ClipDataModule, Split
 from motioncopy import checkpoint, fitting
 from motioncopy.errors import ConfigError, MotionCopyError
 from motioncopy.method import Method, Stage
-from motioncopy.metrics.catalogue import DEFAULTS
+from motioncopy.metrics.catalogue import select
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.metrics.speed import measure, peak_memory
 from motioncopy.trials import TrialRunner, collect
@@ -39,7 +39,7 @@ class MotionCLI(LightningCLI):
         parser.add_argument("--fresh", type=bool, default=False, help="fit: take over nothing from neighbouring runs.")
         parser.add_argument("--minutes", type=float | None, default=None, help="fit: a time budget for all stages.")
         parser.add_argument(
-            "--metrics", type=list[str] | None, default=None, help="test: metric keys (default: one of every family)."
+            "--metrics", type=list[str] | None, default=None, help="test: metrics, such as all, tcm, ssim/uniform."
         )
         parser.add_argument(
             "--checkpoint", type=str | None, default=None, help="test, predict: the method (default: the run's)."
@@ -109,7 +109,7 @@ class MotionCLI(LightningCLI):
         if self.trainer.is_global_zero:
             shutil.rmtree(partial, ignore_errors=True)
         self.trainer.strategy.barrier()
-        evaluator = Evaluator(self._get(self.config, "metrics") or DEFAULTS, folder=partial / "features")
+        evaluator = Evaluator(select(self._get(self.config, "metrics") or ["default"]), folder=partial / "features")
         model.runner = TrialRunner(partial, evaluator)
         self.trainer.test(model, datamodule=trials, verbose=False)
         self.trainer.strategy.barrier()

@@ -34,6 +34,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--devices", type=int, default=1, help="processes to train with")
     parser.add_argument("--minutes", type=float, default=None, help="a time budget for training")
+    parser.add_argument(
+        "--metrics", default="", help="what to score by, separated by commas: all, tcm, ssim/uniform (default: default)"
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs go (default: %(default)s)")
     parser.add_argument("--rerun", action="store_true", help="run it even if it has finished")
     parser.set_defaults(run_command=run)
@@ -56,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         data_root,
         arguments.devices,
         arguments.minutes,
+        tuple(filter(None, arguments.metrics.split(","))),
     )
     if job.record() is None or arguments.rerun:
         job.data()  # prepared, or refused, before anything is written

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from motioncopy.errors import ConfigError
 from motioncopy.metrics.clip_metric import ClipMetric
 from motioncopy.metrics.definition import Definition
@@ -29,6 +31,30 @@ def metric(key: str) -> Kind:
     if key not in METRICS:
         raise ConfigError(f"unknown metric {key!r}", expected=f"one of {', '.join(METRICS)}")
     return METRICS[key]
+
+
+def select(names: Sequence[str]) -> list[str]:
+    """The keys that names stand for, in the catalogue's order.
+
+    Args:
+        names: ``default``, ``all``, a family (``ssim``: all of its variants), ``ssim/gaussian`` or a whole key.
+
+    Raises:
+        ConfigError: If a name stands for nothing; the message lists what there is.
+    """
+    chosen: set[str] = set()
+    for name in names:
+        found = {
+            key
+            for key in METRICS
+            if name in ("all", key, key.partition("@")[0], key.partition("/")[0])
+            or (name == "default" and key in DEFAULTS)
+        }
+        if not found:
+            families = ", ".join(dict.fromkeys(key.partition("/")[0] for key in METRICS))
+            raise ConfigError(f"unknown metric {name!r}", expected=f"default, all, one of {families}, or a key of them")
+        chosen |= found
+    return [key for key in METRICS if key in chosen]
 
 
 def definition(key: str) -> Definition:
