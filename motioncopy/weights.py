@@ -84,6 +84,21 @@ WEIGHTS = {
         _torchvision("vgg16", "vgg16-397923af.pth", "features of perceptual losses on crops"),
         _torchvision("resnet18", "resnet18-f37072fd.pth", "logits of the entropic Wasserstein loss"),
         _torchvision("alexnet", "alexnet-owt-7be5be79.pth", "backbone of LPIPS"),
+        Weights(
+            "inception-fid",
+            "weights-inception-2015-12-05-6726825d.pth",
+            url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+            "weights-inception-2015-12-05-6726825d.pth",
+            sha256="6726825d",
+            licence=f"Apache-2.0 (TensorFlow, torch-fidelity); trained on {_IMAGENET}",
+            # Byte for byte pytorch-fid's pt_inception-2015-12-05-6726825d.pth, which `add` knows by its hash.
+            purpose="features of FID and KID, logits of IS",
+        ),
+        _torchvision(
+            "inception-v3",
+            "inception_v3_google-0cc3c7bd.pth",
+            "features of Liquid Warping GAN's FID and IS",
+        ),
         _torchvision(
             "raft-large",
             "raft_large_C_T_SKHT_V2-ff5fadd5.pth",

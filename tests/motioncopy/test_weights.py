@@ -61,7 +61,13 @@ def test_every_entry_names_an_official_address_and_the_published_hash() -> None:
     assert len({entry.file for entry in WEIGHTS.values()}) == len(WEIGHTS)
     for name, entry in WEIGHTS.items():
         assert entry.name == name
-        assert entry.url.startswith(("https://download.pytorch.org/models/", "https://download.openmmlab.com/mm"))
+        assert entry.url.startswith(
+            (
+                "https://download.pytorch.org/models/",
+                "https://download.openmmlab.com/mm",
+                "https://github.com/toshas/torch-fidelity/releases/download/",
+            )
+        )
         assert entry.url.endswith(f"/{entry.file}")
         assert re.search(rf"-{entry.sha256}(_20\d{{6}})?\.pth$", entry.file)
         assert len(bytes.fromhex(entry.sha256)) >= 4
@@ -78,6 +84,7 @@ def test_torchvision_publishes_the_same_files() -> None:
         ("vgg16", models.VGG16_Weights.IMAGENET1K_V1),
         ("resnet18", models.ResNet18_Weights.IMAGENET1K_V1),
         ("alexnet", models.AlexNet_Weights.IMAGENET1K_V1),
+        ("inception-v3", models.Inception_V3_Weights.IMAGENET1K_V1),
         ("raft-large", optical_flow.Raft_Large_Weights.DEFAULT),
         ("raft-small", optical_flow.Raft_Small_Weights.DEFAULT),
     ):

@@ -1,0 +1,172 @@
+"""Inception-v3 as FID, KID and IS look through it: the network of FID's authors, and torchvision's."""
+
+from __future__ import annotations
+
+import io
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+from motioncopy.errors import WeightsError
+from motioncopy.metrics.extractor import Extractor, Stream
+from motioncopy.metrics.networks import Provider, published
+
+#: Names of the weights in :mod:`motioncopy.weights`.
+TF_WEIGHTS, TORCHVISION_WEIGHTS = "inception-fid", "inception-v3"
+#: Height and width of what both networks see.
+SIDE = 299
+#: Numbers that the last average pooling gives.
+POOL_SIZE = 2048
+#: Outputs of the network of 2015: the 1000 classes, and eight that stand for none.
+LOGITS_SIZE = 1008
+# Frames that go through the network together: enough to keep it busy, few enough for any memory.
+_TOGETHER = 32
+# Of ours, in torch-fidelity's words.
+_OUTPUTS = {"pool": "2048", "logits": "logits_unbiased"}
+
+
+def load_tf(state: Mapping[str, Tensor], outputs: tuple[str, ...] = ("pool", "logits")) -> nn.Module:
+    """The Inception of December 2015 that FID was defined with, as torch-fidelity writes it.
+
+    Its average poolings leave the border out, its last block pools by maximum, and it resizes as TensorFlow 1 did.
+
+    Args:
+        state: State dict in the names of torch-fidelity and pytorch-fid, which are the same.
+        outputs: Of ``pool`` (2048 numbers) and ``logits`` (1008, without their bias).
+
+    Returns:
+        A frozen module in evaluation mode: ``(n, 3, H, W)`` uint8 RGB of any size to a tuple of ``(n, d)`` float32.
+
+    Raises:
+        WeightsError: If the state dict is of another network.
+    """
+    # The class takes weights from a file or the net, and unpickles whatever stands there: it gets a file in memory
+    # that holds the given tensors and nothing else.
+    file = io.BytesIO()
+    torch.save({name: tensor.detach() for name, tensor in state.items()}, file)
+    file.seek(0)
+    with torch.random.fork_rng(devices=[]):  # initial weights are drawn, which must not move the draws of others
+        try:
+            network: nn.Module = FeatureExtractorInceptionV3(
+                "inception-v3-compat", [_OUTPUTS[name] for name in outputs], feature_extractor_weights_path=file
+            )
+        except RuntimeError as error:
+            raise _not_inception(error) from error
+    return network
+
+
+def load_torchvision(state: Mapping[str, Tensor]) -> nn.Module:
+    """The Inception-v3 of torchvision without its classifiers.
+
+    Args:
+        state: State dict of torchvision's ``inception_v3``; the auxiliary classifier may be missing.
+
+    Returns:
+        A frozen module in evaluation mode: ``(n, 3, 299, 299)`` RGB in [-1, 1] to ``(n, 2048)``.
+
+    Raises:
+        WeightsError: If the state dict is of another network.
+    """
+    with torch.random.fork_rng(devices=[]):
+        network: nn.Module = torchvision.models.inception_v3(
+            weights=None, init_weights=False, aux_logits=False, transform_input=False
+        )
+    try:
+        network.load_state_dict({k: v for k, v in state.items() if not k.startswith("AuxLogits.")})
+    except RuntimeError as error:
+        raise _not_inception(error) from error
+    network.fc = nn.Identity()
+    return network.requires_grad_(False).eval()
+
+
+def _not_inception(error: RuntimeError) -> WeightsError:
+    found = str(error).splitlines()
+    return WeightsError("these are no weights of this Inception-v3", found=" ".join(found[:2])[:200])
+
+
+@contextmanager
+def exact(device: torch.device) -> Iterator[None]:
+    """Without gradients, autocast and TF32: features of one machine are those of another."""
+    allowed = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with (
+            torch.no_grad(),
+            torch.autocast(device.type, enabled=False),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+        ):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = allowed
+
+
+class _Inception(Extractor):
+    """One row a frame; a stream keeps nothing, so that it is the extractor itself."""
+
+    sizes: ClassVar[Mapping[str, int]]
+
+    def start(self, clip: str) -> Stream:
+        """See :meth:`Extractor.start`."""
+        return self
+
+    def update(self, frames: Tensor) -> Mapping[str, Tensor]:
+        """See :meth:`Stream.update`."""
+        frames = frames.to(self.device)
+        with exact(self.device):
+            parts = [self._look(part) for part in frames.split(_TOGETHER) if len(part)]
+        empty = {name: torch.empty(0, self.sizes[name], device=self.device) for name in self.wanted}
+        return {name: torch.cat([none, *(part[name] for part in parts)]) for name, none in empty.items()}
+
+    @abstractmethod
+    def _look(self, frames: Tensor) -> Mapping[str, Tensor]:
+        """The rows of a few frames, at least one."""
+
+
+class InceptionTF(_Inception):
+    """The Inception of FID's authors; see :func:`load_tf`.
+
+    Its outputs are ``pool``, 2048 numbers, and ``logits``, 1008 without their bias.
+    """
+
+    name = "inception_tf"
+    outputs = ("pool", "logits")
+    sizes: ClassVar[Mapping[str, int]] = {"pool": POOL_SIZE, "logits": LOGITS_SIZE}
+
+    def __init__(self, networks: Provider = published, *, wanted: frozenset[str], device: torch.device) -> None:
+        super().__init__(networks, wanted=wanted, device=device)
+        weights = networks(TF_WEIGHTS)
+        self.identities = {TF_WEIGHTS: weights.identity}
+        self._order = tuple(name for name in self.outputs if name in wanted)
+        self._network = load_tf(weights.state, self._order).to(device)
+
+    def _look(self, frames: Tensor) -> Mapping[str, Tensor]:
+        return dict(zip(self._order, self._network(frames), strict=True))
+
+
+class InceptionTorchvision(_Inception):
+    """The Inception-v3 of torchvision as the evaluator of Liquid Warping GAN uses it; see :func:`load_torchvision`.
+
+    Frames in [-1, 1] are resized to 299x299 bilinearly, half pixels counted, without a filter against aliasing. Its
+    output is ``pool``, 2048 numbers.
+    """
+
+    name = "inception_torchvision"
+    outputs = ("pool",)
+    sizes: ClassVar[Mapping[str, int]] = {"pool": POOL_SIZE}
+
+    def __init__(self, networks: Provider = published, *, wanted: frozenset[str], device: torch.device) -> None:
+        super().__init__(networks, wanted=wanted, device=device)
+        weights = networks(TORCHVISION_WEIGHTS)
+        self.identities = {TORCHVISION_WEIGHTS: weights.identity}
+        self._network = load_torchvision(weights.state).to(device)
+
+    def _look(self, frames: Tensor) -> Mapping[str, Tensor]:
+        scaled = frames.float() / 127.5 - 1
+        return {"pool": self._network(interpolate(scaled, (SIDE, SIDE), mode="bilinear", align_corners=False))}
