@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from motioncopy.errors import ConfigError
 from motioncopy.metrics.clip_metric import ClipMetric
 from motioncopy.metrics.definition import Definition
+from motioncopy.metrics.fid import FID, FIDTorchvision
+from motioncopy.metrics.inception_score import InceptionScore, InceptionScoreFeatures
+from motioncopy.metrics.kid import KID
 from motioncopy.metrics.lpips import LPIPS
 from motioncopy.metrics.masked import MaskPSNR, MaskSSIM
 from motioncopy.metrics.psnr import PSNR
@@ -15,7 +18,18 @@ from motioncopy.metrics.ssim import SSIM
 
 Kind = type[ClipMetric] | type[SetMetric]
 
-_ALL: tuple[Kind, ...] = (SSIM, PSNR, MaskSSIM, MaskPSNR, LPIPS)
+_ALL: tuple[Kind, ...] = (
+    SSIM,
+    PSNR,
+    MaskSSIM,
+    MaskPSNR,
+    LPIPS,
+    FID,
+    FIDTorchvision,
+    KID,
+    InceptionScore,
+    InceptionScoreFeatures,
+)
 #: By key.
 METRICS: dict[str, Kind] = {m.definition.key: m for m in _ALL}
 #: One of every family: what is computed unless somebody asks for something else.

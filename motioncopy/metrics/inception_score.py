@@ -86,10 +86,10 @@ class InceptionScore(RowsMetric):
         source="Salimans et al.: Improved techniques for training GANs, NeurIPS 2016",
         text=(
             "The exponential of the mean over frames of the Kullback-Leibler divergence of the frame's class "
-            "probabilities from their mean, float64; the mean over 10 equal splits, the frames being put in a random order by their "
-            "global index (the place among all frames, clips sorted by name) with seed 2020. The probabilities are "
-            "the softmax of all 1008 logits, without their bias, of the Inception network of December 2015, which "
-            f"sees frames as in fid/tf@1. Equals torch-fidelity's mean. {_LEAST}"
+            "probabilities from their mean, float64; the mean over 10 equal splits, the frames being put in a random "
+            "order by their global index (the place among all frames, clips sorted by name) with seed 2020. The "
+            "probabilities are the softmax of all 1008 logits, without their bias, of the Inception network of "
+            f"December 2015, which sees frames as in fid/tf@1. Equals torch-fidelity's mean. {_LEAST}"
         ),
         choice=(
             "Like the authors' code, this leaves out the logits' bias and keeps the eight outputs that stand "
@@ -121,8 +121,8 @@ class InceptionScoreFeatures(RowsMetric):
         source="Liu et al.: Liquid Warping GAN, ICCV 2019; its evaluator his_evaluators (svip-lab/impersonator)",
         text=(
             "The exponential of the mean over all frames of the Kullback-Leibler divergence of softmax(features) from "
-            "its mean over all frames, float64, without splits; the features are the 2048 numbers of fid/torchvision@1. "
-            f"{_LEAST}"
+            "its mean over all frames, float64, without splits; the features are the 2048 numbers of "
+            f"fid/torchvision@1. {_LEAST}"
         ),
         choice=(
             "These are no class probabilities, and values compare with no paper that means the inception score "
