@@ -49,11 +49,11 @@ class FID(_FID):
             f"{_DISTANCE}. The features are the 2048 numbers of the last average pooling of the Inception network of "
             "December 2015 (inception-2015-12-05, converted from TensorFlow), on 8-bit RGB frames resized to 299x299 "
             "as TensorFlow 1 does (bilinear, corners not aligned, half pixels not counted, no filter against "
-            f"aliasing). Equals torch-fidelity. {_LEAST}"
+            f"aliasing) and scaled by (x - 128) / 128. Equals torch-fidelity. {_LEAST}"
         ),
         choice=(
-            "C2F-FWN used pytorch-fid: the same network and weights, after a resize that counts half pixels, so that "
-            "its values differ a little on frames of another size than 299. The evaluator of Liquid Warping GAN uses "
+            "C2F-FWN used pytorch-fid: the same network and weights, but the resize counts half pixels and the "
+            "scaling is 2 x / 255 - 1, so that its values differ a little. The evaluator of Liquid Warping GAN uses "
             "torchvision's network (fid/torchvision@1). This one is the default because it follows FID's own "
             "definition to the pixel, and most papers' numbers come from this network."
         ),
