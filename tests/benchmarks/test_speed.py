@@ -10,6 +10,7 @@ import torch
 
 RUNS = {
     "clip_store": ["--frames", "20", "--rounds", "1", "--seconds", "0.02"],
+    "frechet": ["--size", "32", "--rounds", "1"],
     "metrics": ["--size", "64", "--batch", "1", "--rounds", "1"],
     "poses": ["--sizes", "48"],
     "puppets": ["--people", "1"],

@@ -102,7 +102,9 @@ def test_files_give_the_values_of_memory_also_when_more_comes(tmp_path: Path) ->
         values(metrics)
         fill(metrics, slice(4, None))
     assert values(files) == pytest.approx(values(memory), rel=1e-9)
-    assert sum(map(len, files["kid"].generated)) == 0
+    kid = files["kid"]
+    assert isinstance(kid, KID)
+    assert sum(map(len, kid.generated)) == 0
     assert len(list((tmp_path / "kid").iterdir())) == 4  # of each side, before and after the first value
     assert len(list((tmp_path / "is").iterdir())) == 2  # it looks at no real features
 
