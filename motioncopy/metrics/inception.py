@@ -28,21 +28,19 @@ POOL_SIZE = 2048
 LOGITS_SIZE = 1008
 # Frames that go through the network together: enough to keep it busy, few enough for any memory.
 _TOGETHER = 32
-# Of ours, in torch-fidelity's words.
-_OUTPUTS = {"pool": "2048", "logits": "logits_unbiased"}
 
 
-def load_tf(state: Mapping[str, Tensor], outputs: tuple[str, ...] = ("pool", "logits")) -> nn.Module:
+def load_tf(state: Mapping[str, Tensor]) -> nn.Module:
     """The Inception of December 2015 that FID was defined with, as torch-fidelity writes it.
 
     Its average poolings leave the border out, its last block pools by maximum, and it resizes as TensorFlow 1 did.
 
     Args:
         state: State dict in the names of torch-fidelity and pytorch-fid, which are the same.
-        outputs: Of ``pool`` (2048 numbers) and ``logits`` (1008, without their bias).
 
     Returns:
-        A frozen module in evaluation mode: ``(n, 3, H, W)`` uint8 RGB of any size to a tuple of ``(n, d)`` float32.
+        A frozen module in evaluation mode, from ``(n, 3, H, W)`` uint8 RGB of any size to a tuple of one tensor
+        ``(n, 2048)``; its classifier is ``fc``.
 
     Raises:
         WeightsError: If the state dict is of another network.
@@ -55,7 +53,7 @@ def load_tf(state: Mapping[str, Tensor], outputs: tuple[str, ...] = ("pool", "lo
     with torch.random.fork_rng(devices=[]):  # initial weights are drawn, which must not move the draws of others
         try:
             network: nn.Module = FeatureExtractorInceptionV3(
-                "inception-v3-compat", [_OUTPUTS[name] for name in outputs], feature_extractor_weights_path=file
+                "inception-v3-compat", [str(POOL_SIZE)], feature_extractor_weights_path=file
             )
         except RuntimeError as error:
             raise _not_inception(error) from error
@@ -93,18 +91,13 @@ def _not_inception(error: RuntimeError) -> WeightsError:
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """Without gradients, autocast and TF32: features of one machine are those of another."""
-    allowed = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with (
-            torch.no_grad(),
-            torch.autocast(device.type, enabled=False),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
-        ):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = allowed
+    """Convolutions without gradients, autocast and TF32: features of one machine are those of another."""
+    with (
+        torch.no_grad(),
+        torch.autocast(device.type, enabled=False),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+    ):
+        yield
 
 
 class _Inception(Extractor):
@@ -143,11 +136,13 @@ class InceptionTF(_Inception):
         super().__init__(networks, wanted=wanted, device=device)
         weights = networks(TF_WEIGHTS)
         self.identities = {TF_WEIGHTS: weights.identity}
-        self._order = tuple(name for name in self.outputs if name in wanted)
-        self._network = load_tf(weights.state, self._order).to(device)
+        self._network = load_tf(weights.state).to(device)
+        self._classes = self._network.get_parameter("fc.weight").double().T
 
     def _look(self, frames: Tensor) -> Mapping[str, Tensor]:
-        return dict(zip(self._order, self._network(frames), strict=True))
+        (pool,) = self._network(frames)
+        # TF32 does not touch float64, and this product takes no time beside the network.
+        return {"pool": pool, "logits": (pool.double() @ self._classes).float()}
 
 
 class InceptionTorchvision(_Inception):
