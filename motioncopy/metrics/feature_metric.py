@@ -65,7 +65,7 @@ class FrechetMetric(FeatureMetric):
         check_features(features, self.size)
         waiting = self._state(side(real), "waiting")
         waiting.append(features.detach().to(torch.float64, copy=True))
-        if sum(map(len, waiting)) >= ROWS:
+        if sum(map(Tensor.numel, waiting)) >= ROWS * self.size:
             self._multiply(side(real))
 
     def compute(self) -> Tensor:

@@ -126,9 +126,13 @@ class InceptionScoreFeatures(RowsMetric):
         ),
         choice=(
             "These are no class probabilities, and values compare with no paper that means the inception score "
-            "(is/logits@1): for comparison with that evaluator's numbers only. It computes in float32."
+            "(is/logits@1): for comparison with that evaluator's numbers only. The evaluator computes in "
+            "float32."
         ),
-        caution=_CAUTION,
+        caution=(
+            "Rewards any features that differ between frames, whatever they show: varied clothes and backgrounds "
+            "rather than likeness. It looks at no real frame."
+        ),
     )
 
     def distance(self, generated: Rows, real: Rows | None) -> float:
