@@ -16,6 +16,7 @@ from motioncopy.metrics.masked import MaskPSNR, MaskSSIM
 from motioncopy.metrics.psnr import PSNR
 from motioncopy.metrics.set_metric import SetMetric
 from motioncopy.metrics.ssim import SSIM
+from motioncopy.metrics.tcm import TCM_DEFAULTS, TCM_METRICS, TCM_RATIOS
 
 Kind = type[ClipMetric] | type[SetMetric]
 
@@ -34,12 +35,15 @@ _ALL: tuple[Kind, ...] = (
     FVD16Sliding,
     FVD30,
     FVD30Sliding,
+    *TCM_METRICS,
+    *TCM_RATIOS,
 )
 #: By key.
 METRICS: dict[str, Kind] = {m.definition.key: m for m in _ALL}
 #: One of every family: what is computed unless somebody asks for something else.
-DEFAULTS: tuple[str, ...] = tuple(
-    m.definition.key for m in (SSIM, PSNR, MaskSSIM, MaskPSNR, LPIPS, FID, KID, InceptionScore, FVD16)
+DEFAULTS: tuple[str, ...] = (
+    *(m.definition.key for m in (SSIM, PSNR, MaskSSIM, MaskPSNR, LPIPS, FID, KID, InceptionScore, FVD16)),
+    *TCM_DEFAULTS,
 )
 
 

@@ -5,7 +5,7 @@ The network and its weights are torchvision's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -39,7 +39,7 @@ class RAFTFlow:
         if model not in _NETWORKS:
             raise PerceptionError(f"unknown RAFT {model!r}", expected=", ".join(_NETWORKS))
         self.model, self.name, self.device = model, f"raft-{model}", device_named(device)
-        self._network: Callable[[Tensor, Tensor], list[Tensor]] | None = None
+        self._network: torch.nn.Module | None = None
 
     @property
     def version(self) -> str:
@@ -61,31 +61,60 @@ class RAFTFlow:
             WeightsError: If the weights are not on this machine.
         """
         if self._network is None:
-            self._network = self._load()
-        n, height, width = images.shape[:3]
-        flow = np.empty((n, height, width, 2), np.float32)
-        step = _pairs_at_once(height, width)
-        for i in range(0, n, step):
-            now, before = (self._padded(frames[i : i + step]) for frames in (images, previous))
-            with torch.inference_mode():
-                refined = self._network(now, before)[-1]
-            flow[i : i + step] = refined[..., :height, :width].movedim(1, -1).cpu().numpy()
-        return flow
+            self._network = build(self.model, weights.load(self.name)).to(self.device)
+        return flow_between(self._network, images, previous, self.device)
 
-    def _load(self) -> torch.nn.Module:
-        network: torch.nn.Module = _NETWORKS[self.model](weights=None)
-        try:
-            network.load_state_dict(weights.load(self.name))
-        except RuntimeError as error:
-            raise WeightsError(f"the weights {self.name} do not fit torchvision's network", found=error) from error
-        return network.eval().to(self.device)
 
-    def _padded(self, frames: Images) -> Tensor:
-        """``(n, 3, H', W')`` in [-1, 1], with the border repeated below and to the right as far as RAFT needs."""
-        height, width = frames.shape[1:3]
-        tensor = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device).movedim(-1, 1)
-        missing = (0, _side(width) - width, 0, _side(height) - height)
-        return torch.nn.functional.pad(tensor.float() / 127.5 - 1, missing, mode="replicate")
+def build(model: Literal["large", "small"], state: Mapping[str, Tensor]) -> torch.nn.Module:
+    """The network with these weights, frozen, on the CPU.
+
+    Args:
+        model: See :class:`RAFTFlow`.
+        state: State dict of torchvision's ``raft_large`` or ``raft_small``.
+
+    Raises:
+        WeightsError: If it is of another network.
+    """
+    with torch.random.fork_rng(devices=[]):  # initial weights are drawn, which must not move the draws of others
+        network: torch.nn.Module = _NETWORKS[model](weights=None)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(f"the weights raft-{model} do not fit torchvision's network", found=error) from error
+    return network.requires_grad_(False).eval()
+
+
+def flow_between(
+    network: torch.nn.Module, images: Images, previous: Images, device: torch.device
+) -> NDArray[np.float32]:
+    """Flow from frames to those before; as many pairs at a time as memory allows.
+
+    Args:
+        network: From :func:`build`, on ``device``.
+        images: ``(n, H, W, 3)`` uint8 RGB.
+        previous: The same, the frames before.
+        device: Where to compute.
+
+    Returns:
+        ``(n, H, W, 2)`` pixels (x, y).
+    """
+    n, height, width = images.shape[:3]
+    flow = np.empty((n, height, width, 2), np.float32)
+    step = _pairs_at_once(height, width)
+    for i in range(0, n, step):
+        now, before = (_padded(frames[i : i + step], device) for frames in (images, previous))
+        with torch.inference_mode():
+            refined = network(now, before)[-1]
+        flow[i : i + step] = refined[..., :height, :width].movedim(1, -1).cpu().numpy()
+    return flow
+
+
+def _padded(frames: Images, device: torch.device) -> Tensor:
+    """``(n, 3, H', W')`` in [-1, 1], with the border repeated below and to the right as far as RAFT needs."""
+    height, width = frames.shape[1:3]
+    tensor = torch.from_numpy(np.ascontiguousarray(frames)).to(device).movedim(-1, 1)
+    missing = (0, _side(width) - width, 0, _side(height) - height)
+    return torch.nn.functional.pad(tensor.float() / 127.5 - 1, missing, mode="replicate")
 
 
 def _side(length: int) -> int:
