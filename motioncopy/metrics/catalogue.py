@@ -11,21 +11,31 @@ from motioncopy.metrics.fid import FID, FIDTorchvision
 from motioncopy.metrics.fvd import FVD16, FVD30, FVD16Sliding, FVD30Sliding
 from motioncopy.metrics.inception_score import InceptionScore, InceptionScoreFeatures
 from motioncopy.metrics.kid import KID
-from motioncopy.metrics.lpips import LPIPS
-from motioncopy.metrics.masked import MaskPSNR, MaskSSIM
+from motioncopy.metrics.lpips import LPIPS, VGGLPIPS
+from motioncopy.metrics.masked import MaskPSNR, MaskSSIM, ZeroFilledMaskPSNR
+from motioncopy.metrics.ms_ssim import MSSSIM
 from motioncopy.metrics.psnr import PSNR
 from motioncopy.metrics.set_metric import SetMetric
-from motioncopy.metrics.ssim import SSIM
+from motioncopy.metrics.sharpness import SD, ScriptPSNR, ScriptSD
+from motioncopy.metrics.ssim import LWGANSSIM, SSIM, UniformSSIM
 from motioncopy.metrics.tcm import TCM_DEFAULTS, TCM_METRICS, TCM_RATIOS
 
 Kind = type[ClipMetric] | type[SetMetric]
 
 _ALL: tuple[Kind, ...] = (
     SSIM,
+    UniformSSIM,
+    LWGANSSIM,
+    MSSSIM,
     PSNR,
+    ScriptPSNR,
     MaskSSIM,
     MaskPSNR,
+    ZeroFilledMaskPSNR,
+    SD,
+    ScriptSD,
     LPIPS,
+    VGGLPIPS,
     FID,
     FIDTorchvision,
     KID,
@@ -42,7 +52,7 @@ _ALL: tuple[Kind, ...] = (
 METRICS: dict[str, Kind] = {m.definition.key: m for m in _ALL}
 #: One of every family: what is computed unless somebody asks for something else.
 DEFAULTS: tuple[str, ...] = (
-    *(m.definition.key for m in (SSIM, PSNR, MaskSSIM, MaskPSNR, LPIPS, FID, KID, InceptionScore, FVD16)),
+    *(m.definition.key for m in (SSIM, MSSSIM, PSNR, MaskSSIM, MaskPSNR, SD, LPIPS, FID, KID, InceptionScore, FVD16)),
     *TCM_DEFAULTS,
 )
 

@@ -114,7 +114,8 @@ class _Inception(Extractor):
         frames = frames.to(self.device)
         with exact(self.device):
             parts = [self._look(part) for part in frames.split(_TOGETHER) if len(part)]
-        empty = {name: torch.empty(0, self.sizes[name], device=self.device) for name in self.wanted}
+        wanted = [name for name in self.outputs if name in self.wanted]
+        empty = {name: torch.empty(0, self.sizes[name], device=self.device) for name in wanted}
         return {name: torch.cat([none, *(part[name] for part in parts)]) for name, none in empty.items()}
 
     @abstractmethod

@@ -1,10 +1,10 @@
-"""Learned perceptual image patch similarity (LPIPS), on AlexNet."""
+"""Learned perceptual image patch similarity (LPIPS), on AlexNet and on VGG-16."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import lpips as reference
 import torch
@@ -13,31 +13,34 @@ from torch import Tensor, nn
 from motioncopy.errors import BatchError, WeightsError
 from motioncopy.metrics.definition import Definition
 from motioncopy.metrics.frame_metric import FrameMetric, check_images
+from motioncopy.metrics.inception import exact
 from motioncopy.metrics.networks import Provider, published
 
-#: Name of the backbone's weights in :mod:`motioncopy.weights`.
-BACKBONE = "alexnet"
-#: Below this many pixels a side, AlexNet's second pooling has nothing to pool.
-SMALLEST = 31
+Backbone = Literal["alex", "vgg"]
+#: Names of the backbones' weights in :mod:`motioncopy.weights`.
+WEIGHTS: dict[Backbone, str] = {"alex": "alexnet", "vgg": "vgg16"}
+#: Below so many pixels a side, the last pooling has nothing to pool.
+SMALLEST: dict[Backbone, int] = {"alex": 31, "vgg": 16}
 
 
-def load_network(state: Mapping[str, Tensor]) -> nn.Module:
-    """LPIPS version 0.1: the heads of the ``lpips`` package on a torchvision AlexNet.
+def load_network(state: Mapping[str, Tensor], backbone: Backbone = "alex") -> nn.Module:
+    """LPIPS version 0.1: the heads of the ``lpips`` package on a network of torchvision.
 
     Args:
-        state: State dict of torchvision's ``alexnet``.
+        state: State dict of torchvision's ``alexnet`` or ``vgg16``.
+        backbone: Which of them.
 
     Returns:
         A frozen module in evaluation mode that maps two ``(n, 3, H, W)`` images in [-1, 1] to ``(n, 1, 1, 1)``.
 
     Raises:
-        WeightsError: If it does not hold AlexNet's features.
+        WeightsError: If the state dict does not hold the network's features.
     """
     # The package draws initial weights, which must not move the seeded draws of others, and calls torchvision by its
     # former argument names.
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        network: nn.Module = reference.LPIPS(net="alex", version="0.1", pnet_rand=True, verbose=False)
+        network: nn.Module = reference.LPIPS(net=backbone, version="0.1", pnet_rand=True, verbose=False)
     # The package cuts torchvision's ``features`` into slices, whose layers keep torchvision's numbers as names.
     layers = {name: layer for part in network.get_submodule("net").children() for name, layer in part.named_children()}
     try:
@@ -45,18 +48,21 @@ def load_network(state: Mapping[str, Tensor]) -> nn.Module:
             layer.load_state_dict({name: state[f"features.{number}.{name}"] for name in layer.state_dict()})
     except (KeyError, RuntimeError) as error:
         raise WeightsError(
-            "these are no weights of torchvision's AlexNet", expected="features.0.weight and so on", found=error
+            f"these are no weights of torchvision's {WEIGHTS[backbone]}",
+            expected="features.0.weight and so on",
+            found=error,
         ) from error
     return network.requires_grad_(False).eval()
 
 
-def lpips(network: nn.Module, generated: Tensor, truth: Tensor) -> Tensor:
+def lpips(network: nn.Module, generated: Tensor, truth: Tensor, *, smallest: int = SMALLEST["alex"]) -> Tensor:
     """LPIPS of every frame (Zhang et al. 2018, equation 1).
 
     Args:
         network: From :func:`load_network`, on the device of the images.
-        generated: ``(n, 3, H, W)``, uint8 or floating point in [0, 255]; H and W at least :data:`SMALLEST`.
+        generated: ``(n, 3, H, W)``, uint8 or floating point in [0, 255].
         truth: The same.
+        smallest: Least number of pixels a side; see :data:`SMALLEST`.
 
     Returns:
         ``(n,)`` float64, 0 for equal images.
@@ -65,25 +71,27 @@ def lpips(network: nn.Module, generated: Tensor, truth: Tensor) -> Tensor:
         BatchError: If shapes, types or ranges are wrong, or the images are too small.
     """
     check_images(generated, truth)
-    if min(generated.shape[2:]) < SMALLEST:
+    if min(generated.shape[2:]) < smallest:
         raise BatchError(
-            "images are too small for AlexNet",
-            expected=f"at least {SMALLEST}x{SMALLEST} pixels",
+            "images are too small for the network of LPIPS",
+            expected=f"at least {smallest}x{smallest} pixels",
             found=tuple(generated.shape[2:]),
         )
-    with torch.inference_mode():
+    with exact(generated.device), torch.inference_mode():
         x, y = (images.float() / 127.5 - 1 for images in (generated, truth))
         distances: Tensor = network(x, y)
     return distances.double().flatten()
 
 
 class LPIPS(FrameMetric):
-    """LPIPS, averaged over frames; see :func:`lpips`.
+    """LPIPS on AlexNet, averaged over frames; see :func:`lpips`.
 
     Raises:
-        WeightsError: If AlexNet's weights are not on this machine.
+        WeightsError: If the network's weights are not on this machine.
     """
 
+    backbone: ClassVar[Backbone] = "alex"
+    least_side = SMALLEST["alex"]
     definition = Definition(
         key="lpips/alex@1",
         title="LPIPS",
@@ -95,14 +103,37 @@ class LPIPS(FrameMetric):
             "v0.1 of the lpips package, averaged over positions and summed over five layers, of 8-bit RGB frames "
             "scaled to [-1, 1] at their own size; the mean over frames."
         ),
+        choice=(
+            "The evaluators of LWGAN and of CoCosNet-based V2V take AlexNet, which its authors recommend for "
+            "measuring; some papers take VGG-16 (lpips/vgg@1), whose values are larger."
+        ),
+        caution="Depends on the frames' size: the same videos at half the size have another LPIPS.",
     )
 
     def __init__(self, *, networks: Provider = published, **kwargs: Any) -> None:
         super().__init__(networks=networks, **kwargs)
-        backbone = networks(BACKBONE)
-        self.network = load_network(backbone.state)
-        self.networks = {BACKBONE: backbone.identity}
+        weights = WEIGHTS[self.backbone]
+        found = networks(weights)
+        self.network = load_network(found.state, self.backbone)
+        self.networks = {weights: found.identity}
 
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
         """LPIPS of every frame, ``(n,)`` float64; the mask is not looked at."""
-        return lpips(self.network.to(generated.device), generated, truth)
+        return lpips(self.network.to(generated.device), generated, truth, smallest=self.least_side)
+
+
+class VGGLPIPS(LPIPS):
+    """LPIPS on VGG-16, averaged over frames; see :func:`lpips`."""
+
+    backbone: ClassVar[Backbone] = "vgg"
+    least_side = SMALLEST["vgg"]
+    definition = Definition(
+        key="lpips/vgg@1",
+        title="LPIPS (VGG)",
+        direction="lower",
+        unit="",
+        source=LPIPS.definition.source,
+        text=LPIPS.definition.text.replace("AlexNet", "VGG-16"),
+        choice="For comparison with papers that took VGG-16; lpips/alex@1 is the default.",
+        caution=LPIPS.definition.caution,
+    )

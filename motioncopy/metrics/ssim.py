@@ -1,6 +1,8 @@
-"""Structural similarity (SSIM) with a Gaussian window."""
+"""Structural similarity (SSIM), with a Gaussian window and with a uniform one."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -16,6 +18,8 @@ from motioncopy.metrics.frame_metric import FrameMetric, as_arrays, check_images
 #: Half the window: the border of this many pixels, where the window would leave the image, is not averaged.
 RADIUS = 5
 _SIGMA = 1.5
+#: Half of the uniform window.
+UNIFORM_RADIUS = 3
 _C1 = (0.01 * 255) ** 2
 _C2 = (0.03 * 255) ** 2
 _WINDOW = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / _SIGMA) ** 2)
@@ -42,54 +46,129 @@ def ssim(generated: Tensor, truth: Tensor) -> Tensor:
     Raises:
         BatchError: If shapes, types or ranges are wrong, or the images are smaller than the window.
     """
+    _check(generated, truth, RADIUS)
+    return _on_gpu(generated, truth) if generated.is_cuda else over_planes(generated, truth, _gaussian)
+
+
+def uniform_ssim(generated: Tensor, truth: Tensor, *, centred: bool = False) -> Tensor:
+    """SSIM of every frame with a 7x7 window of equal weights: scikit-image's default.
+
+    Computed on the CPU.
+
+    Args:
+        generated: ``(n, 3, H, W)``, uint8 or floating point in [0, 255]; H and W at least 7.
+        truth: The same.
+        centred: Whether grey is 0, as in frames scaled to [-1, 1]: the luminance term then has other means.
+
+    Returns:
+        ``(n,)`` float64 in [-1, 1], on the device of the images.
+
+    Raises:
+        BatchError: If shapes, types or ranges are wrong, or the images are smaller than the window.
+    """
+    _check(generated, truth, UNIFORM_RADIUS)
+    return over_planes(generated, truth, _centred if centred else _uniform)
+
+
+def _check(generated: Tensor, truth: Tensor, radius: int) -> None:
     check_images(generated, truth)
-    if min(generated.shape[2:]) <= 2 * RADIUS:
+    if min(generated.shape[2:]) <= 2 * radius:
         raise BatchError(
             "images are smaller than the window of SSIM",
-            expected=f"at least {2 * RADIUS + 1}x{2 * RADIUS + 1} pixels",
+            expected=f"at least {2 * radius + 1}x{2 * radius + 1} pixels",
             found=tuple(generated.shape[2:]),
         )
-    return _on_gpu(generated, truth) if generated.is_cuda else _on_cpu(generated, truth)
 
 
-def _on_cpu(generated: Tensor, truth: Tensor) -> Tensor:
+Values = npt.NDArray[np.generic]
+
+
+def over_planes(generated: Tensor, truth: Tensor, value: Callable[[Values, Values], float]) -> Tensor:
+    """The mean over channels of what a function says of each, ``(n,)`` float64 on the device of the images."""
     pairs = zip(as_arrays(generated), as_arrays(truth), strict=True)
-    values = [np.mean([_plane(a, b) for a, b in zip(x, y, strict=True)]) for x, y in pairs]
-    return torch.tensor(np.array(values, dtype=np.float64))
+    values = [np.mean([value(a, b) for a, b in zip(x, y, strict=True)]) for x, y in pairs]
+    return torch.tensor(np.array(values, dtype=np.float64), device=generated.device)
 
 
-def _plane(x: npt.NDArray[np.generic], y: npt.NDArray[np.generic]) -> float:
-    """SSIM of one channel. Works in place: fresh buffers would cost as much as the arithmetic."""
-    s: Plane = cv2.add(x, y, dtype=cv2.CV_32F)
-    d: Plane = cv2.subtract(x, y, dtype=cv2.CV_32F)
-    s -= np.float32(255)  # variances stay, squares shrink: float32 keeps more of them
-    mean_s, mean_d = _blur(s), _blur(d)
-    s *= s
-    d *= d
-    sum_v, var_d = _blur(s), _blur(d)
-
-    mean_d *= mean_d
-    var_d -= mean_d
-    sum_v -= np.multiply(mean_s, mean_s, out=s)
-    sum_v += var_d
-    sum_v *= np.float32(0.5)
-    sum_v += np.float32(_C2)
-    structure = np.subtract(np.float32(1), np.divide(var_d, sum_v, out=var_d), out=var_d)
-
-    mean_s += np.float32(255)
-    mean_s *= mean_s
-    mean_s += mean_d
-    mean_s *= np.float32(0.5)
-    mean_s += np.float32(_C1)
-    luminance = np.subtract(np.float32(1), np.divide(mean_d, mean_s, out=mean_d), out=mean_d)
-
+def _gaussian(x: Values, y: Values) -> float:
+    luminance, structure = maps(x, y)
     structure *= luminance
-    return float(cv2.mean(structure[RADIUS:-RADIUS, RADIUS:-RADIUS])[0])
+    return inner_mean(structure, RADIUS)
+
+
+def _uniform(x: Values, y: Values, *, centred: bool = False) -> float:
+    side = 2 * UNIFORM_RADIUS + 1
+    luminance, structure = maps(x, y, _box, sample=side**2 / (side**2 - 1), centred=centred)
+    structure *= luminance
+    return inner_mean(structure, UNIFORM_RADIUS)
+
+
+def _centred(x: Values, y: Values) -> float:
+    return _uniform(x, y, centred=True)
+
+
+def inner_mean(plane: Plane, radius: int) -> float:
+    """The mean over all pixels but those so near the border that the window would leave the image."""
+    return float(cv2.mean(plane[radius:-radius, radius:-radius])[0])
 
 
 def _blur(plane: Plane) -> Plane:
     blurred: Plane = cv2.sepFilter2D(plane, cv2.CV_32F, _WINDOW, _WINDOW)
     return blurred
+
+
+def _box(plane: Plane) -> Plane:
+    side = 2 * UNIFORM_RADIUS + 1
+    blurred: Plane = cv2.blur(plane, (side, side))
+    return blurred
+
+
+def maps(
+    x: Values,
+    y: Values,
+    blur: Callable[[Plane], Plane] = _blur,
+    *,
+    sample: float = 1.0,
+    centred: bool = False,
+) -> tuple[Plane, Plane]:
+    """The two factors of SSIM at every pixel of one channel: luminance, and contrast with structure.
+
+    Works in place: fresh buffers would cost as much as the arithmetic.
+
+    Args:
+        x: ``(H, W)`` in [0, 255].
+        y: The same.
+        blur: The window's weighted mean around every pixel.
+        sample: Factor of the variances: n / (n - 1) for a sample of n pixels, 1 for a population.
+        centred: Whether the middle of the range is 0, instead of its lower end.
+    """
+    s: Plane = cv2.add(x, y, dtype=cv2.CV_32F)
+    d: Plane = cv2.subtract(x, y, dtype=cv2.CV_32F)
+    s -= np.float32(255)  # variances stay, squares shrink: float32 keeps more of them
+    mean_s, mean_d = blur(s), blur(d)
+    s *= s
+    d *= d
+    sum_v, var_d = blur(s), blur(d)
+
+    mean_d *= mean_d
+    var_d -= mean_d
+    sum_v -= np.multiply(mean_s, mean_s, out=s)
+    if sample != 1:
+        var_d *= np.float32(sample)
+        sum_v *= np.float32(sample)
+    sum_v += var_d
+    sum_v *= np.float32(0.5)
+    sum_v += np.float32(_C2)
+    structure = np.subtract(np.float32(1), np.divide(var_d, sum_v, out=var_d), out=var_d)
+
+    if not centred:
+        mean_s += np.float32(255)
+    mean_s *= mean_s
+    mean_s += mean_d
+    mean_s *= np.float32(0.5)
+    mean_s += np.float32(_C1)
+    luminance = np.subtract(np.float32(1), np.divide(mean_d, mean_s, out=mean_d), out=mean_d)
+    return luminance, structure
 
 
 def _on_gpu(generated: Tensor, truth: Tensor) -> Tensor:
@@ -123,8 +202,62 @@ class SSIM(FrameMetric):
             "sigma=1.5, use_sample_covariance=False); torchmetrics averages the border as well, and differs by up to "
             "0.01."
         ),
+        choice=(
+            "The original's window and constants, of every channel; the original looked at grey images. LWGAN's "
+            "evaluator takes scikit-image's default, a uniform window, on [-1, 1] (ssim/lwgan@1), others torchmetrics "
+            "or kornia, which average the border too. The Gaussian window is the default because the paper that "
+            "defines SSIM has it."
+        ),
+        caution="Sees structure of a few pixels: a shift by two costs more than a blur that a viewer would mind more.",
     )
 
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
         """SSIM of every frame, ``(n,)`` float64; the mask is not looked at."""
         return ssim(generated, truth)
+
+
+class UniformSSIM(FrameMetric):
+    """SSIM with a uniform window, averaged over frames; see :func:`uniform_ssim`."""
+
+    definition = Definition(
+        key="ssim/uniform@1",
+        title="SSIM (uniform window)",
+        direction="higher",
+        unit="",
+        source="scikit-image's structural_similarity with its defaults, as LWGAN's evaluator calls it",
+        text=(
+            "Structural similarity of 8-bit RGB frames with a 7x7 window of equal weights, sample covariance, K1 = "
+            "0.01, K2 = 0.03 and range 255, averaged over the pixels at least 3 from the border, the three channels, "
+            "and the frames."
+        ),
+        choice="LWGAN's evaluator calls the same function on frames in [-1, 1], which changes the value: ssim/lwgan@1.",
+    )
+
+    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
+        """SSIM of every frame, ``(n,)`` float64; the mask is not looked at."""
+        return uniform_ssim(generated, truth)
+
+
+class LWGANSSIM(FrameMetric):
+    """SSIM as LWGAN's evaluator computes it, averaged over frames; see :func:`uniform_ssim`."""
+
+    definition = Definition(
+        key="ssim/lwgan@1",
+        title="SSIM (LWGAN)",
+        direction="higher",
+        unit="",
+        source="thirdparty/his_evaluators of svip-lab/impersonator (Liu et al.: Liquid Warping GAN, ICCV 2019)",
+        text=(
+            "ssim/uniform@1 of frames scaled to [-1, 1] with range 2: the window's means, and with them the luminance "
+            "term, are then taken from the middle grey and not from black."
+        ),
+        choice=(
+            "For comparison with that evaluator's numbers. It resizes all frames to 512x512 before; here they are "
+            "taken as they are. SSIM is defined on intensities, which begin at 0: ssim/gaussian@1 is the default."
+        ),
+        caution="Grey areas have means near 0, where the luminance term depends on noise alone.",
+    )
+
+    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
+        """SSIM of every frame, ``(n,)`` float64; the mask is not looked at."""
+        return uniform_ssim(generated, truth, centred=True)

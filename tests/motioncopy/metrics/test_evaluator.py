@@ -71,7 +71,7 @@ def test_a_metric_without_its_weights_is_missing_with_a_reason(monkeypatch: pyte
         raise WeightsError(f"weights {name} are not here", remedy="put the file there")
 
     monkeypatch.setattr("motioncopy.weights.find", absent)
-    evaluator = Evaluator()
+    evaluator = Evaluator([*KEYS, "lpips/alex@1"])
     assert "put the file there" in evaluator.missing["lpips/alex@1"]
     clip = evaluator.clip("a")
     clip.update(*frames())

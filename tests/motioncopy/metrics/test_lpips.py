@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import lpips as reference
@@ -11,9 +12,11 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from motioncopy import weights
 from motioncopy.errors import BatchError, WeightsError
 from motioncopy.metrics.evaluator import Evaluator
-from motioncopy.metrics.lpips import LPIPS, SMALLEST, load_network, lpips
+from motioncopy.metrics.lpips import LPIPS, SMALLEST, VGGLPIPS, load_network, lpips
+from motioncopy.metrics.networks import Network
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def network(backbone: Path) -> nn.Module:
-    return load_network(backbone)
+    return load_network(torch.load(backbone, weights_only=True))
 
 
 def frames(count: int = 3, size: int = 64) -> tuple[Tensor, Tensor]:
@@ -74,9 +77,12 @@ def test_chunks_and_float_frames_change_nothing(network: nn.Module) -> None:
 
 
 def test_the_evaluator_names_the_weights(backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("motioncopy.weights.find", lambda _: backbone)
+    digest = hashlib.sha256(backbone.read_bytes()).hexdigest()
+    entry = replace(weights.WEIGHTS["alexnet"], sha256=digest, file=backbone.name)
+    monkeypatch.setitem(weights.WEIGHTS, "alexnet", entry)
+    monkeypatch.setenv("MOTIONCOPY_WEIGHTS", str(backbone.parent))
     evaluator = Evaluator(["lpips/alex@1"])
-    assert evaluator.networks == {"alexnet": hashlib.sha256(backbone.read_bytes()).hexdigest()}
+    assert evaluator.networks == {"alexnet": digest}
     assert not evaluator.missing
     clip = evaluator.clip("a")
     clip.update(*frames())
@@ -87,18 +93,35 @@ def test_the_evaluator_names_the_weights(backbone: Path, monkeypatch: pytest.Mon
 
 
 def test_frames_too_small_for_alexnet_are_refused(network: nn.Module) -> None:
-    lpips(network, *frames(1, SMALLEST))
+    lpips(network, *frames(1, SMALLEST["alex"]))
     with pytest.raises(BatchError, match="31x31"):
-        lpips(network, *frames(1, SMALLEST - 1))
+        lpips(network, *frames(1, SMALLEST["alex"] - 1))
 
 
 def test_loading_leaves_the_random_numbers_of_training_alone(backbone: Path) -> None:
     before = torch.get_rng_state()
-    load_network(backbone)
+    load_network(torch.load(backbone, weights_only=True))
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_file_that_is_no_alexnet_is_refused(tmp_path: Path) -> None:
-    torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(WeightsError, match=r"other\.pth is not a torchvision AlexNet"):
-        load_network(tmp_path / "other.pth")
+def test_other_weights_are_refused() -> None:
+    with pytest.raises(WeightsError, match="no weights of torchvision's alexnet"):
+        load_network({"features.0.weight": torch.zeros(1)})
+
+
+def test_on_vgg_it_equals_the_package() -> None:
+    torch.manual_seed(0)
+    state = {k: v for k, v in torchvision.models.vgg16().state_dict().items() if k.startswith("features.")}
+    theirs = reference.LPIPS(net="vgg", pnet_rand=True, verbose=False)
+    slices = [layer for part in theirs.net.children() for layer in part.named_children()]
+    for number, layer in slices:
+        layer.load_state_dict({name: state[f"features.{number}.{name}"] for name in layer.state_dict()})
+    x, y = frames(2, 48)
+    with torch.no_grad():
+        expected = theirs(x.float() / 127.5 - 1, y.float() / 127.5 - 1).flatten()
+    metric = VGGLPIPS(networks=lambda name: Network(state, f"random {name}"))
+    assert metric.frames(x, y).tolist() == pytest.approx(expected.tolist(), rel=1e-5)
+    assert metric.networks == {"vgg16": "random vgg16"}
+    assert metric.frames(*frames(1, metric.least_side)).item() > 0
+    with pytest.raises(BatchError, match="16x16"):
+        metric.frames(*frames(1, metric.least_side - 1))

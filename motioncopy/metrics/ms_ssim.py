@@ -1,0 +1,89 @@
+"""Multi-scale structural similarity (MS-SSIM)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from torch import Tensor
+
+from motioncopy.errors import BatchError
+from motioncopy.metrics.definition import Definition
+from motioncopy.metrics.frame_metric import FrameMetric, check_images
+from motioncopy.metrics.ssim import RADIUS, Values, inner_mean, maps, over_planes
+
+#: Exponents of the five scales, the finest first (Wang et al. 2003, section 3.2).
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+#: At the coarsest scale, the window of 11 must still fit.
+SMALLEST = (2 * RADIUS + 1) * 2 ** (len(WEIGHTS) - 1)
+
+
+def ms_ssim(generated: Tensor, truth: Tensor) -> Tensor:
+    """MS-SSIM of every frame (Wang, Simoncelli, Bovik 2003, equation 7). Computed on the CPU.
+
+    Args:
+        generated: ``(n, 3, H, W)``, uint8 or floating point in [0, 255]; H and W at least :data:`SMALLEST`.
+        truth: The same.
+
+    Returns:
+        ``(n,)`` float64 in [0, 1], on the device of the images.
+
+    Raises:
+        BatchError: If shapes, types or ranges are wrong, or the images are too small.
+    """
+    check_images(generated, truth)
+    if min(generated.shape[2:]) < SMALLEST:
+        raise BatchError(
+            "images are smaller than the window of MS-SSIM at its fifth scale",
+            expected=f"at least {SMALLEST}x{SMALLEST} pixels",
+            found=tuple(generated.shape[2:]),
+        )
+    return over_planes(generated, truth, _plane)
+
+
+def _plane(x: Values, y: Values) -> float:
+    product = 1.0
+    for scale, weight in enumerate(WEIGHTS):
+        if scale:
+            x, y = _half(x), _half(y)
+        luminance, structure = maps(x, y)
+        if scale == len(WEIGHTS) - 1:
+            structure *= luminance
+        product *= max(0.0, inner_mean(structure, RADIUS)) ** weight
+    return product
+
+
+def _half(plane: Values) -> Values:
+    """Means of 2x2 pixels; an odd last row or column is left out."""
+    height, width = (length // 2 for length in plane.shape)
+    even = plane[: 2 * height, : 2 * width].astype(np.float32, copy=False)
+    halved: Values = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+    return halved
+
+
+class MSSSIM(FrameMetric):
+    """MS-SSIM, averaged over frames; see :func:`ms_ssim`."""
+
+    least_side = SMALLEST
+    definition = Definition(
+        key="ms_ssim/gaussian@1",
+        title="MS-SSIM",
+        direction="higher",
+        unit="",
+        source="Wang, Simoncelli, Bovik: Multi-scale structural similarity for image quality assessment, Asilomar 2003",
+        text=(
+            "Product over five scales of the mean contrast-and-structure term of ssim/gaussian@1, at the coarsest "
+            "scale of the whole SSIM, to the powers 0.0448, 0.2856, 0.3001, 0.2363, 0.1333; negative means count as "
+            "0. Each scale has half the pixels a side of the one before, by means of 2x2; an odd last row or column is "
+            "left out. Of each channel of the 8-bit RGB frames, then the mean over channels and frames. Frames of "
+            f"fewer than {SMALLEST} pixels a side have no value."
+        ),
+        choice=(
+            "TensorFlow and pytorch-msssim multiply the scales of each channel and average the channels afterwards, as "
+            "here; torchmetrics averages channels before it multiplies, and takes the border into its means. They "
+            "differ in odd sizes too: TensorFlow repeats the last row, pytorch-msssim adds a row of zeros."
+        ),
+    )
+
+    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
+        """MS-SSIM of every frame, ``(n,)`` float64; the mask is not looked at."""
+        return ms_ssim(generated, truth)
