@@ -14,6 +14,7 @@ from motioncopy.metrics.kid import KID
 from motioncopy.metrics.lpips import LPIPS, VGGLPIPS
 from motioncopy.metrics.masked import MaskPSNR, MaskSSIM, ZeroFilledMaskPSNR
 from motioncopy.metrics.ms_ssim import MSSSIM
+from motioncopy.metrics.pose_error import MissingJoints, PoseError, TruthMissingJoints, TruthPoseError
 from motioncopy.metrics.psnr import PSNR
 from motioncopy.metrics.set_metric import SetMetric
 from motioncopy.metrics.sharpness import SD, ScriptPSNR, ScriptSD
@@ -47,6 +48,10 @@ _ALL: tuple[Kind, ...] = (
     FVD30Sliding,
     *TCM_METRICS,
     *TCM_RATIOS,
+    PoseError,
+    MissingJoints,
+    TruthPoseError,
+    TruthMissingJoints,
 )
 #: By key.
 METRICS: dict[str, Kind] = {m.definition.key: m for m in _ALL}
@@ -54,6 +59,8 @@ METRICS: dict[str, Kind] = {m.definition.key: m for m in _ALL}
 DEFAULTS: tuple[str, ...] = (
     *(m.definition.key for m in (SSIM, MSSSIM, PSNR, MaskSSIM, MaskPSNR, SD, LPIPS, FID, KID, InceptionScore, FVD16)),
     *TCM_DEFAULTS,
+    PoseError.definition.key,
+    MissingJoints.definition.key,
 )
 
 

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
-from motioncopy.errors import BatchError, WeightsError
+from motioncopy.errors import BatchError, PerceptionError, WeightsError
 from motioncopy.metrics.catalogue import DEFAULTS, definition, metric
 from motioncopy.metrics.chunk import NAMES, Chunk, Video
 from motioncopy.metrics.clip_metric import ClipMetric
@@ -86,7 +86,7 @@ class Evaluator:
         for extractor, names in wanted.items():
             try:
                 made = extractor(networks, wanted=frozenset(names), device=self.device)
-            except WeightsError as error:
+            except (WeightsError, PerceptionError) as error:
                 absent[extractor] = str(error)
             else:
                 self.extractors[extractor] = made

@@ -1,0 +1,183 @@
+"""Pose error: how far the joints of the generated person are from where they should be, and how many are not there."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from motioncopy.errors import SkeletonError
+from motioncopy.metrics.chunk import Chunk, Input
+from motioncopy.metrics.clip_metric import ClipMetric
+from motioncopy.metrics.definition import Definition
+from motioncopy.metrics.extractor import Found, Output, Seen
+from motioncopy.metrics.pose_features import FOUND, PoseMediaPipe
+from motioncopy.skeletons import BODY25, skeleton, view
+
+#: A joint that was found with less confidence was not found.
+CONFIDENT = 0.5
+
+_JOINTS = Output(PoseMediaPipe, "joints")
+
+
+def compare(found: Tensor, wanted: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Mean distance and share of missing joints of every frame.
+
+    Args:
+        found: ``(n, J, 3)`` x, y, confidence: the joints that were found again.
+        wanted: ``(n, J, 3)``: where they should be; confidence 0 where nobody knows.
+        size: (height, width): joints that should be outside of the frame are not looked for.
+
+    Returns:
+        ``(n,)`` mean distance of the joints that both have, in percent of the diagonal of the box around all wanted
+        joints; NaN where there is none. And ``(n,)``, in [0, 1], the share of the wanted joints that were not found;
+        NaN where none is wanted.
+    """
+    found, wanted = found.double(), wanted.double()
+    x, y = wanted[..., 0], wanted[..., 1]
+    inside = (x >= 0) & (y >= 0) & (x <= size[1] - 1) & (y <= size[0] - 1)
+    asked = (wanted[..., 2] > 0) & inside
+    both = asked & (found[..., 2] >= CONFIDENT)
+    places = wanted[..., :2]
+    low = places.masked_fill(~asked[..., None], torch.inf).amin(dim=1)
+    high = places.masked_fill(~asked[..., None], -torch.inf).amax(dim=1)
+    scale = (high - low).norm(dim=1)
+    distances = (found[..., :2] - places).norm(dim=-1) * both
+    error = 100 * distances.sum(dim=1) / both.sum(dim=1) / scale  # 0 / 0 is the NaN of no joint
+    missing = (asked & ~both).sum(dim=1) / asked.sum(dim=1)
+    return error.masked_fill(~torch.isfinite(error), torch.nan), missing
+
+
+class _Pose(ClipMetric):
+    """What the variants share.
+
+    Attributes:
+        reference: Where joints should be: where they are found in the true frame, or where they were asked for.
+    """
+
+    reference: ClassVar[Literal["truth", "driving"]]
+
+    def unfit(self, chunk: Chunk) -> str | None:
+        """See :meth:`ClipMetric.unfit`; MediaPipe knows people only."""
+        if chunk.joints is not None and _as_body(chunk) is None:
+            return f"MediaPipe finds people, and the joints are those of {chunk.skeleton}"
+        return super().unfit(chunk)
+
+    def compared(self, chunk: Chunk, found: Found) -> tuple[Tensor, Tensor]:
+        """Error and missing share of every frame."""
+        wanted = _as_body(chunk) if self.reference == "driving" else found[Seen(_JOINTS, "truth")]
+        assert wanted is not None
+        chosen = list(FOUND)
+        if self.reference == "truth":
+            wanted = wanted.clone()
+            wanted[..., 2] *= wanted[..., 2] >= CONFIDENT
+        return compare(found[Seen(_JOINTS, "generated")][:, chosen], wanted[:, chosen], chunk.size)
+
+
+def _as_body(chunk: Chunk) -> Tensor | None:
+    """The driving joints as body25, or ``None`` where they are no person's."""
+    assert chunk.joints is not None
+    if chunk.skeleton == BODY25.name:
+        return chunk.joints
+    try:
+        shown = view(chunk.joints.numpy(force=True), skeleton(chunk.skeleton), BODY25)
+    except SkeletonError:
+        return None
+    return torch.as_tensor(shown, device=chunk.joints.device)
+
+
+class _Error(_Pose):
+    def values(self, chunk: Chunk, found: Found) -> Tensor:
+        """The mean distance of every frame, ``(n,)`` float64, percent; NaN where no joint was found again."""
+        return self.compared(chunk, found)[0]
+
+
+class _Missing(_Pose):
+    def values(self, chunk: Chunk, found: Found) -> Tensor:
+        """The share of missing joints of every frame, ``(n,)`` float64 in [0, 1]."""
+        return self.compared(chunk, found)[1]
+
+
+_SOURCE = (
+    "PCK's and OKS's practice of scaling by the body; detector: MediaPipe Pose (BlazePose, Bazarevsky et al. 2020)"
+)
+_LOOK = (
+    "MediaPipe Pose (complexity 1, every frame for itself) finds the joints of body25 but the small toes; found is "
+    f"what has a confidence of {CONFIDENT} and more."
+)
+_WHERE = {
+    "truth": "where the same detector finds them in the true frame, so that its habits cancel out",
+    "driving": "where they were asked for: the driving joints as fitted to the person",
+}
+_CHOICE = (
+    "Papers re-detect with OpenPose and print pixels, which depend on the frame's size, so that the error is divided "
+    "by the body here. Against the driving joints is the default: it needs no true frames and serves imitation too. "
+    "Against joints found in the truth is fairer where the driving joints are another detector's."
+)
+
+
+def _definition(kind: Literal["error", "missing"], reference: Literal["truth", "driving"]) -> Definition:
+    error = kind == "error"
+    name = "pose error" if error else "missing joints"
+    return Definition(
+        key=f"pose_{kind}/{reference}_mediapipe@1",
+        title=f"{name.capitalize()}{' (truth)' if reference == 'truth' else ''}",
+        direction="lower",
+        unit="%" if error else "",
+        source=_SOURCE,
+        text=(
+            (
+                "Mean distance, over joints that are known and found, of each joint in the generated frame from "
+                f"{_WHERE[reference]}, in percent of the diagonal of the box around all known joints; the mean over "
+                "frames. Frames without such a joint are skipped and counted as such. "
+                if error
+                else "Share of the joints that should be in the frame and are not found again in the generated one, "
+                f"the mean over frames; they should be {_WHERE[reference]}. "
+            )
+            + _LOOK
+        ),
+        choice=_CHOICE,
+        caution=(
+            "Only joints that are found count: a video in which hardly anybody can be seen may have a small error. "
+            "Read it beside the share of missing joints."
+            if error
+            else "Detectors find people in what no viewer would take for one."
+        ),
+    )
+
+
+class PoseError(_Error):
+    """Distance to the joints that were asked for; see :func:`compare`."""
+
+    reference = "driving"
+    inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
+    sees = (Seen(_JOINTS, "generated"),)
+    definition = _definition("error", "driving")
+
+
+class MissingJoints(_Missing):
+    """Share of the joints asked for that are not found; see :func:`compare`."""
+
+    reference = "driving"
+    inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
+    sees = (Seen(_JOINTS, "generated"),)
+    definition = _definition("missing", "driving")
+
+
+class TruthPoseError(_Error):
+    """Distance to the joints found in the true frame; see :func:`compare`."""
+
+    reference = "truth"
+    inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})
+    sees = (Seen(_JOINTS, "generated"), Seen(_JOINTS, "truth"))
+    definition = _definition("error", "truth")
+
+
+class TruthMissingJoints(_Missing):
+    """Share of the joints of the true frame that are not found; see :func:`compare`."""
+
+    reference = "truth"
+    inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})
+    sees = (Seen(_JOINTS, "generated"), Seen(_JOINTS, "truth"))
+    definition = _definition("missing", "truth")
