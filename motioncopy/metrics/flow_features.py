@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from motioncopy.metrics.extractor import Extractor, Stream
 from motioncopy.metrics.inception import exact
@@ -20,8 +20,30 @@ from motioncopy.perception.raft import build, flow_between
 Frames = NDArray[np.uint8]
 Flow = NDArray[np.float32]
 
+# OpenCV's DIS refuses frames below 12 pixels a side, and wide ones below 16 rows end the process.
+_LEAST_SIDE = 16
 
-def consistent(forward: Flow, backward: Flow) -> NDArray[np.bool_]:
+
+def followed(images: Tensor, flow: Tensor) -> Tensor:
+    """What stands in ``images`` at the place that the flow leads each pixel to; bilinear, the border repeats.
+
+    By torch, since OpenCV's ``remap`` rounds places to 1/32 pixel, in all versions or in some of them, depending on
+    the number of channels.
+
+    Args:
+        images: ``(n, c, H, W)`` float.
+        flow: ``(n, 2, H, W)`` pixels (x, y).
+
+    Returns:
+        ``(n, c, H, W)`` float.
+    """
+    x, y = _places(flow)
+    height, width = flow.shape[2:]
+    grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
+    return grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def consistent(forward: Tensor, backward: Tensor) -> Tensor:
     """Where the way back leads to where the way there began: pixels that both frames show.
 
     |f + b|² < 0.01 (|f|² + |b|²) + 0.5, where f is the forward flow at the place that the backward flow b leads to
@@ -29,40 +51,35 @@ def consistent(forward: Flow, backward: Flow) -> NDArray[np.bool_]:
     equation 5). Pixels that b leads out of the frame do not count as seen.
 
     Args:
-        forward: ``(H, W, 2)`` pixels: from the frame before to this one.
-        backward: ``(H, W, 2)`` pixels: from this frame to the one before.
+        forward: ``(n, 2, H, W)`` pixels: from the frame before to this one.
+        backward: ``(n, 2, H, W)`` pixels: from this frame to the one before.
 
     Returns:
-        ``(H, W)``.
+        ``(n, 1, H, W)`` bool.
     """
     x, y = _places(backward)
-    height, width = backward.shape[:2]
+    height, width = backward.shape[2:]
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    there = cv2.remap(forward, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    gap = np.square(there + backward).sum(axis=2)
-    lengths = np.square(there).sum(axis=2) + np.square(backward).sum(axis=2)
-    return np.asarray(inside & (gap < 0.01 * lengths + 0.5))
+    there = followed(forward, backward)
+    gap = (there + backward).square().sum(dim=1)
+    lengths = (there.square() + backward.square()).sum(dim=1)
+    return (inside & (gap < 0.01 * lengths + 0.5)).unsqueeze(1)
 
 
-def warped(before: Frames, backward: Flow) -> NDArray[np.float32]:
-    """The frame before as this frame sees it, ``(H, W, 3)`` float32 in [0, 255]; bilinear, the border repeats."""
-    x, y = _places(backward)
-    image = cv2.remap(before.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(image, np.float32)
-
-
-def _places(flow: Flow) -> tuple[Flow, Flow]:
-    height, width = flow.shape[:2]
-    x = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return np.asarray(x, np.float32), np.asarray(y, np.float32)
+def _places(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Where each pixel is led, (x, y), each ``(n, H, W)``."""
+    height, width = flow.shape[2:]
+    x = flow[:, 0] + torch.arange(width, device=flow.device)
+    y = flow[:, 1] + torch.arange(height, device=flow.device).unsqueeze(1)
+    return x, y
 
 
 class _Flow(Extractor):
-    """Two rows a frame: ``backward`` ``(n, 2, H, W)`` pixels (x, y), and ``visible`` ``(n, 1, H, W)`` bool.
+    """Two rows a frame: ``backward`` ``(n, 2, H, W)`` float32 pixels (x, y), and ``visible`` ``(n, 1, H, W)`` bool.
 
-    This frame at p shows what the frame before showed at p + backward; visible says where both show it. A clip's first
-    frame has no flow and nothing is visible in it.
+    This frame at p shows what the frame before showed at p + backward; visible says where both show it. In a clip's
+    first frame the flow is 0 and nothing is visible, so that whoever asks what is visible need not know the first.
+    Each pair of frames is seen for itself, so that chunks change nothing.
     """
 
     outputs = ("backward", "visible")
@@ -73,7 +90,7 @@ class _Flow(Extractor):
 
     @abstractmethod
     def between(self, now: Frames, before: Frames) -> Flow:
-        """Flow ``(n, H, W, 2)`` from frames to those before, both ``(n, H, W, 3)``."""
+        """Flow ``(1, H, W, 2)`` from one frame to another, both ``(1, H, W, 3)``."""
 
 
 class _FlowStream:
@@ -85,28 +102,28 @@ class _FlowStream:
 
     def update(self, frames: Tensor) -> Mapping[str, Tensor]:
         """See :meth:`Stream.update`."""
-        images = np.ascontiguousarray(frames.permute(0, 2, 3, 1).numpy(force=True))
-        n, height, width = images.shape[:3]
-        backward, visible = np.zeros((n, height, width, 2), np.float32), np.zeros((n, height, width), bool)
-        together = images if self._last is None else np.concatenate([self._last, images])
-        pairs = len(together) - 1
-        if pairs > 0:
-            later = slice(n - pairs, n)
-            now, before = together[1:], together[:-1]
-            backward[later] = self._owner.between(now, before)
-            forward = self._owner.between(before, now)
-            visible[later] = [consistent(f, b) for f, b in zip(forward, backward[later], strict=True)]
-        if n:
-            self._last = images[-1:].copy()
+        n, _, height, width = frames.shape
         found = {
-            "backward": torch.from_numpy(backward.transpose(0, 3, 1, 2)),
-            "visible": torch.from_numpy(visible[:, None]),
+            "backward": torch.zeros(n, 2, height, width, device=frames.device),
+            "visible": torch.zeros(n, 1, height, width, dtype=torch.bool, device=frames.device),
         }
-        return {name: found[name].to(frames.device) for name in self._owner.wanted}
+        images = np.ascontiguousarray(frames.permute(0, 2, 3, 1).numpy(force=True))
+        for i in range(n):
+            now, before = images[i : i + 1], self._last
+            if before is not None:
+                backward, forward = (
+                    torch.from_numpy(self._owner.between(a, b)).to(frames.device).permute(0, 3, 1, 2)
+                    for a, b in ((now, before), (before, now))
+                )
+                found["backward"][i], found["visible"][i] = backward[0], consistent(forward, backward)[0]
+            self._last = now
+        if self._last is not None:
+            self._last = self._last.copy()  # one frame, not a view that keeps the chunk alive
+        return {name: found[name] for name in self._owner.wanted}
 
 
 class FlowDIS(_Flow):
-    """OpenCV's DIS flow, preset ``medium``: no weights, on a CPU."""
+    """OpenCV's DIS flow, preset ``medium``: no weights, on a CPU; the number of threads does not change it."""
 
     name = "flow_dis"
 
@@ -116,7 +133,10 @@ class FlowDIS(_Flow):
 
     def between(self, now: Frames, before: Frames) -> Flow:
         """See :meth:`_Flow.between`."""
-        return self._dis(now, before)
+        height, width = now.shape[1:3]
+        missing = ((0, 0), (0, max(0, _LEAST_SIDE - height)), (0, max(0, _LEAST_SIDE - width)), (0, 0))
+        large, large_before = (np.pad(frame, missing, mode="edge") for frame in (now, before))
+        return self._dis(large, large_before)[:, :height, :width]
 
 
 class FlowRAFT(_Flow):

@@ -1,105 +1,39 @@
-"""TCM: hand-made flows, known shifts, and what shuffling, freezing, noise and blur do to it."""
+"""TCM: hand-made flows, known changes, and what shuffling, freezing, noise and blur do to it."""
 
 from __future__ import annotations
 
 import math
+import pickle
 
-import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter, shift
 from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
 
-from motioncopy.metrics.catalogue import METRICS
+from motioncopy.metrics.catalogue import DEFAULTS, METRICS
 from motioncopy.metrics.chunk import Chunk
 from motioncopy.metrics.clip_metric import ClipMetric
 from motioncopy.metrics.evaluator import Evaluator
-from motioncopy.metrics.extractor import Found, Output, Seen
-from motioncopy.metrics.flow_features import FlowDIS, FlowRAFT, consistent
-from motioncopy.metrics.networks import Network
-from motioncopy.metrics.tcm import TCM_METRICS, TCM_RATIOS, change
+from motioncopy.metrics.extractor import Found
+from motioncopy.metrics.tcm import STILL, TCM_DEFAULTS, TCM_METRICS, TCM_RATIOS, change
+from tests.motioncopy.metrics.scenes import frozen, mostly_still, moving, noisy
 
 DIS = [key for key in METRICS if key.startswith("tcm") and "_dis@" in key]
-CPU = torch.device("cpu")
-
-
-def texture(side: int = 96) -> np.ndarray:
-    random = np.random.default_rng(0)
-    image = gaussian_filter(random.normal(size=(side, side, 3)), (2, 2, 0))
-    return np.asarray(127 + 110 * image / np.abs(image).max())
-
-
-def moving(frames: int = 9, speed: float = 1.5) -> Tensor:
-    """A texture that moves to the right, with a little noise of the camera."""
-    random = np.random.default_rng(1)
-    images = [shift(texture(), (0, speed * t, 0), order=1, mode="nearest") for t in range(frames)]
-    noisy = np.stack(images) + random.normal(0, 2, (frames, 96, 96, 3))
-    return torch.from_numpy(np.clip(noisy, 0, 255).astype(np.uint8)).permute(0, 3, 1, 2).contiguous()
+BOUNDED = [key for key in DIS if key.startswith("tcm/")]
+SHUFFLED = torch.tensor([4, 0, 7, 2, 8, 5, 1, 6, 3])
 
 
 def values(generated: Tensor, truth: Tensor, keys: list[str], chunk: int = 4) -> dict[str, float | None]:
     clip = Evaluator(keys).clip("a")
     for g, t in zip(generated.split(chunk), truth.split(chunk), strict=True):
         clip.update(g, t, driving=t)
-    return {key: score.value for key, score in clip.compute().scores.items()}
+    return {key: found.value for key, found in clip.compute().scores.items()}
 
 
-# -- the flow ---------------------------------------------------------------------------------------------------------
-
-
-def test_dis_finds_a_shift_and_sees_what_stays_in_view() -> None:
-    stream = FlowDIS(wanted=frozenset(FlowDIS.outputs), device=CPU).start("a")
-    found = stream.update(moving(4, 3.0))
-    backward, visible = found["backward"], found["visible"]
-    assert backward.shape == (4, 2, 96, 96)
-    assert not backward[0].any()
-    assert not visible[0].any()
-    inner = backward[1:, :, 20:-20, 20:-20]
-    assert inner[:, 0].mean().item() == pytest.approx(-3.0, abs=0.1)  # it was further to the left
-    assert inner[:, 1].abs().mean().item() < 0.1
-    assert visible[1:, :, 20:-20, 20:-20].float().mean() > 0.95
-    assert not visible[1:, ..., 0].any()  # has just come into view
-
-
-@pytest.mark.parametrize("chunk", [1, 3, 8])
-def test_flow_does_not_depend_on_chunks(chunk: int) -> None:
-    whole = FlowDIS(wanted=frozenset(FlowDIS.outputs), device=CPU).start("a").update(moving())
-    stream = FlowDIS(wanted=frozenset(FlowDIS.outputs), device=CPU).start("a")
-    parts = [stream.update(part) for part in moving().split(chunk)]
-    for name, expected in whole.items():
-        assert torch.equal(torch.cat([part[name] for part in parts]), expected)
-
-
-def test_only_ways_that_lead_back_are_consistent() -> None:
-    backward = np.zeros((4, 6, 2), np.float32)
-    backward[..., 0] = -1
-    forward = -backward
-    forward[2, :, 0] = 3  # another thing passes there
-    seen = consistent(forward, backward)
-    assert not seen[:, 0].any()  # leads out of the frame
-    assert seen[[0, 1, 3], 1:].all()
-    assert not seen[2].any()
-
-
-def test_raft_runs_on_published_weights_through_the_provider() -> None:
-    from torchvision.models.optical_flow import raft_large
-
-    torch.manual_seed(0)
-    state = raft_large().state_dict()
-    asked = []
-
-    def networks(name: str) -> Network:
-        asked.append(name)
-        return Network(state, "random, seed 0")
-
-    extractor = FlowRAFT(networks, wanted=frozenset(FlowRAFT.outputs), device=CPU)
-    assert (asked, extractor.identities) == (["raft-large"], {"raft-large": "random, seed 0"})
-    found = extractor.start("a").update(moving(2)[..., :64, :64])
-    assert found["backward"].shape == (2, 2, 64, 64)
-    assert found["visible"].dtype == torch.bool
-
-
-# -- the ratio --------------------------------------------------------------------------------------------------------
+def score(scores: dict[str, float | None], key: str) -> float:
+    value = scores[key]
+    assert value is not None, key
+    return value
 
 
 def test_change_is_the_mean_square_over_visible_pixels() -> None:
@@ -124,81 +58,156 @@ def test_a_flow_of_half_the_size_counts_double() -> None:
     assert change(now, before, flow, visible) == pytest.approx(0, abs=1e-9)
 
 
-def stubbed(metric: type[ClipMetric], chunk: Chunk) -> Tensor:
-    n, _, h, w = chunk.generated.shape
-    flows = {"backward": torch.zeros(n, 2, h, w), "visible": torch.ones(n, 1, h, w, dtype=torch.bool)}
-    found: Found = {Seen(Output(s.output.extractor, s.output.name), s.video): flows[s.output.name] for s in metric.sees}
-    return metric().values(chunk, found)
+def stub(metric: type[ClipMetric], n: int, size: tuple[int, int] = (4, 4), shift: float = 0.0) -> Found:
+    """All that the metric asks for: the same flow everywhere, and all of it visible."""
+    backward = torch.zeros(n, 2, *size)
+    backward[:, 0] = shift
+    rows = {"backward": backward, "visible": torch.ones(n, 1, *size, dtype=torch.bool)}
+    return {seen: rows[seen.output.name] for seen in metric.sees}
 
 
-def test_the_value_is_the_bounded_ratio() -> None:
-    truth = torch.zeros(3, 3, 4, 4, dtype=torch.uint8)
-    truth[1] = 10
-    generated = torch.zeros(3, 3, 4, 4, dtype=torch.uint8)
-    generated[1] = 20
-    first = Chunk(generated[:1], truth[:1], driving=truth[:1])
-    chunk = Chunk(generated[1:], truth[1:], driving=truth[1:], previous=first)
+def brightness(*levels: int) -> Tensor:
+    return torch.tensor(levels, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 4, 4).contiguous()
+
+
+@pytest.mark.parametrize("metric", [*TCM_METRICS, *TCM_RATIOS], ids=lambda m: m.definition.key)
+def test_the_value_is_the_bounded_ratio(metric: type[ClipMetric]) -> None:
+    generated, real = brightness(0, 20, 0), brightness(0, 10, 0)
+    expected = math.exp(-3) if metric in TCM_METRICS else 4.0  # changes of 20 against 10, squared
+    first = Chunk(generated[:1], real[:1], driving=real[:1])
+    later = Chunk(generated[1:], real[1:], driving=real[1:], previous=first)
+    assert metric().values(first, stub(metric, 1)).isnan().tolist() == [True]
+    assert metric().values(later, stub(metric, 2)).tolist() == pytest.approx([expected] * 2)
+
+
+@pytest.mark.parametrize("metric", TCM_RATIOS[:2], ids=lambda m: m.definition.key)
+def test_a_texture_that_follows_the_flow_does_not_change(metric: type[ClipMetric]) -> None:
+    picture = torch.randint(0, 256, (3, 8, 12), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    follows = torch.stack([picture.roll(2 * t, dims=2) for t in range(3)])  # two pixels a frame to the right
+    real = follows.clone()
+    real[1] //= 2
+    found = stub(metric, 3, (8, 12), shift=-2.0)
+    for seen, rows in found.items():
+        if seen.output.name == "visible":
+            rows[..., :2] = False  # comes into view
+    ratio = metric().values(Chunk(follows, real, driving=real), found)
+    assert ratio[1:].tolist() == pytest.approx([0, 0], abs=1e-9)
+
+
+def test_each_frame_is_held_against_the_one_before_it() -> None:
+    generated, real = brightness(0, 20, 50), brightness(0, 10, 20)
+    ratio = TCM_RATIOS[0]().values(Chunk(generated, real), stub(TCM_RATIOS[0], 3))
+    assert ratio[1:].tolist() == pytest.approx([4, 9])
+
+
+def test_the_mean_of_two_chunks_counts_frames_and_not_chunks() -> None:
+    generated, real = brightness(0, 10, 30, 60), brightness(0, 10, 20, 30)  # ratios 1, 4, 9
+    metric, kind = TCM_RATIOS[0](), TCM_RATIOS[0]
+    first = Chunk(generated[:3], real[:3])
+    metric.update(first, stub(kind, 3))
+    metric.update(Chunk(generated[3:], real[3:], previous=first.last()), stub(kind, 1))
+    assert metric.compute().item() == pytest.approx((1 + 4 + 9) / 3)
+    assert (metric.counted.item(), metric.skipped.item()) == (3, 1)
+
+
+def test_frames_in_which_the_real_video_stands_still_are_skipped() -> None:
+    real, generated = brightness(99, 99, 100, 100), brightness(0, 200, 0, 200)
+    values = TCM_METRICS[0]().values(Chunk(generated, real), stub(TCM_METRICS[0], 4))
+    assert values.isnan().tolist() == [True, True, False, True]
+    assert STILL < (1 / 255) ** 2  # one grey level is a change
+
+
+def test_frames_in_which_nothing_is_visible_are_skipped() -> None:
+    for metric in TCM_METRICS:
+        found = stub(metric, 2)
+        for seen, rows in found.items():
+            if seen.output.name == "visible":
+                rows.zero_()
+        real = brightness(0, 10)
+        assert metric().values(Chunk(real, real, driving=real), found).isnan().all()
+
+
+def test_any_change_however_large_has_a_finite_value() -> None:
+    generated, real = brightness(0, 255), brightness(0, 1)
     for metric in (*TCM_METRICS, *TCM_RATIOS):
-        bounded = metric.definition.key.startswith("tcm/")
-        expected = math.exp(-3) if bounded else 4.0  # changes of 20 against 10, squared
-        assert stubbed(metric, chunk).tolist() == pytest.approx([expected] * 2), metric.definition.key
+        value = metric().values(Chunk(generated, real, driving=real), stub(metric, 2))[1]
+        assert value.isfinite()
 
 
-def test_still_frames_of_the_real_video_are_skipped() -> None:
-    still = torch.full((3, 3, 4, 4), 99, dtype=torch.uint8)
-    noise = torch.randint(0, 256, (3, 3, 4, 4), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    assert stubbed(TCM_METRICS[0], Chunk(noise, still)).isnan().all()
+# -- whole videos -----------------------------------------------------------------------------------------------------
 
 
 def test_one_frame_has_no_value() -> None:
-    scores = values(moving(1), moving(1), DIS)
-    assert set(scores.values()) == {None}
+    assert set(values(moving(1), moving(1), DIS).values()) == {None}
+
+
+def test_constant_videos_have_no_value() -> None:
+    assert set(values(frozen(moving()), frozen(moving()), DIS).values()) == {None}
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 8])
 def test_chunks_change_nothing(chunk: int) -> None:
-    video, noisy = moving(), moving().float().add(20 * torch.randn(9, 3, 96, 96)).clamp(0, 255).to(torch.uint8)
-    whole, parts = values(noisy, video, DIS, 9), values(noisy, video, DIS, chunk)
-    for key in DIS:
-        assert parts[key] == pytest.approx(whole[key], rel=1e-6)
+    whole, parts = (values(noisy(moving(), 20), moving(), DIS, size) for size in (9, chunk))
+    assert parts == whole
 
 
-def test_a_video_is_as_steady_as_itself() -> None:
+def test_a_video_is_exactly_as_steady_as_itself() -> None:
     scores = values(moving(), moving(), DIS)
-    assert len(scores) == len(DIS) == 8
+    assert len(scores) == 8
     assert set(scores.values()) == {1.0}
 
 
 def test_flicker_costs_and_more_costs_more() -> None:
-    truth = moving()
-    random = torch.Generator().manual_seed(0)
-    noise = torch.randn(truth.shape, generator=random)
-    found = [values((truth + a * noise).clamp(0, 255).to(torch.uint8), truth, DIS) for a in (2.0, 6.0, 20.0)]
+    found = [values(noisy(moving(), level), moving(), DIS) for level in (0, 2, 6, 20)]
     for key in DIS:
-        series = [f[key] for f in found]
-        assert None not in series
-        direction = -1 if key.startswith("tcm/") else 1
-        assert series == sorted(series, key=lambda v: direction * float(v or 0)), key
+        series = [score(f, key) for f in found]
+        assert series == sorted(series, reverse=key in BOUNDED), key
+        assert len(set(series)) == 4
 
 
-def test_shuffling_frames_costs() -> None:
-    truth = moving()
-    shuffled = truth[torch.tensor([4, 0, 7, 2, 8, 5, 1, 6, 3])]
-    scores = values(shuffled, truth, ["tcm/truth_dis@1"])
-    assert scores["tcm/truth_dis@1"] is not None
-    assert scores["tcm/truth_dis@1"] < 0.5
-
-
-def test_freezing_is_not_rewarded_and_cautioned_against() -> None:
-    truth = moving()
-    frozen = truth[:1].expand_as(truth).contiguous()
-    scores = values(frozen, truth, DIS)
+def test_blur_is_steadier_than_the_real_video_and_costs() -> None:
+    scores = values(gaussian_blur(moving(), [7, 7], [1.5, 1.5]), moving(), DIS)
     for key in DIS:
-        if key.startswith("tcm/"):
-            assert (scores[key] or 0) < 0.4, key
-    assert scores["tcm/own_truth_dis@1"] == pytest.approx(math.exp(-1))
-    assert scores["tcm_ratio/own_truth_dis@1"] == pytest.approx(0)
-    assert all("reez" in METRICS[key].definition.caution for key in DIS)
+        assert score(scores, key) < 0.8, key
+
+
+def test_shuffling_frames_costs_all_under_the_true_motion() -> None:
+    for video in (moving(), mostly_still()):
+        scores = values(video[SHUFFLED], video, DIS)
+        assert score(scores, "tcm/truth_dis@1") < 0.1
+        assert all(score(scores, key) < 1 for key in BOUNDED)
+
+
+def test_own_motion_explains_shuffling_away_where_everything_moves_alike_and_its_caution_says_so() -> None:
+    scores = values(moving()[SHUFFLED], moving(), DIS)
+    for whose in ("own_truth", "own_driving"):
+        assert score(scores, f"tcm/{whose}_dis@1") == pytest.approx(0.84, abs=0.02)
+        assert "0.84" in METRICS[f"tcm/{whose}_dis@1"].definition.caution
+
+
+def test_a_frozen_video_has_the_value_that_its_caution_states() -> None:
+    for video in (moving(), mostly_still()):
+        scores = values(frozen(video), video, DIS)
+        for whose in ("own_truth", "own_driving"):
+            assert score(scores, f"tcm_ratio/{whose}_dis@1") == pytest.approx(0, abs=1e-9)
+            assert score(scores, f"tcm/{whose}_dis@1") == pytest.approx(math.exp(-1))
+    assert score(values(frozen(moving()), moving(), DIS), "tcm/truth_dis@1") < 0.1  # everything should have moved
+
+
+def test_freezing_is_rewarded_where_little_moves_and_every_caution_warns_of_it() -> None:
+    video = mostly_still()
+    still, flickering = (values(v, video, DIS) for v in (frozen(video), noisy(video, 5)))
+    for key in BOUNDED:
+        assert score(still, key) > score(flickering, key), key
+    for key in METRICS:
+        if key.startswith("tcm"):
+            caution = METRICS[key].definition.caution.lower()
+            assert "frozen" in caution or "freezing" in caution, key
+
+
+def test_an_empty_video_is_not_worth_nothing() -> None:
+    scores = values(torch.zeros_like(moving()), moving(), DIS)
+    assert [score(scores, key) for key in BOUNDED] == pytest.approx([math.exp(-1)] * 4)
 
 
 def test_a_driving_video_of_another_size_serves() -> None:
@@ -210,3 +219,21 @@ def test_a_driving_video_of_another_size_serves() -> None:
     assert set(scores.values) == {key for key in DIS if "driving" in key}
     assert scores.missing["tcm/truth_dis@1"] == "the clip has no true frames"
     assert (scores.scores["tcm/driving_dis@1"].value or 0) > 0.3
+
+
+# -- the catalogue ----------------------------------------------------------------------------------------------------
+
+
+def test_there_is_one_default_with_a_truth_and_one_without_and_none_needs_weights() -> None:
+    assert set(TCM_DEFAULTS) <= set(DEFAULTS)
+    assert [METRICS[key].inputs for key in TCM_DEFAULTS] == [{"truth"}, {"driving"}]  # type: ignore[union-attr]
+
+    def networks(name: str) -> None:
+        raise AssertionError(name)
+
+    assert not Evaluator(TCM_DEFAULTS, networks=networks).missing  # type: ignore[arg-type]
+
+
+def test_metrics_survive_pickling() -> None:
+    for metric in (*TCM_METRICS, *TCM_RATIOS):
+        assert type(pickle.loads(pickle.dumps(metric()))) is metric
