@@ -19,6 +19,8 @@ The usual way:
   motioncopy bench                        train, test and compare on the embedded puppets
   motioncopy copy --appearance A.mp4 --motion B.mp4 -o out.mp4
                                           one person moves like the other
+  motioncopy evaluate --generated DIR --truth DIR
+                                          scores of any system's videos
 
 Videos:
   motioncopy check VIDEO...               what would go wrong with these videos

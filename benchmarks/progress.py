@@ -10,8 +10,13 @@ from lightning import Callback, LightningModule, Trainer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 
-class _Reporter:
-    """A rich bar where somebody watches; otherwise a line at every tenth of the way."""
+class Reporter:
+    """A rich bar where somebody watches; otherwise a line at every tenth of the way.
+
+    Args:
+        title: Of what.
+        total: How many there are to do.
+    """
 
     def __init__(self, title: str, total: int) -> None:
         self.title, self.total, self.count = title, max(1, total), 0
@@ -29,6 +34,7 @@ class _Reporter:
             self.bar.start()
 
     def update(self, count: int, note: str = "") -> None:
+        """So many are done."""
         if self.count == 0 and count > 1:
             self.start = count - 1  # resumed: the rate counts from here
         before, self.count = self.count, count
@@ -40,6 +46,7 @@ class _Reporter:
             print(f"{self.title}: {count}/{self.total}, {elapsed:.0f} s, {left:.0f} s left {note}", flush=True)
 
     def close(self) -> None:
+        """Leaves the bar as it is."""
         if self.bar is not None:
             self.bar.stop()
 
@@ -47,13 +54,13 @@ class _Reporter:
 class StageProgress(Callback):
     """Shows a stage's steps, its time left and its losses."""
 
-    reporter: _Reporter | None = None
+    reporter: Reporter | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Opens the bar."""
         if trainer.is_global_zero:
             total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
-            self.reporter = _Reporter(f"Stage {getattr(pl_module, 'name', '?')}", total)
+            self.reporter = Reporter(f"Stage {getattr(pl_module, 'name', '?')}", total)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Moves it."""
@@ -75,12 +82,12 @@ class StageProgress(Callback):
 class TrialProgress(Callback):
     """Shows how many trials are generated and scored."""
 
-    reporter: _Reporter | None = None
+    reporter: Reporter | None = None
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Opens the bar."""
         if trainer.is_global_zero:
-            self.reporter = _Reporter("Trials", int(trainer.num_test_batches[0]))
+            self.reporter = Reporter("Trials", int(trainer.num_test_batches[0]))
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any

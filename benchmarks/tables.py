@@ -47,7 +47,7 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
     Raises:
         RecordError: If there is no record, or records of several data sets, protocols, metric versions or trials.
     """
-    records = sorted((r for r in records if r.kind == "measured"), key=lambda r: (r.created, r.id))
+    records = sorted((r for r in records if r.kind != "paper"), key=lambda r: (r.created, r.id))
     _check_one("data set", {r.data for r in records}, "choose one with --data")
     _check_one("protocol", {r.protocol for r in records}, "choose one with --protocol")
     finished = [r for r in records if r.status == "finished"]

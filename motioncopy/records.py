@@ -1,8 +1,9 @@
 """What a run leaves behind: one JSON file, written once, complete enough to be believed or doubted.
 
 The dataclasses are the schema: every field is checked on writing and on reading. A record of ``kind`` "measured"
-tells of a run of this project; one of ``kind`` "paper" holds the cells of one row of a paper's table. The file ends
-with a SHA-256 over all of its content, so that an edit is noticed.
+tells of a run of this project, one of "external" of frames that were made elsewhere and scored here; one of "paper"
+holds the cells of one row of a paper's table. The file ends with a SHA-256 over all of its content, so that an edit is
+noticed.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class Record:
     Attributes:
         id: Unique; the file's name. See :func:`new_id`.
         created: UTC, ``2025-01-31T12:00:00Z``. See :func:`now`.
-        kind: ``measured`` or ``paper``.
+        kind: ``measured``, ``paper``, or ``external``: frames that were made elsewhere, scored here.
         method: Its folder's name; the trivial baselines are ``static`` and ``nearest``.
         data: The data set's name.
         regime: One model a person, or one for all.
@@ -164,7 +165,7 @@ class Record:
 
     id: str
     created: str
-    kind: Literal["measured", "paper"]
+    kind: Literal["measured", "paper", "external"]
     method: str
     data: str
     regime: Literal["personal", "general"]
@@ -201,9 +202,9 @@ class Record:
         self._check(self.split is None or _VERSIONED.fullmatch(self.split), "split", "<id>@<version>")
         self._check((self.status == "failed") == (self.reason is not None), "reason", "a text if, and only if, failed")
         self._check((self.kind == "paper") == (self.paper is not None), "paper", "given if, and only if, kind is paper")
-        if self.kind == "measured":
-            for name in ("seed", "split", "code", "device"):
-                self._check(getattr(self, name) is not None, name, "given for a measured record")
+        needed = {"measured": ("seed", "split", "code", "device"), "external": ("code", "device"), "paper": ()}
+        for name in needed[self.kind]:
+            self._check(getattr(self, name) is not None, name, f"given for a record of kind {self.kind}")
         aggregates = [a for by_key in self.results.aggregates.values() for a in by_key]
         for key in {*self.results.missing, *aggregates, *(k for t in self.results.trials.values() for k in t.scores)}:
             try:

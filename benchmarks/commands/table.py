@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks.tables import table  # pandas and torch take seconds to import
     from motioncopy.records import read_all
 
-    records = [r for r in read_all(args.results) if r.kind == "measured"]
+    records = [r for r in read_all(args.results) if r.kind != "paper"]
     chosen = [r for r in records if args.data in (None, r.data) and args.protocol in (None, r.protocol)]
     if not chosen:
         raise RecordError(

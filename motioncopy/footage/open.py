@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from motioncopy.errors import DataError
+from motioncopy.footage.array import ArrayFile
 from motioncopy.footage.footage import Footage
+from motioncopy.footage.gif import Gif
 from motioncopy.footage.images import DEFAULT_FPS, ImageFolder
 from motioncopy.footage.stack import Stack
 from motioncopy.video import VideoReader
@@ -14,14 +16,16 @@ from motioncopy.video import VideoReader
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
 #: Files with these suffixes are taken for HDF5 stacks.
 STACK_SUFFIXES = frozenset({".h5", ".hdf5"})
+#: All files that are footage.
+FILE_SUFFIXES = VIDEO_SUFFIXES | STACK_SUFFIXES | {".gif", ".npy"}
 
 
 def open_footage(path: str | Path, *, fps: float | None = None) -> Footage:
-    """A video file, an HDF5 stack or a folder of images.
+    """A video file, a GIF, an HDF5 stack, a NumPy file or a folder of images.
 
     Args:
         path: The file or folder; a file's suffix, in any case, says what it is.
-        fps: Frames per second of a stack or of images; a video bears its own.
+        fps: Frames per second of a stack, an array or of images; a video and a GIF bear their own.
 
     Raises:
         DataError: If there is nothing, or nothing of these kinds.
@@ -37,8 +41,12 @@ def open_footage(path: str | Path, *, fps: float | None = None) -> Footage:
         return VideoReader(path)
     if suffix in STACK_SUFFIXES:
         return Stack(path, fps=fps)
+    if suffix == ".gif":
+        return Gif(path)
+    if suffix == ".npy":
+        return ArrayFile(path, fps=DEFAULT_FPS if fps is None else fps)
     raise DataError(
         f"{path} is no footage",
-        expected="a folder of images, or a file that ends in " + ", ".join(sorted(VIDEO_SUFFIXES | STACK_SUFFIXES)),
+        expected="a folder of images, or a file that ends in " + ", ".join(sorted(FILE_SUFFIXES)),
         found=suffix or "no suffix",
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import av
+import cv2  # noqa: F401 -- before decord, whose libraries would otherwise break OpenCV's PNG decoder
 import decord
 import numpy as np
 from av.packet import Packet

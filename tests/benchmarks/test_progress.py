@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from benchmarks.progress import _Reporter
+from benchmarks.progress import Reporter
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_line_at_every_tenth(capsys: pytest.CaptureFixture[str], clock: list[float]) -> None:
-    reporter = _Reporter("Stage local", 40)
+    reporter = Reporter("Stage local", 40)
     for count in range(1, 41):
         clock[0] += 2
         reporter.update(count, f"l1 {count}")
@@ -34,7 +34,7 @@ def test_a_line_at_every_tenth(capsys: pytest.CaptureFixture[str], clock: list[f
 def test_a_resumed_stage_counts_its_rate_from_where_it_goes_on(
     capsys: pytest.CaptureFixture[str], clock: list[float]
 ) -> None:
-    reporter = _Reporter("Stage local", 100)
+    reporter = Reporter("Stage local", 100)
     for count in range(51, 61):
         clock[0] += 3
         reporter.update(count)
@@ -42,5 +42,5 @@ def test_a_resumed_stage_counts_its_rate_from_where_it_goes_on(
 
 
 def test_nothing_to_do_is_no_error(capsys: pytest.CaptureFixture[str], clock: list[float]) -> None:
-    _Reporter("Trials", 0).close()
+    Reporter("Trials", 0).close()
     assert capsys.readouterr().out == ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -378,3 +380,13 @@ class TestWriting:
             for wrong in (np.zeros((1, 8, 9, 3), np.uint8), np.zeros((8, 8, 3), np.uint8), np.zeros((1, 8, 8, 3))):
                 with pytest.raises(VideoError, match="do not fit"):
                     writer.write(wrong)  # type: ignore[arg-type]
+
+
+def test_videos_and_images_can_be_read_by_one_process() -> None:
+    """decord brings libraries along which, if loaded first, leave OpenCV unable to decode PNG."""
+    program = (
+        "import motioncopy.video, cv2, numpy as np\n"
+        "_, content = cv2.imencode('.png', np.zeros((4, 4, 3), np.uint8))\n"
+        "assert cv2.imdecode(content, 1) is not None"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,212 @@
+"""``motioncopy evaluate``: scores a folder of videos that any system made."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motioncopy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from benchmarks.evaluation.run import Outcome
+    from motioncopy.records import Record
+
+_MOST_NAMED = 20
+#: Files bear no driving joints, so that the pose is compared with the one found in the true frames.
+_METRICS = "default,pose_error/truth_mediapipe,pose_missing/truth_mediapipe"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to the console script."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "evaluate",
+        help="score videos that any system made",
+        description="Scores a folder of videos against the true ones, by the path that the project's own methods take. "
+        "A clip is a video, a GIF, a folder of images, or an .npy file of frames; clips are matched by name. Nothing "
+        "is resized, resampled or cut: what does not match is reported, the others are scored, and the exit status "
+        "is 1.",
+    )
+    parser.add_argument("--generated", type=Path, metavar="DIR", help="the generated videos")
+    parser.add_argument("--truth", type=Path, default=None, metavar="DIR", help="the true videos, of the same names")
+    parser.add_argument(
+        "--masks", default=None, metavar="DIR|detect", help="white on the person; or found in the true frames"
+    )
+    parser.add_argument(
+        "--driving", type=Path, default=None, metavar="DIR", help="the videos whose motion was asked for"
+    )
+    parser.add_argument("--metrics", default=_METRICS, help="separated by commas: default, all, tcm, ssim/uniform")
+    parser.add_argument("--list-metrics", action="store_true", help="say what each metric is, and stop")
+    parser.add_argument("--protocol", default=None, metavar="ID", help="whose trials the clips are, such as puppets@1")
+    parser.add_argument("--regime", choices=("personal", "general"), default="personal", help="of that protocol")
+    parser.add_argument("--person", default=None, help="whose personal trials (default: the data set's own)")
+    parser.add_argument("--data-root", default=None, help="where that data set lies")
+    parser.add_argument(
+        "--crop", choices=("frame", "person"), default="frame", help="what part of the protocol's frames was generated"
+    )
+    parser.add_argument("--name", default=None, help="what the system is called (default: the folder's name)")
+    parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="default: runs/evaluations/NAME")
+    parser.add_argument("--fps", type=float, default=None, help="frame rate of files that do not know theirs")
+    parser.add_argument("--processes", type=int, default=1, help="how many work side by side (default: %(default)s)")
+    parser.add_argument("--fresh", action="store_true", help="score again what has been scored before")
+    parser.set_defaults(run_command=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Scores, prints the table, writes the record.
+
+    Returns:
+        0 if every clip was scored, else 1.
+
+    Raises:
+        MotionCopyError: If nothing can be scored at all.
+    """
+    from motioncopy.metrics.catalogue import select  # torch takes seconds to import
+
+    if args.list_metrics:
+        return _list()
+    if args.generated is None or (args.truth is None and args.protocol is None):
+        raise ConfigError("evaluate needs --generated, and --truth or --protocol")
+    keys = tuple(select(args.metrics.split(",")))
+
+    from benchmarks.evaluation import protocol as protocols
+    from benchmarks.evaluation.clips import find, match
+    from benchmarks.evaluation.run import Plan, evaluate, frames_of
+    from benchmarks.progress import Reporter
+
+    name = args.name or args.generated.resolve().name
+    out = args.out or Path("runs/evaluations") / name
+    folders: dict[str, Path | None] = {"truth": args.truth, "driving": args.driving, "mask": None}
+    if args.masks not in (None, "detect"):
+        folders["mask"] = Path(args.masks)
+    module, kinds = None, None
+    if args.protocol is not None:
+        module = protocols.data_of(args.protocol, regime=args.regime, person=args.person, root=args.data_root)
+        kinds = protocols.kinds_of(module)
+        if args.truth is None:
+            videos = [path for clip, path in find(args.generated)[0].items() if clip in kinds]
+            written = protocols.write_truth(module, videos, out / "protocol", args.crop)
+            folders |= {role: path for role, path in written.items() if folders.get(role) is None}
+    cases, failures = match(
+        args.generated, folders["truth"], masks=folders["mask"], driving=folders["driving"], kinds=kinds
+    )
+    reporter = Reporter("Frames", frames_of(cases, args.fps))
+    plan = Plan(keys, out, args.fps, args.masks == "detect")
+
+    def progress(frames: int) -> None:
+        if frames:
+            reporter.update(reporter.count + frames)
+
+    outcome = evaluate(cases, plan, processes=args.processes, fresh=args.fresh, progress=progress)
+    reporter.close()
+    outcome.failures |= failures
+    if outcome.clips:
+        record = _record(args, name, keys, outcome, module.protocol if module is not None else _digest(cases))
+        _show(record, out, outcome)
+    for clip, failure in list(outcome.failures.items())[:_MOST_NAMED]:
+        print(f"not scored: {clip}: {failure}")
+    if len(outcome.failures) > _MOST_NAMED:
+        print(f"... and {len(outcome.failures) - _MOST_NAMED} more")
+    scored = sum(map(len, outcome.clips.values()))
+    print(f"{scored} clips scored, {len(outcome.failures)} not." + (f" All of it lies in {out}." if scored else ""))
+    return 1 if outcome.failures or not scored else 0
+
+
+def _list() -> int:
+    from motioncopy.metrics.catalogue import DEFAULTS, METRICS
+
+    for key, kind in METRICS.items():
+        one = kind.definition
+        print(f"{key}{' (default)' if key in DEFAULTS else ''}: {one.title} {one.arrow} {one.unit}".rstrip())
+        for label, text in (
+            ("", one.text),
+            ("source: ", one.source),
+            ("choice: ", one.choice),
+            ("mind: ", one.caution),
+        ):
+            if text:
+                print(f"    {label}{text}")
+    return 0
+
+
+def _record(args: argparse.Namespace, name: str, keys: tuple[str, ...], outcome: Outcome, protocol: str) -> Record:
+    from motioncopy import records
+    from motioncopy.provenance import code, device, packages, portable, redacted
+
+    created = records.now()
+    roots = {"generated": args.generated.resolve(), "work": Path.cwd(), "home": Path.home()}
+    if args.truth is not None:
+        roots["truth"] = args.truth.resolve()
+    masks = args.masks if args.masks in (None, "detect") else "given"
+    asked = {"metrics": list(keys), "masks": masks, "crop": args.crop, "fps": args.fps, "protocol": args.protocol}
+    failures = {clip: redacted(text, roots) for clip, text in outcome.failures.items()}
+    return records.Record(
+        id=records.new_id(created, name, "external"),
+        created=created,
+        kind="external",
+        method=name,
+        data=protocol.partition("@")[0],
+        regime=args.regime,
+        subject=args.person,
+        protocol=protocol,
+        config=portable(asked | {"not_scored": failures}, roots),
+        code=code(),
+        packages=packages(),
+        device=device(0),
+        networks=outcome.networks,
+        results=outcome.results,
+    )
+
+
+def _digest(cases: Any) -> str:
+    """A protocol's name for files that follow none: another one for other true files."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for case in cases:
+        files = sorted(case.truth.iterdir()) if case.truth.is_dir() else [case.truth]
+        digest.update(case.name.encode())
+        for file in files:
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+    return f"files@{digest.hexdigest()[:8]}"
+
+
+def _show(record: Record, out: Path, outcome: Outcome) -> None:
+    """Prints the table and keeps record, table and the values of every frame."""
+    import pandas as pd
+    from rich.console import Console
+    from rich.table import Table
+
+    from motioncopy import records
+    from motioncopy.metrics.catalogue import definition
+
+    path = records.write(record, out / "records")
+    rows = [
+        {"kind": kind, "clip": clip.clip, "frame": t, "metric": key, "value": value}
+        for kind, clips in outcome.clips.items()
+        for clip in clips
+        for key, values in clip.values.items()
+        for t, value in enumerate(values)
+    ]
+    pd.DataFrame(rows).to_csv(out / "frames.csv", index=False)
+    console = Console(highlight=False, width=None if Console().is_terminal else 160)
+    for kind, aggregates in record.results.aggregates.items():
+        title = f"{record.method}, {record.protocol}: {kind}"
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), min_width=len(title))
+        for heading in ("metric", "value", "95% interval", "clips", "samples", "value by samples"):
+            table.add_column(heading, justify="left" if heading in ("metric", "value by samples") else "right")
+        for key, found in aggregates.items():
+            one = definition(key)
+            interval = f"{found.low:.4g} to {found.high:.4g}" if found.low is not None else "–"
+            curve = ", ".join(f"{n:.0f}: {value:.4g}" for n, value in found.curve)
+            heading = f"{one.title} {one.arrow}" + (f" ({one.unit})" if one.unit else "")
+            table.add_row(heading, f"{found.value:.4f}", interval, str(found.clips), str(found.frames), curve)
+        console.print(table)
+    for key, reason in outcome.missing.items():
+        print(f"without a value: {definition(key).title}: {reason.split(' Expected:')[0]}")
+    lacking = {k: r for clips in outcome.clips.values() for c in clips for k, r in c.missing.items()}
+    for key, reason in lacking.items():
+        if key not in outcome.missing and not any(key in a for a in record.results.aggregates.values()):
+            print(f"without a value: {definition(key).title}: {reason.split(' Expected:')[0]}")
+    print(f"record: {path}\nvalues of every frame: {out / 'frames.csv'}")

@@ -1,0 +1,1 @@
+"""Scores videos that any system made, by the path that our own methods take."""

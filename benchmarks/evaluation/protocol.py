@@ -1,0 +1,99 @@
+"""Trials of a data set's protocol as files to hold foreign videos against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from benchmarks.bench import Job
+from benchmarks.stack import Stack
+from datamodules.base import ClipDataModule, Trials
+from motioncopy.errors import DataError
+from motioncopy.footage import open_footage
+from motioncopy.records import Kind
+from motioncopy.request import Crop, DataRequest, Regime, Trial
+
+_CHUNK = 32
+
+
+def data_of(name: str, *, regime: Regime, person: str | None, root: str | None) -> ClipDataModule:
+    """The data set of a protocol, prepared.
+
+    Args:
+        name: ``ID`` or ``ID@VERSION``; the id is the data set's name.
+        regime: Whose trials: those of one person, or those of a general model.
+        person: Whom, in the personal regime.
+        root: Where the data lies, if it is not embedded.
+
+    Raises:
+        ConfigError: If there is no such data set.
+        DataError: If its data are not there, or its protocol has another version.
+    """
+    data = name.partition("@")[0]
+    job = Job(
+        Stack("static", data, variant="trivial", preset=""),
+        person=person,
+        data_root=root,
+        overrides={"data": {"init_args": {"regime": regime}}},
+    )
+    module = job.data()
+    if "@" in name and module.protocol != name:
+        raise DataError("the data set has another protocol", expected=name, found=module.protocol)
+    return module
+
+
+def kinds_of(module: ClipDataModule) -> dict[str, Kind]:
+    """The kind of each test trial, by its id."""
+    return {spec.id: spec.kind for spec in module.trial_specs("test")}
+
+
+def write_truth(module: ClipDataModule, generated: Sequence[Path], folder: Path, crop: Crop) -> dict[str, Path]:
+    """Writes what each trial is scored against, at the size of the generated videos.
+
+    Args:
+        module: The data set.
+        generated: The generated videos, all of one size.
+        folder: Where folders ``truth``, ``mask`` and ``driving`` of ``.npy`` files go.
+        crop: See :data:`motioncopy.request.Crop`: which part of the stored frames the generated ones show.
+
+    Returns:
+        The folders that were written, by role.
+
+    Raises:
+        DataError: If the generated videos differ in size.
+    """
+    sizes: dict[tuple[int, int], Path] = {}
+    for path in generated:
+        with open_footage(path) as footage:
+            sizes.setdefault(footage.size, path)
+    if len(sizes) != 1:
+        raise DataError(
+            "the generated videos differ in size",
+            expected="one size, at which the protocol's frames are shown",
+            found="; ".join(f"{p.name} {w}x{h}" for (h, w), p in sizes.items()),
+            remedy="give the true frames by --truth",
+        )
+    (size,) = sizes
+    trials: Trials = module.trials(DataRequest(1, size, crop=crop), "test")
+    written: dict[str, Path] = {}
+    for k in range(len(trials)):
+        trial: Trial = trials[k]
+        parts: dict[str, list[Tensor]] = {"truth": [], "mask": [], "driving": []}
+        for first in range(0, len(trial), _CHUNK):
+            stop = min(first + _CHUNK, len(trial))
+            if trial.truth is not None:
+                truth, mask = trial.truth(first, stop)
+                parts["truth"].append(truth)
+                parts["mask"].append(mask.expand(-1, 3, -1, -1))
+            if trial.driving is not None:
+                parts["driving"].append(trial.driving(first, stop))
+        for role, chunks in parts.items():
+            if chunks:
+                written[role] = folder / role
+                written[role].mkdir(parents=True, exist_ok=True)
+                frames = np.concatenate([c.permute(0, 2, 3, 1).numpy() for c in chunks])
+                np.save(written[role] / f"{trial.id}.npy", frames)
+    return written

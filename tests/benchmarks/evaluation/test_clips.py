@@ -1,0 +1,72 @@
+"""Which files are clips, and which belong together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.evaluation.clips import ONLY, find, match
+from motioncopy.errors import DataError
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_clips_are_named_after_their_place_without_the_suffix(tmp_path: Path) -> None:
+    touch(tmp_path / "a.mp4", tmp_path / "b/c.GIF", tmp_path / "d/0001.png", tmp_path / "d/0002.png")
+    touch(tmp_path / "e.npy", tmp_path / "notes.txt", tmp_path / ".hidden.mp4", tmp_path / "f/g/h.avi")
+    found, twice = find(tmp_path)
+    assert {name: p.relative_to(tmp_path).as_posix() for name, p in found.items()} == {
+        "a": "a.mp4", "b/c": "b/c.GIF", "d": "d", "e": "e.npy", "f/g/h": "f/g/h.avi",
+    }  # fmt: skip
+    assert twice == {}
+
+
+def test_a_folder_of_images_is_one_clip(tmp_path: Path) -> None:
+    touch(tmp_path / "1.png", tmp_path / "x.mp4")
+    assert find(tmp_path) == ({ONLY: tmp_path}, {})
+
+
+def test_two_files_of_one_name_are_told(tmp_path: Path) -> None:
+    touch(tmp_path / "a.mp4", tmp_path / "a.gif", tmp_path / "b.mp4")
+    found, twice = find(tmp_path)
+    assert list(found) == ["b"]
+    assert twice == {"a": "a.gif, a.mp4"}
+
+
+@pytest.mark.parametrize(("folder", "message"), [("nowhere", "no folder"), ("empty", "holds no clip")])
+def test_nothing_to_score_is_refused(tmp_path: Path, folder: str, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=message):
+        find(tmp_path / folder)
+
+
+def test_clips_without_a_partner_are_named_on_either_side(tmp_path: Path) -> None:
+    g, t, m = (tmp_path / n for n in "gtm")
+    touch(g / "a.mp4", g / "b.mp4", g / "d.mp4", t / "a.avi", t / "c.mp4", t / "d.mp4", m / "a.mp4")
+    cases, failures = match(g, t, masks=m)
+    assert [(c.name, c.files) for c in cases] == [
+        ("a", {"generated": g / "a.mp4", "truth": t / "a.avi", "mask": m / "a.mp4"})
+    ]
+    assert failures == {
+        "b": "there is no truth and no mask clip of this name",
+        "c": "there is no generated and no mask clip of this name",
+        "d": "there is no mask clip of this name",
+    }
+
+
+def test_a_protocol_wants_all_of_its_trials_and_no_other(tmp_path: Path) -> None:
+    g, t = tmp_path / "g", tmp_path / "t"
+    touch(g / "own.mp4", g / "other.mp4", g / "as.mp4", t / "own.mp4", t / "gone.mp4")
+    cases, failures = match(g, t, kinds={"own": "reconstruction", "as": "imitation", "gone": "reconstruction"})
+    assert [(c.name, c.kind, c.truth is None) for c in cases] == [
+        ("as", "imitation", True), ("own", "reconstruction", False),
+    ]  # fmt: skip
+    assert failures == {
+        "other": "the protocol has no trial of this name",
+        "gone": "there is no generated clip of this name",
+    }
