@@ -21,6 +21,7 @@ The usual way:
                                           one person moves like the other
   motioncopy evaluate --generated DIR --truth DIR
                                           scores of any system's videos
+  motioncopy audit                        the metrics against other implementations
 
 Videos:
   motioncopy check VIDEO...               what would go wrong with these videos

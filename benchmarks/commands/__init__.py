@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from benchmarks.commands import bench, check, copy, evaluate, prepare, protocol, sample, table, weights
+from benchmarks.commands import audit, bench, check, copy, evaluate, prepare, protocol, sample, table, weights
 
 #: In the order in which ``motioncopy --help`` lists them.
-COMMANDS: tuple[ModuleType, ...] = (bench, copy, evaluate, check, prepare, sample, protocol, table, weights)
+COMMANDS: tuple[ModuleType, ...] = (bench, copy, evaluate, audit, check, prepare, sample, protocol, table, weights)

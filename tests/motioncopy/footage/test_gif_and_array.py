@@ -34,7 +34,7 @@ def test_a_gif_gives_its_frames_in_any_order(tmp_path: Path) -> None:
 
 
 def test_a_gif_of_changing_rate_or_no_gif_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(VideoError, match="different times.*40 ms, 90 ms"):
+    with pytest.raises(VideoError, match=r"different times.*40 ms, 90 ms"):
         open_footage(gif(tmp_path / "a.gif", [40, 40, 90, 40, 40]))
     (tmp_path / "b.gif").write_bytes(b"GIF89a, and no more")
     with pytest.raises(VideoError, match=r"b\.gif is no readable GIF"):

@@ -1,0 +1,107 @@
+"""The fixed cases: pairs of frames with masks, and a short video of a puppet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.puppets.rendering import Performance, render
+from motioncopy.metrics.chunk import Chunk
+
+#: MS-SSIM needs as many pixels a side.
+SIDE = 192
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Pairs of frames.
+
+    Attributes:
+        generated: ``(n, 3, H, W)`` uint8.
+        truth: The same.
+        mask: ``(n, 1, H, W)`` uint8.
+    """
+
+    generated: Tensor
+    truth: Tensor
+    mask: Tensor
+
+
+def _pictures(count: int, height: int, width: int) -> Tensor:
+    """Pictures with fine and coarse structure."""
+    generator = torch.Generator().manual_seed(count * height + width)
+    picture = torch.zeros(count, 3, height, width)
+    for cells in (4, 16, 60):
+        coarse = torch.rand(count, 3, cells, cells, generator=generator) * 85
+        picture += torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear")
+    return picture.clamp(0, 255).to(torch.uint8)
+
+
+def noisy(frames: Tensor, amount: float) -> Tensor:
+    """Frames with Gaussian noise of this deviation; the same noise for every amount."""
+    noise = torch.randn(frames.shape, generator=torch.Generator().manual_seed(7))
+    return (frames + amount * noise).clamp(0, 255).to(torch.uint8)
+
+
+def blurred(frames: Tensor, sigma: float) -> Tensor:
+    """Frames blurred by a Gaussian of this deviation in pixels."""
+    images = frames.permute(0, 2, 3, 1).numpy()
+    return torch.from_numpy(np.stack([cv2.GaussianBlur(i, (0, 0), sigma) for i in images])).permute(0, 3, 1, 2)
+
+
+def shifted(frames: Tensor, pixels: float) -> Tensor:
+    """Frames moved to the right by whole pixels; the left column is repeated."""
+    moved = torch.nn.functional.pad(frames.float(), (int(pixels), 0, 0, 0), mode="replicate")
+    return moved[..., : frames.shape[3]].to(torch.uint8)
+
+
+#: Ways to spoil frames, and four amounts of each, rising.
+DAMAGES: dict[str, tuple[Callable[[Tensor, float], Tensor], tuple[float, ...]]] = {
+    "blur": (blurred, (0.5, 1, 2, 4)),
+    "noise": (noisy, (3, 8, 20, 50)),
+    "shift": (shifted, (1, 2, 3, 4)),
+}
+
+
+@cache
+def frames() -> dict[str, Frames]:
+    """By name; every one is a few frames, and their numbers are odd."""
+    truth = _pictures(3, SIDE, SIDE)
+    odd = _pictures(1, SIDE + 9, SIDE - 13)
+    tiny = truth.clone()
+    tiny[:, 0, 5, 5] ^= 1
+    flat = torch.full((1, 3, SIDE, SIDE), 40, dtype=torch.uint8)
+    pairs = {
+        "noise": (noisy(truth, 12), truth),
+        "blur": (blurred(truth, 1.5), truth),
+        "shift": (shifted(truth, 2), truth),
+        "odd size": (noisy(odd, 30), odd),
+        "one level of one value": (tiny, truth),
+        "saturated": (noisy(truth, 200), truth),
+        "flat": (flat + 3, flat),
+    }
+    return {name: Frames(x.contiguous(), y, _mask(y)) for name, (x, y) in pairs.items()}
+
+
+def _mask(frames: Tensor) -> Tensor:
+    """An ellipse in the middle, like a person."""
+    n, _, height, width = frames.shape
+    y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
+    inside = (x / 0.3).square() + (y / 0.8).square() < 1
+    return (inside.to(torch.uint8) * 255).expand(n, 1, height, width).contiguous()
+
+
+@cache
+def video(count: int = 33, side: int = 128) -> Chunk:
+    """A puppet that waves, with a camera's noise, beside a spoilt copy; the number of frames is odd."""
+    shots = render(Performance("ana", "wave", 3, count, 25.0, (side, side)), range(count))
+    truth = noisy(torch.from_numpy(np.stack([s.image for s in shots])).permute(0, 3, 1, 2), 2).contiguous()
+    joints = torch.from_numpy(np.stack([s.joints for s in shots]))
+    spoilt = noisy(blurred(truth, 0.8), 3).contiguous()
+    return Chunk(spoilt, truth, driving=truth, joints=joints)

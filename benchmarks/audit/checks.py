@@ -1,0 +1,425 @@
+"""What is checked of each metric, by what it is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+import torch.distributed
+from torch import Tensor
+from torch.multiprocessing.spawn import spawn
+
+from benchmarks.audit import references as theirs
+from benchmarks.audit.cases import DAMAGES, Frames, frames, video
+from benchmarks.audit.networks import RANDOM, network
+from benchmarks.audit.references import OWN, array, references
+from motioncopy.batch import to_uint8
+from motioncopy.metrics.catalogue import METRICS, metric
+from motioncopy.metrics.chunk import Chunk
+from motioncopy.metrics.clip_metric import ClipMetric
+from motioncopy.metrics.extractor import Extractor, Found
+from motioncopy.metrics.frame_metric import FrameMetric
+from motioncopy.metrics.pose_error import CONFIDENT
+from motioncopy.metrics.pose_features import FOUND
+from motioncopy.metrics.set_metric import SetMetric
+from motioncopy.metrics.store import Part, Rows
+
+#: Largest relative difference between process counts: pixels and networks.
+_PROCESSES, _PROCESSES_NETWORK = 1e-6, 1e-4
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        name: What.
+        value: The largest difference found, or a value to look at.
+        passed: ``None`` where nothing is judged.
+        note: In words.
+    """
+
+    name: str
+    value: float | None
+    passed: bool | None
+    note: str = ""
+
+
+@dataclass
+class Audit:
+    """All checks of one metric.
+
+    Attributes:
+        key: The metric.
+        reference: What it was held against.
+        weights: ``real``, ``random``, or empty where there is no network.
+        checks: What was found.
+    """
+
+    key: str
+    reference: str
+    weights: str = ""
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed."""
+        return bool(self.checks) and all(check.passed is not False for check in self.checks)
+
+    def add(self, name: str, value: float, tolerance: float, note: str = "") -> None:
+        """Adds a difference that must not exceed a tolerance."""
+        self.checks.append(Check(name, value, value <= tolerance, note))
+
+
+def difference(found: object, expected: object) -> float:
+    """Largest difference, relative to the expected value, or absolute where that is below 1e-3."""
+    a, b = np.asarray(found, np.float64).ravel(), np.asarray(expected, np.float64).ravel()
+    if a.shape != b.shape or not np.array_equal(np.isnan(a), np.isnan(b)):
+        return math.inf
+    keep = ~np.isnan(a)
+    return float((np.abs(a - b)[keep] / np.maximum(np.abs(b)[keep], 1e-3)).max(initial=0.0))
+
+
+def audit(key: str) -> Audit:
+    """Checks one metric.
+
+    Raises:
+        ConfigError: If there is no such metric.
+    """
+    kind = metric(key)
+    if issubclass(kind, SetMetric):
+        return _set(key, kind)
+    if issubclass(kind, FrameMetric):
+        return _frame(key, kind)
+    return _video(key, kind)
+
+
+# -- metrics of frames ------------------------------------------------------------------------------------------------
+
+
+def _frame(key: str, kind: type[FrameMetric]) -> Audit:
+    found = Audit(key, "none")
+    reference = references().get(key)
+    if reference is None:
+        found.checks.append(Check("reference", None, False, "there is none in benchmarks/audit/references.py"))
+        return found
+    made = kind(networks=network)
+    found.reference, found.weights = reference.name, _weights(made.networks)
+    tolerance = reference.tolerance
+    expected = {name: reference.values(case) for name, case in frames().items()}
+    values = {name: _values(made, case) for name, case in frames().items()}
+    worst = max(values, key=lambda name: difference(values[name], expected[name]))
+    found.add("reference", difference(values[worst], expected[worst]), tolerance, f"worst: {worst}")
+    case = frames()["noise"]
+    eight = Frames(*(torch.cat([t] * 3)[:8] for t in (case.generated, case.truth, case.mask)))
+    whole = _values(made, eight)
+    for size in (1, 3, 8):
+        parts = zip(*(t.split(size) for t in (eight.generated, eight.truth, eight.mask)), strict=True)
+        apart = torch.cat([made.frames(*p) for p in parts]).tolist()
+        found.add(f"batch {size}", difference(apart, whole), tolerance)
+    as_float = made.frames(case.generated.float(), case.truth.float(), case.mask).tolist()
+    found.add("float", difference(as_float, values["noise"]), tolerance, "float32 in [0, 255] against uint8")
+    ranges: dict[str, Callable[[Tensor], Tensor]] = {
+        "[0, 1]": lambda t: 2 * (t.float() / 255) - 1,
+        "[-1, 1]": lambda t: t.float() / 127.5 - 1,
+    }
+    for name, there in ranges.items():
+        back = Frames(to_uint8(there(case.generated)), to_uint8(there(case.truth)), case.mask)
+        found.add(name, difference(_values(made, back), values["noise"]), 0.0, "to 8 bits by the project's own way")
+    shared, alone = _frames_of_two()[key], float(_share_frames((key,), 0, 1))
+    found.add("2 processes", difference(shared, alone), _PROCESSES_NETWORK if found.weights else _PROCESSES)
+    _damage(found, made, case)
+    return found
+
+
+def _values(made: FrameMetric, case: Frames) -> list[float]:
+    return [float(v) for v in made.frames(case.generated, case.truth, case.mask)]
+
+
+def _damage(found: Audit, made: FrameMetric, case: Frames) -> None:
+    """Equal frames are perfect; more damage never scores better, judged unless the weights are random."""
+    sign = 1 if made.definition.direction == "higher" else -1
+
+    def mean(generated: Tensor) -> float:
+        return sign * float(np.nanmean(made.frames(generated, case.truth, case.mask).numpy()))
+
+    perfect = mean(case.truth)
+    for name, (way, amounts) in DAMAGES.items():
+        series = [perfect, *(mean(way(case.truth, amount)) for amount in amounts)]
+        falls = all(b <= a for a, b in pairwise(series))
+        note = " > ".join(f"{sign * v:.4g}" for v in series)
+        found.checks.append(Check(f"more {name}", None, falls if found.weights != "random" else None, note))
+
+
+# -- metrics of videos ------------------------------------------------------------------------------------------------
+
+
+@cache
+def _extractor(kind: type[Extractor]) -> Extractor:
+    return kind(network, wanted=frozenset(kind.outputs), device=torch.device("cpu"))
+
+
+def _look(kind: type[ClipMetric], clip: Chunk, size: int) -> Iterator[tuple[Chunk, Found]]:
+    """The clip in chunks, with what extractors see."""
+    streams = {(s.output.extractor, s.video): _extractor(s.output.extractor).start("a") for s in kind.sees}
+    previous: Chunk | None = None
+    for first in range(0, len(clip), size):
+        part = slice(first, first + size)
+        pieces = _pieces(clip, part)
+        chunk = Chunk(**pieces, previous=previous)
+        seen = {look: stream.update(pieces[look[1]]) for look, stream in streams.items()}
+        yield chunk, {s: seen[s.output.extractor, s.video][s.output.name] for s in kind.sees}
+        previous = chunk.last()
+
+
+def _per_frame(kind: type[ClipMetric], clip: Chunk, size: int = 1000) -> list[float]:
+    made = kind(networks=network)
+    return [float(v) for chunk, found in _look(kind, clip, size) for v in made.values(chunk, found)]
+
+
+def _video(key: str, kind: type[ClipMetric]) -> Audit:
+    identities = {n: v for s in kind.sees for n, v in _extractor(s.output.extractor).identities.items()}
+    found = Audit(key, OWN, _weights({n: v for n, v in identities.items() if n == "raft-large"}))
+    clip = video() if found.weights != "random" else _short(video(), 5)
+    values = _per_frame(kind, clip)
+    (whole,) = _look(kind, clip, 1000)
+    found.add("reference", difference(values, _second(kind, *whole)), 1e-4)
+    for size in (1, 3, 8):
+        found.add(f"batch {size}", difference(_per_frame(kind, clip, size), values), 1e-6)
+    found.checks.append(Check("float", None, None, "8-bit only"))
+    found.add("2 processes", _sums_of_two(), _PROCESSES, "the sums that all metrics of videos keep")
+    if found.weights == "random":  # what random flow makes of shuffled frames says nothing
+        return found
+    same = Chunk(clip.truth, clip.truth, driving=clip.truth, joints=clip.joints) if clip.truth is not None else clip
+    _metamorphic(found, kind, clip, same)
+    return found
+
+
+def _short(clip: Chunk, count: int) -> Chunk:
+    return Chunk(**_pieces(clip, slice(count)))
+
+
+def _pieces(clip: Chunk, part: slice) -> dict[str, Tensor]:
+    found = {name: getattr(clip, name) for name in ("generated", "truth", "driving", "joints")}
+    return {name: tensor[part] for name, tensor in found.items() if tensor is not None}
+
+
+def _metamorphic(found: Audit, kind: type[ClipMetric], clip: Chunk, same: Chunk) -> None:
+    assert clip.truth is not None
+    changed = {
+        "identical": same.generated,
+        "shuffled": clip.truth[torch.randperm(len(clip), generator=torch.Generator().manual_seed(0))],
+        "frozen": clip.truth[:1].expand_as(clip.truth).contiguous(),
+    }
+    means = {}
+    for name, generated in changed.items():
+        pieces = Chunk(generated, clip.truth, driving=clip.driving, joints=clip.joints)
+        means[name] = float(np.nanmean(_per_frame(kind, pieces)))
+    one = kind.definition
+    perfect = 1.0 if one.key.startswith("tcm") else 0.0
+    if "driving_mediapipe" not in one.key:  # joints that were rendered are not those that are found
+        found.add("identical", abs(means["identical"] - perfect), 1e-9)
+    if one.key.startswith("tcm/"):
+        judged = "/truth" in one.key
+        lower = means["shuffled"] < means["identical"]
+        found.checks.append(
+            Check("shuffled", means["shuffled"], lower if judged else None, "lower under truth's motion")
+        )
+    worded = not one.key.startswith("tcm") or "reez" in one.caution
+    found.checks.append(Check("frozen", means["frozen"], worded, "its caution says what freezing gets"))
+
+
+def _second(kind: type[ClipMetric], chunk: Chunk, found: Found) -> list[float]:
+    """The definition once more, frame by frame and joint by joint."""
+    by = {(s.output.name, s.video): t for s, t in found.items()}
+    if "pose" in kind.definition.key:
+        wanted = by["joints", "truth"].clone() if ("joints", "truth") in by else chunk.joints
+        assert wanted is not None
+        if ("joints", "truth") in by:
+            wanted[..., 2] *= wanted[..., 2] >= CONFIDENT
+        rows = zip(by["joints", "generated"][:, list(FOUND)], wanted[:, list(FOUND)], strict=True)
+        which = 0 if "error" in kind.definition.key else 1
+        return [theirs.pose(array(f), array(w), chunk.size)[which] for f, w in rows]
+    _, motion = kind.definition.key.split("/")
+    reference = "driving" if "driving" in motion else "truth"
+    own = "generated" if motion.startswith("own") else reference
+    videos = {name: array(chunk.video(name).permute(0, 2, 3, 1)) / 255 for name in (reference, "generated")}  # type: ignore[union-attr, arg-type]
+    values = [math.nan]
+    for t in range(1, len(chunk)):
+        changes = [
+            theirs.change(
+                videos[name][t],
+                videos[name][t - 1],
+                array(by["backward", flow][t].permute(1, 2, 0)),  # type: ignore[index]
+                by["visible", flow][t, 0].numpy(),  # type: ignore[index]
+            )
+            for name, flow in ((reference, reference), ("generated", own))
+        ]
+        ratio = changes[1] / changes[0] if changes[0] >= 1e-6 else math.nan
+        values.append(math.exp(-abs(ratio - 1)) if kind.definition.key.startswith("tcm/") else ratio)
+    return values
+
+
+# -- metrics of sets --------------------------------------------------------------------------------------------------
+
+
+def _rows(features: Tensor, clips: int = 5) -> Rows:
+    return Rows(tuple(Part(str(k), part.float().numpy()) for k, part in enumerate(features.tensor_split(clips))))
+
+
+def _set(key: str, kind: type[SetMetric]) -> Audit:
+    found = Audit(key, "none")
+    reference = references().get(key)
+    if reference is None:
+        found.checks.append(Check("reference", None, False, "there is none in benchmarks/audit/references.py"))
+        return found
+    extractor = _extractor(kind.output.extractor)
+    found.reference, found.weights = reference.name, _weights(extractor.identities)
+    x, y = _features(kind, 0), _features(kind, 1)
+    made = kind()
+    value = made.distance(_rows(x), _rows(y) if kind.needs_real else None)
+    expected = reference.values(array(x.float()), array(y.float()) if kind.needs_real else None)
+    found.add("reference", difference(value, expected), reference.tolerance, f"{len(x)} rows of {x.shape[1]} numbers")
+    odd = made.distance(_rows(x, 7), _rows(y, 3) if kind.needs_real else None)
+    found.add("other clips", difference(odd, value), 1e-6, "the same rows, in clips of other lengths")
+    if kind.needs_real:
+        self_distance = made.distance(_rows(x), _rows(x))
+        limit = 1e-6 * value if "kid" not in key else math.inf
+        found.checks.append(Check("identical", self_distance, self_distance <= limit, "a set against itself"))
+        mixed = made.distance(_rows(x[torch.randperm(len(x))]), _rows(y))
+        if "kid" in key:
+            found.checks.append(Check("order of rows", difference(mixed, value), None, "KID draws other subsets"))
+        else:
+            found.add("order of rows", difference(mixed, value), 1e-6)
+    found.add("2 processes", _two_processes(_share_rows, (key, x, y)), _PROCESSES_NETWORK)
+    _look_at_videos(found, kind, extractor)
+    return found
+
+
+def _features(kind: type[SetMetric], which: int) -> Tensor:
+    """Features with some correlation, as many as the metric asks for: networks would take hours for them."""
+    size = int(getattr(kind, "size", 400))
+    generator = torch.Generator().manual_seed(which)
+    mixing = torch.randn(16, size, generator=torch.Generator().manual_seed(9))
+    count = max(kind.least, size) + 151
+    rows = torch.randn(count, 16, generator=generator) @ mixing * 0.3 + torch.randn(count, size, generator=generator)
+    return (rows + 0.1 * which).float()
+
+
+def _look_at_videos(found: Audit, kind: type[SetMetric], extractor: Extractor) -> None:
+    """Chunks, shuffled and frozen frames, through the network."""
+    clip = video()
+    assert clip.truth is not None
+    count = 31 if "i3d" in extractor.name else 6
+    frames_ = clip.truth[:count]
+
+    def rows(generated: Tensor, size: int) -> Tensor:
+        stream = extractor.start("a")
+        return torch.cat([stream.update(part)[kind.output.name] for part in generated.split(size)])
+
+    whole = rows(frames_, 1000)
+    sizes = (1, 3, 8) if "i3d" not in extractor.name else (8,)
+    for size in sizes:
+        scale = float(whole.abs().mean())
+        worst = float((rows(frames_, size) - whole).abs().max()) / scale
+        found.add(f"batch {size}", worst, 1e-4, "largest difference of features, relative to their mean size")
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    shuffled = rows(frames_[order], 1000)
+    if "i3d" in extractor.name:
+        moved = float((shuffled - whole).norm() / whole.norm())
+        found.checks.append(Check("shuffled", moved, moved > 1e-3, "features change: FVD sees the order of frames"))
+        frozen = rows(frames_[:1].expand_as(frames_).contiguous(), 1000)
+        apart = float((frozen - whole).norm() / whole.norm())
+        found.checks.append(Check("frozen", apart, apart > 1e-3, "features change: FVD sees a frozen video"))
+    else:
+        same = float((shuffled - whole[order]).abs().max() / whole.abs().mean())
+        found.add("shuffled", same, 1e-4, "features move with their frames: blind to their order")
+
+
+def _weights(identities: object) -> str:
+    values = list(dict(identities).values()) if identities else []  # type: ignore[call-overload]
+    return "" if not values else "random" if RANDOM in values else "real"
+
+
+# -- two processes ----------------------------------------------------------------------------------------------------
+
+
+def _two_processes(share: Callable[..., Tensor], what: object) -> float:
+    """The largest difference between what one process computes and what two gloo processes agree on."""
+    alone = share(what, 0, 1)
+    with TemporaryDirectory(prefix="motioncopy-audit-") as folder:
+        spawn(_run, (share, what, folder), nprocs=2)
+        return max(difference(torch.load(Path(folder) / f"{rank}.pt"), alone) for rank in (0, 1))
+
+
+def _run(rank: int, share: Callable[..., Tensor], what: object, folder: str) -> None:
+    torch.set_num_threads(1)
+    rendezvous = (Path(folder) / "rendezvous").as_uri()
+    torch.distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
+    torch.save(share(what, rank, 2), f"{folder}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@cache
+def _frames_of_two() -> dict[str, float]:
+    """What two processes agree on, for all metrics of frames: starting processes takes longer than scoring."""
+    keys = tuple(key for key, kind in METRICS.items() if issubclass(kind, FrameMetric))
+    with TemporaryDirectory(prefix="motioncopy-audit-") as folder:
+        spawn(_run, (_share_frames, keys, folder), nprocs=2)
+        both = [torch.load(Path(folder) / f"{rank}.pt").tolist() for rank in (0, 1)]
+    return {key: a if a == b else math.nan for key, a, b in zip(keys, *both, strict=True)}
+
+
+@cache
+def _sums_of_two() -> float:
+    """The same for the sums of all other metrics of clips."""
+    values = torch.rand(33, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return _two_processes(_share_values, tuple(values.tolist()))
+
+
+def _share_frames(keys: tuple[str, ...], rank: int, world: int) -> Tensor:
+    case, part = frames()["noise"], slice(rank, None, world)
+    values = []
+    for key in keys:
+        kind = metric(key)
+        assert issubclass(kind, FrameMetric)
+        made = kind(networks=network)
+        made.update(case.generated[part], case.truth[part], case.mask[part])
+        values.append(made.compute())
+    return torch.stack(values)
+
+
+class _Sums(ClipMetric):
+    """The sums that every metric of clips keeps."""
+
+    def values(self, chunk: Chunk, found: Found) -> Tensor:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    def update(self, values: Tensor) -> None:  # type: ignore[override]
+        """Adds values as they are."""
+        self.add(values)
+
+
+def _share_values(values: tuple[float, ...], rank: int, world: int) -> Tensor:
+    made = _Sums()
+    made.update(torch.tensor(values, dtype=torch.float64)[rank::world])
+    return made.compute()
+
+
+def _share_rows(what: tuple[str, Tensor, Tensor], rank: int, world: int) -> Tensor:
+    key, x, y = what
+    kind = metric(key)
+    assert issubclass(kind, SetMetric)
+    made = kind()
+    # The first half to the first process: the global index of a row is then the same.
+    for rows, real in ((x, False), (y, True)):
+        made.update(rows.tensor_split(world)[rank], real=real)
+    return torch.as_tensor(made.compute())
