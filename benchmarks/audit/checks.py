@@ -9,6 +9,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -206,7 +207,7 @@ def _short(clip: Chunk, count: int) -> Chunk:
     return Chunk(**_pieces(clip, slice(count)))
 
 
-def _pieces(clip: Chunk, part: slice) -> dict[str, Tensor]:
+def _pieces(clip: Chunk, part: slice) -> dict[str, Any]:
     found = {name: getattr(clip, name) for name in ("generated", "truth", "driving", "joints")}
     return {name: tensor[part] for name, tensor in found.items() if tensor is not None}
 

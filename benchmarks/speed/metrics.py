@@ -1,4 +1,4 @@
-"""Milliseconds a frame of SSIM and PSNR against torchmetrics and scikit-image, in one run.
+"""Milliseconds a frame of the pixel metrics against torchmetrics, scikit-image and NumPy, in one run.
 
     python -m benchmarks.speed.metrics [--size 256] [--batch 8] [--threads 1]
 
@@ -14,15 +14,20 @@ import time
 from collections.abc import Callable, Mapping
 
 import cv2
+import numpy as np
+import numpy.typing as npt
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
+from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as torchmetrics_ms_ssim
 from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
 from torchmetrics.functional.image import structural_similarity_index_measure as torchmetrics_ssim
 
 from motioncopy.metrics.masked import mask_psnr, mask_ssim
+from motioncopy.metrics.ms_ssim import SMALLEST, ms_ssim
 from motioncopy.metrics.psnr import psnr
-from motioncopy.metrics.ssim import ssim
+from motioncopy.metrics.sharpness import script_sharpness_difference, sharpness_difference
+from motioncopy.metrics.ssim import ssim, uniform_ssim
 
 OURS = "motioncopy"
 
@@ -34,6 +39,18 @@ def frames(batch: int, size: int) -> tuple[Tensor, Tensor]:
     truth = torch.nn.functional.interpolate(coarse, (size, size), mode="bicubic").clamp(0, 255)
     noisy = (truth + 10 * torch.randn(truth.shape, generator=generator)).clamp(0, 255)
     return noisy.to(torch.uint8), truth.to(torch.uint8)
+
+
+def numpy_sharpness(x: npt.NDArray[np.uint8], y: npt.NDArray[np.uint8]) -> float:
+    """SD by its formula, of one frame ``(3, size, size)``: no library has it."""
+
+    def sharp(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        scaled = frame.astype(np.float32) / 255
+        gradients: npt.NDArray[np.float32] = np.abs(np.diff(scaled, axis=1))[:, :, 1:]
+        gradients += np.abs(np.diff(scaled, axis=2))[:, 1:]
+        return gradients
+
+    return float(-10 * np.log10(np.abs(sharp(x) - sharp(y)).mean()))
 
 
 def milliseconds(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -55,12 +72,18 @@ def compare(batch: int, size: int, rounds: int) -> dict[str, dict[str, float]]:
     pairs = list(zip(x.numpy(), y.numpy(), strict=True))
     mask = torch.zeros(batch, 1, size, size, dtype=torch.uint8)
     mask[..., size // 4 : -size // 4] = 255
+    opposite = 255 - y
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 0}
     calls: dict[str, dict[str, Callable[[], object]]] = {
         "SSIM": {
             OURS: lambda: ssim(x, y),
             "torchmetrics": lambda: torchmetrics_ssim(x_float, y_float, data_range=255.0),
             "scikit-image": lambda: [structural_similarity(a, b, data_range=255, **window) for a, b in pairs],
+        },
+        "SSIM, uniform": {
+            OURS: lambda: uniform_ssim(x, y),
+            f"{OURS}, far apart": lambda: uniform_ssim(opposite, y),
+            "scikit-image": lambda: [structural_similarity(a, b, data_range=255, channel_axis=0) for a, b in pairs],
         },
         "PSNR": {
             OURS: lambda: psnr(x, y),
@@ -71,7 +94,17 @@ def compare(batch: int, size: int, rounds: int) -> dict[str, dict[str, float]]:
         },
         "Mask-SSIM": {OURS: lambda: mask_ssim(x, y, mask)},
         "Mask-PSNR": {OURS: lambda: mask_psnr(x, y, mask)},
+        "SD": {
+            OURS: lambda: sharpness_difference(x, y),
+            "NumPy": lambda: [numpy_sharpness(a, b) for a, b in pairs],
+        },
+        "SD, script": {OURS: lambda: script_sharpness_difference(x, y)},
     }
+    if size >= SMALLEST:
+        calls["MS-SSIM"] = {
+            OURS: lambda: ms_ssim(x, y),
+            "torchmetrics": lambda: torchmetrics_ms_ssim(x_float, y_float, data_range=255.0),
+        }
     return {metric: {k: v / batch for k, v in milliseconds(by, rounds).items()} for metric, by in calls.items()}
 
 
@@ -89,7 +122,7 @@ def main() -> None:
     for metric, times in compare(args.batch, args.size, args.rounds).items():
         for name, value in times.items():
             ratio = "" if name == OURS else f"   {value / times[OURS]:5.1f} times as long as {OURS}"
-            print(f"{metric:10} {name:13} {value:8.3f} ms/frame{ratio}")
+            print(f"{metric:13} {name:13} {value:8.3f} ms/frame{ratio}")
 
 
 if __name__ == "__main__":

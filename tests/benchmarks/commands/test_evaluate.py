@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from benchmarks.cli import main
-from motioncopy.records import Record, read_all
+from motioncopy.records import Record, read_all, write
 from tests.benchmarks.evaluation.videos import Frames, array, gif, images, moving, mp4
 
 METRICS = "ssim/gaussian,psnr/frame,mask_psnr/inside,tcm/truth_dis"
@@ -265,7 +266,7 @@ def test_a_killed_evaluation_goes_on(tmp_path: Path) -> None:
     assert all((out / "clips" / name).stat().st_mtime_ns == written for name, written in kept.items())
 
 
-def test_kept_outputs_of_a_method_score_as_they_did(tmp_path: Path) -> None:
+def test_kept_outputs_of_a_method_score_as_they_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By a protocol's name alone: what ``motioncopy test`` kept, against the trials of the data set."""
     runs = tmp_path / "runs"
     assert (
@@ -285,3 +286,7 @@ def test_kept_outputs_of_a_method_score_as_they_did(tmp_path: Path) -> None:
     for kind, aggregates in own.results.aggregates.items():
         for key, expected in aggregates.items():
             assert again.results.aggregates[kind][key].value == pytest.approx(expected.value, rel=1e-9)
+    write(again, runs / "records")  # and both can stand in one table
+    capsys.readouterr()
+    assert main(["table", "--results", str(runs / "records"), "--format", "csv"]) == 0
+    assert {"again", "static (trivial)"} <= set(pd.read_csv(io.StringIO(capsys.readouterr().out)).label)
