@@ -83,6 +83,9 @@ def _inside(generated: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
     return mask if mask.dtype == torch.bool else mask >= 128
 
 
+_CAUTION = "Limbs and clothes painted outside the true person cost nothing."
+
+
 class _MaskMetric(FrameMetric):
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth", "mask"})
 
@@ -104,9 +107,13 @@ class MaskSSIM(_MaskMetric):
         source="Ma et al.: Pose guided person image generation, NeurIPS 2017",
         text=(
             "ssim/gaussian@1 of the two 8-bit frames after both are set to 0 outside the person's mask in the true "
-            "frame (128 and more of 255 is inside). Everything outside counts as equal, so small persons score high. "
-            "Frames with an empty mask are skipped and counted as such."
+            "frame (128 and more of 255 is inside). Frames with an empty mask are skipped and counted as such."
         ),
+        choice=(
+            "The codes of PG2 and of intrinsic flow multiply both images by the mask and take the ordinary SSIM, as "
+            "here; SSIM needs neighbours, so that there is no mean over the inside alone that all would agree on."
+        ),
+        caution=f"Everything outside counts as equal, so that small persons score high. {_CAUTION}",
     )
 
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -133,6 +140,7 @@ class MaskPSNR(_MaskMetric):
             "below the whole frame's PSNR, which REMOT's Table 2 has for C2F-FWN (26.65 whole, 24.94 masked): so the "
             "papers average inside the mask, and this is the default."
         ),
+        caution=_CAUTION,
     )
 
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -154,7 +162,7 @@ class ZeroFilledMaskPSNR(_MaskMetric):
             "(128 and more of 255 is inside). Frames with an empty mask are skipped and counted as such."
         ),
         choice="The other reading of Mask-PSNR; see mask_psnr/inside@1.",
-        caution="The smaller the person, the higher: compare within one data set and crop only.",
+        caution=f"The smaller the person, the higher: compare within one data set and crop only. {_CAUTION}",
     )
 
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from motioncopy.errors import BatchError
 from motioncopy.metrics.definition import Definition
 from motioncopy.metrics.frame_metric import FrameMetric, check_images
-from motioncopy.metrics.ssim import RADIUS, Values, inner_mean, maps, over_planes
+from motioncopy.metrics.ssim import RADIUS, Values, far_apart, gpu_maps, inner_mean, maps, over_planes, planes
 
 #: Exponents of the five scales, the finest first (Wang et al. 2003, section 3.2).
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -18,7 +20,9 @@ SMALLEST = (2 * RADIUS + 1) * 2 ** (len(WEIGHTS) - 1)
 
 
 def ms_ssim(generated: Tensor, truth: Tensor) -> Tensor:
-    """MS-SSIM of every frame (Wang, Simoncelli, Bovik 2003, equation 7). Computed on the CPU.
+    """MS-SSIM of every frame (Wang, Simoncelli, Bovik 2003, equation 7).
+
+    Computed as by :func:`motioncopy.metrics.ssim.uniform_ssim`, which has another window.
 
     Args:
         generated: ``(n, 3, H, W)``, uint8 or floating point in [0, 255]; H and W at least :data:`SMALLEST`.
@@ -37,7 +41,7 @@ def ms_ssim(generated: Tensor, truth: Tensor) -> Tensor:
             expected=f"at least {SMALLEST}x{SMALLEST} pixels",
             found=tuple(generated.shape[2:]),
         )
-    return over_planes(generated, truth, _plane)
+    return _on_gpu(generated, truth) if generated.is_cuda else over_planes(generated, truth, _plane)
 
 
 def _plane(x: Values, y: Values) -> float:
@@ -45,7 +49,7 @@ def _plane(x: Values, y: Values) -> float:
     for scale, weight in enumerate(WEIGHTS):
         if scale:
             x, y = _half(x), _half(y)
-        luminance, structure = maps(x, y)
+        luminance, structure = maps(x, y, double=far_apart(x, y))
         if scale == len(WEIGHTS) - 1:
             structure *= luminance
         product *= max(0.0, inner_mean(structure, RADIUS)) ** weight
@@ -58,6 +62,19 @@ def _half(plane: Values) -> Values:
     even = plane[: 2 * height, : 2 * width].astype(np.float32, copy=False)
     halved: Values = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
     return halved
+
+
+def _on_gpu(generated: Tensor, truth: Tensor) -> Tensor:
+    x, y = planes(generated), planes(truth)
+    product = torch.ones(len(x), dtype=torch.float64, device=x.device)
+    for scale, weight in enumerate(WEIGHTS):
+        if scale:
+            x, y = avg_pool2d(x, 2), avg_pool2d(y, 2)
+        luminance, structure = gpu_maps(x, y)
+        if scale == len(WEIGHTS) - 1:
+            structure = structure * luminance
+        product *= structure.mean(dim=(1, 2, 3)).clamp_min(0) ** weight
+    return product.view(generated.shape[:2]).mean(dim=1)
 
 
 class MSSSIM(FrameMetric):
@@ -78,10 +95,14 @@ class MSSSIM(FrameMetric):
             f"fewer than {SMALLEST} pixels a side have no value."
         ),
         choice=(
-            "TensorFlow and pytorch-msssim multiply the scales of each channel and average the channels afterwards, as "
-            "here; torchmetrics averages channels before it multiplies, and takes the border into its means. They "
-            "differ in odd sizes too: TensorFlow repeats the last row, pytorch-msssim adds a row of zeros."
+            "TensorFlow's ssim_multiscale and pytorch-msssim multiply the scales of each channel and average the "
+            "channels afterwards, as here, and equal this at sizes that halve evenly four times. They differ at "
+            "others, where TensorFlow repeats the last row and pytorch-msssim puts zeros in front, so that both take "
+            "frames from 161 pixels on. torchmetrics averages channels before it multiplies, and takes the border in "
+            "at the coarsest scale. The original looks at grey images. Nothing is made up at the border here, and "
+            "channels are treated as in ssim/gaussian@1."
         ),
+        caution="Forgives fine detail: the finest scale has an exponent of 0.04.",
     )
 
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:

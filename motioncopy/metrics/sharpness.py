@@ -1,34 +1,30 @@
 """Sharpness difference (SD), by its formula and as an often copied script computes it; and that script's PSNR.
 
-The script (compute_ssim_psnr_sharpness.lua of SelectionGAN and of several others before it) was written for images in
-[-1, 1] and is called on images in [0, 1]: it scales errors by 128² and compares them with 255², which adds
-20 log10(255 / 128) = 5.99 dB to both.
+The script (compute_ssim_psnr_sharpness.lua, as SelectionGAN has it) was written for images in [-1, 1] and loads images
+in [0, 1]: it scales errors by 128² and compares them with 255², which adds 20 log10(255 / 128) = 5.99 dB to both. (Its
+SSIM does not spoil the others: it scales a luma copy, not the images.)
 """
 
 from __future__ import annotations
 
 import math
 
-import torch
+import cv2
+import numpy as np
 from torch import Tensor
 
+from motioncopy.errors import BatchError
 from motioncopy.metrics.definition import Definition
 from motioncopy.metrics.frame_metric import FrameMetric, check_images
 from motioncopy.metrics.psnr import CAP, squared_error
+from motioncopy.metrics.ssim import Values, over_planes
 
 #: What the script gives equal frames: errors below 0.0001 count as that.
 SCRIPT_CAP = 10 * math.log10(255**2 / 1e-4)
 
 
-def _gradients(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Absolute backward differences by rows and by columns, in [0, 1], of all pixels but the first row and column."""
-    x = images.double() / 255
-    here = x[..., 1:, 1:]
-    return (here - x[..., :-1, 1:]).abs(), (here - x[..., 1:, :-1]).abs()
-
-
 def sharpness_difference(generated: Tensor, truth: Tensor) -> Tensor:
-    """SD of every frame (Mathieu et al. 2016, equation 11).
+    """SD of every frame (Mathieu et al. 2016, equation 11). Computed on the CPU, in integers for uint8: exact sums.
 
     Args:
         generated: ``(n, 3, H, W)``, uint8 or floating point in [0, 255]; H and W at least 2.
@@ -38,31 +34,62 @@ def sharpness_difference(generated: Tensor, truth: Tensor) -> Tensor:
         ``(n,)`` float64, dB, at most :data:`motioncopy.metrics.psnr.CAP`.
 
     Raises:
-        BatchError: If shapes, types or ranges are wrong.
+        BatchError: If shapes, types or ranges are wrong, or the images have no inner pixels.
     """
-    check_images(generated, truth)
-    (by_row, by_column), (true_row, true_column) = _gradients(generated), _gradients(truth)
-    error = (by_row + by_column - true_row - true_column).abs().mean(dim=(1, 2, 3))
-    return (-10 * torch.log10(error)).clamp(max=CAP)
+    _check(generated, truth, SD.least_side)
+    return (-10 * over_planes(generated, truth, _formula_error).log10()).clamp(max=CAP)
 
 
 def script_sharpness_difference(generated: Tensor, truth: Tensor) -> Tensor:
-    """SD of every frame as the script computes it; see the module and :func:`sharpness_difference`."""
+    """SD of every frame as the script computes it: ``(n,)`` float64, dB, at most :data:`SCRIPT_CAP`.
+
+    The arguments and errors are those of :func:`sharpness_difference`, H and W at least 3.
+    """
+    _check(generated, truth, ScriptSD.least_side)
+    return _script_decibels(over_planes(generated, truth, _script_error))
+
+
+def _check(generated: Tensor, truth: Tensor, least_side: int) -> None:
     check_images(generated, truth)
-    # It leaves out the last row and column too, and divides by the number of all pixels.
-    pairs = zip(_gradients(generated), _gradients(truth), strict=True)
-    total = sum((a - b).abs()[..., :-1, :-1].sum(dim=(1, 2, 3)) for a, b in pairs)
-    return _script_decibels(torch.as_tensor(total) / generated[0].numel())
+    if min(generated.shape[2:]) < least_side:
+        raise BatchError(
+            "images are too small for gradients",
+            expected=f"at least {least_side}x{least_side} pixels",
+            found=tuple(generated.shape[2:]),
+        )
+
+
+def _gradients(plane: Values) -> tuple[Values, Values]:
+    """Absolute differences to the row above and to the column before, of all pixels but the first row and column."""
+    here = plane[1:, 1:]
+    return cv2.absdiff(here, plane[:-1, 1:]), cv2.absdiff(here, plane[1:, :-1])
+
+
+def _formula_error(x: Values, y: Values) -> float:
+    wide = cv2.CV_16S if x.dtype == np.uint8 else cv2.CV_32F
+    sharp, true_sharp = (cv2.add(*_gradients(plane), dtype=wide) for plane in (x, y))
+    total: float = cv2.norm(sharp, true_sharp, cv2.NORM_L1)
+    return total / (255 * x[1:, 1:].size)
+
+
+def _script_error(x: Values, y: Values) -> float:
+    # The script leaves out the last row and column too, and divides by the number of all pixels.
+    inner = [[gradient[:-1, :-1] for gradient in _gradients(plane)] for plane in (x, y)]
+    total: float = sum(cv2.norm(a, b, cv2.NORM_L1) for a, b in zip(*inner, strict=True))
+    return total / (255 * x.size)
 
 
 def script_psnr(generated: Tensor, truth: Tensor) -> Tensor:
-    """PSNR of every frame as the script computes it: ``(n,)`` float64, dB."""
+    """PSNR of every frame as the script computes it: ``(n,)`` float64, dB, at most :data:`SCRIPT_CAP`.
+
+    The arguments and errors are those of :func:`motioncopy.metrics.psnr.psnr`.
+    """
     check_images(generated, truth)
     return _script_decibels(squared_error(generated, truth) / (255**2 * generated.shape[1:].numel()))
 
 
 def _script_decibels(error: Tensor) -> Tensor:
-    return 10 * torch.log10(255**2 / (128**2 * error).clamp_min(1e-4))
+    return -10 * ((128**2 * error).clamp_min(1e-4) / 255**2).log10()
 
 
 _SCRIPT = "compute_ssim_psnr_sharpness.lua of Ha0Tang/SelectionGAN"
@@ -114,8 +141,12 @@ class ScriptSD(FrameMetric):
             "[0, 1], divided by the number of all pixels and channels; 128² e is at least 0.0001, so that equal "
             f"frames get {SCRIPT_CAP:.2f} dB. Then the mean over frames."
         ),
-        choice="For comparison with papers that used the script; see sd/formula@1.",
-        caution="Its factors were meant for images in [-1, 1]: it is 5.99 dB higher than the same formula would be.",
+        choice=(
+            "For comparison with papers that used the script. It differs from sd/formula@1 in three ways: the two "
+            "gradients are compared each for itself, which makes e larger; the border is left out of the sum but not "
+            "of the count; and 255² / 128² adds 5.99 dB."
+        ),
+        caution="Like sd/formula@1 no measure of likeness; and 5.99 dB of it are a mistaken range of the images.",
     )
 
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -137,7 +168,7 @@ class ScriptPSNR(FrameMetric):
             f"0.0001, so that equal frames get {SCRIPT_CAP:.2f} dB. Then the mean over frames."
         ),
         choice="For comparison with papers that used the script; psnr/frame@1 is the default.",
-        caution="Its factors were meant for images in [-1, 1]: it is 5.99 dB higher than PSNR.",
+        caution="5.99 dB more than psnr/frame@1: its factor was meant for images in [-1, 1]. Rewards blur too.",
     )
 
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
@@ -18,14 +19,22 @@ from motioncopy.metrics.frame_metric import FrameMetric, as_arrays, check_images
 #: Half the window: the border of this many pixels, where the window would leave the image, is not averaged.
 RADIUS = 5
 _SIGMA = 1.5
+#: Mean squared error of a plane from which on float32 is too coarse.
+_FAR = 300.0
 #: Half of the uniform window.
 UNIFORM_RADIUS = 3
+_SIDE = 2 * UNIFORM_RADIUS + 1
+#: Variances of a sample of the window's pixels, over those of the pixels themselves.
+_SAMPLE = _SIDE**2 / (_SIDE**2 - 1)
 _C1 = (0.01 * 255) ** 2
 _C2 = (0.03 * 255) ** 2
 _WINDOW = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / _SIGMA) ** 2)
 _WINDOW /= _WINDOW.sum()
+_UNIFORM_WINDOW = np.full(_SIDE, 1 / _SIDE)
 
-Plane = npt.NDArray[np.float32]
+Values = npt.NDArray[np.generic]
+Plane = npt.NDArray[np.floating]
+Window = npt.NDArray[np.float64]
 
 
 def ssim(generated: Tensor, truth: Tensor) -> Tensor:
@@ -34,7 +43,7 @@ def ssim(generated: Tensor, truth: Tensor) -> Tensor:
     With s = x + y and d = x - y, weighted means m and variances v, the two factors of SSIM are
     1 - m_d² / ((m_s² + m_d²) / 2 + C1) and 1 - v_d / ((v_s + v_d) / 2 + C2): four filterings instead of five, and
     exactly 1 for equal images. OpenCV filters float32 planes on a CPU; a GPU convolves in float64, which TF32
-    cannot touch. The two agree to 1e-6.
+    cannot touch. The two agree to 1e-6; where large areas differ by 100 levels and more, to 1e-4.
 
     Args:
         generated: ``(n, 3, H, W)``, uint8 or floating point in [0, 255]; H and W at least 11.
@@ -53,7 +62,7 @@ def ssim(generated: Tensor, truth: Tensor) -> Tensor:
 def uniform_ssim(generated: Tensor, truth: Tensor, *, centred: bool = False) -> Tensor:
     """SSIM of every frame with a 7x7 window of equal weights: scikit-image's default.
 
-    Computed on the CPU.
+    Computed as by :func:`ssim`, but in float64 on a CPU too where planes are :func:`far_apart`.
 
     Args:
         generated: ``(n, 3, H, W)``, uint8 or floating point in [0, 255]; H and W at least 7.
@@ -67,7 +76,9 @@ def uniform_ssim(generated: Tensor, truth: Tensor, *, centred: bool = False) -> 
         BatchError: If shapes, types or ranges are wrong, or the images are smaller than the window.
     """
     _check(generated, truth, UNIFORM_RADIUS)
-    return over_planes(generated, truth, _centred if centred else _uniform)
+    if generated.is_cuda:
+        return _on_gpu(generated, truth, _UNIFORM_WINDOW, sample=_SAMPLE, centred=centred)
+    return over_planes(generated, truth, partial(_uniform, centred=centred))
 
 
 def _check(generated: Tensor, truth: Tensor, radius: int) -> None:
@@ -80,9 +91,6 @@ def _check(generated: Tensor, truth: Tensor, radius: int) -> None:
         )
 
 
-Values = npt.NDArray[np.generic]
-
-
 def over_planes(generated: Tensor, truth: Tensor, value: Callable[[Values, Values], float]) -> Tensor:
     """The mean over channels of what a function says of each, ``(n,)`` float64 on the device of the images."""
     pairs = zip(as_arrays(generated), as_arrays(truth), strict=True)
@@ -91,20 +99,23 @@ def over_planes(generated: Tensor, truth: Tensor, value: Callable[[Values, Value
 
 
 def _gaussian(x: Values, y: Values) -> float:
-    luminance, structure = maps(x, y)
+    luminance, structure = maps(x, y)  # in float32 always: records hold such values under the key
     structure *= luminance
     return inner_mean(structure, RADIUS)
 
 
-def _uniform(x: Values, y: Values, *, centred: bool = False) -> float:
-    side = 2 * UNIFORM_RADIUS + 1
-    luminance, structure = maps(x, y, _box, sample=side**2 / (side**2 - 1), centred=centred)
+def _uniform(x: Values, y: Values, *, centred: bool) -> float:
+    luminance, structure = maps(x, y, _box, sample=_SAMPLE, centred=centred, double=far_apart(x, y))
     structure *= luminance
     return inner_mean(structure, UNIFORM_RADIUS)
 
 
-def _centred(x: Values, y: Values) -> float:
-    return _uniform(x, y, centred=True)
+def far_apart(x: Values, y: Values) -> bool:
+    """Whether two planes differ so much that float32 could miss SSIM by more than 1e-5.
+
+    Where neighbourhoods differ by d on average, a variance is the small rest of two numbers near d².
+    """
+    return cv2.norm(x, y, cv2.NORM_L2SQR) > _FAR * x.size
 
 
 def inner_mean(plane: Plane, radius: int) -> float:
@@ -113,13 +124,12 @@ def inner_mean(plane: Plane, radius: int) -> float:
 
 
 def _blur(plane: Plane) -> Plane:
-    blurred: Plane = cv2.sepFilter2D(plane, cv2.CV_32F, _WINDOW, _WINDOW)
+    blurred: Plane = cv2.sepFilter2D(plane, -1, _WINDOW, _WINDOW)
     return blurred
 
 
 def _box(plane: Plane) -> Plane:
-    side = 2 * UNIFORM_RADIUS + 1
-    blurred: Plane = cv2.blur(plane, (side, side))
+    blurred: Plane = cv2.blur(plane, (_SIDE, _SIDE))
     return blurred
 
 
@@ -130,6 +140,7 @@ def maps(
     *,
     sample: float = 1.0,
     centred: bool = False,
+    double: bool = False,
 ) -> tuple[Plane, Plane]:
     """The two factors of SSIM at every pixel of one channel: luminance, and contrast with structure.
 
@@ -141,10 +152,12 @@ def maps(
         blur: The window's weighted mean around every pixel.
         sample: Factor of the variances: n / (n - 1) for a sample of n pixels, 1 for a population.
         centred: Whether the middle of the range is 0, instead of its lower end.
+        double: Whether to compute in float64, for planes that are :func:`far_apart`.
     """
-    s: Plane = cv2.add(x, y, dtype=cv2.CV_32F)
-    d: Plane = cv2.subtract(x, y, dtype=cv2.CV_32F)
-    s -= np.float32(255)  # variances stay, squares shrink: float32 keeps more of them
+    depth = cv2.CV_64F if double else cv2.CV_32F
+    s: Plane = cv2.add(x, y, dtype=depth)
+    d: Plane = cv2.subtract(x, y, dtype=depth)
+    s -= 255  # variances stay, squares shrink: float32 keeps more of them
     mean_s, mean_d = blur(s), blur(d)
     s *= s
     d *= d
@@ -154,35 +167,58 @@ def maps(
     var_d -= mean_d
     sum_v -= np.multiply(mean_s, mean_s, out=s)
     if sample != 1:
-        var_d *= np.float32(sample)
-        sum_v *= np.float32(sample)
+        var_d *= sample
+        sum_v *= sample
     sum_v += var_d
-    sum_v *= np.float32(0.5)
-    sum_v += np.float32(_C2)
-    structure = np.subtract(np.float32(1), np.divide(var_d, sum_v, out=var_d), out=var_d)
+    sum_v *= 0.5
+    sum_v += _C2
+    structure = np.subtract(1, np.divide(var_d, sum_v, out=var_d), out=var_d)
 
     if not centred:
-        mean_s += np.float32(255)
+        mean_s += 255
     mean_s *= mean_s
     mean_s += mean_d
-    mean_s *= np.float32(0.5)
-    mean_s += np.float32(_C1)
-    luminance = np.subtract(np.float32(1), np.divide(mean_d, mean_s, out=mean_d), out=mean_d)
+    mean_s *= 0.5
+    mean_s += _C1
+    luminance = np.subtract(1, np.divide(mean_d, mean_s, out=mean_d), out=mean_d)
     return luminance, structure
 
 
-def _on_gpu(generated: Tensor, truth: Tensor) -> Tensor:
-    x, y = (t.double().flatten(0, 1).unsqueeze(1) for t in (generated, truth))
-    window = torch.as_tensor(_WINDOW, device=x.device)
+def gpu_maps(
+    x: Tensor, y: Tensor, window: Window = _WINDOW, *, sample: float = 1.0, centred: bool = False
+) -> tuple[Tensor, Tensor]:
+    """What :func:`maps` gives, of many planes at once, and only where the window stays inside the image.
+
+    Args:
+        x: ``(planes, 1, H, W)`` float64 in [0, 255].
+        y: The same.
+        window: Weights of the window along one axis; they sum to 1.
+        sample: See :func:`maps`.
+        centred: See :func:`maps`.
+    """
+    weights = torch.as_tensor(window, device=x.device)
 
     def blur(planes: Tensor) -> Tensor:
-        return conv2d(conv2d(planes, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
+        return conv2d(conv2d(planes, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
 
-    s, d = x + y, x - y
-    mean_s, mean_d = blur(s).square(), blur(d).square()
-    var_s, var_d = blur(s.square()) - mean_s, blur(d.square()) - mean_d
-    luminance = 1 - mean_d / ((mean_s + mean_d) / 2 + _C1)
+    s, d = x + y - 255, x - y
+    mean_s, mean_d = blur(s), blur(d)
+    var_s, var_d = (sample * (blur(t.square()) - mean.square()) for t, mean in ((s, mean_s), (d, mean_d)))
+    square_s, square_d = (mean_s if centred else mean_s + 255).square(), mean_d.square()
+    luminance = 1 - square_d / ((square_s + square_d) / 2 + _C1)
     structure = 1 - var_d / ((var_s + var_d) / 2 + _C2)
+    return luminance, structure
+
+
+def planes(images: Tensor) -> Tensor:
+    """The channels of ``(n, 3, H, W)`` images as :func:`gpu_maps` takes them, ``(3 n, 1, H, W)`` float64."""
+    return images.double().flatten(0, 1).unsqueeze(1)
+
+
+def _on_gpu(
+    generated: Tensor, truth: Tensor, window: Window = _WINDOW, *, sample: float = 1.0, centred: bool = False
+) -> Tensor:
+    luminance, structure = gpu_maps(planes(generated), planes(truth), window, sample=sample, centred=centred)
     return (luminance * structure).mean(dim=(1, 2, 3)).view(generated.shape[:2]).mean(dim=1)
 
 
@@ -203,10 +239,10 @@ class SSIM(FrameMetric):
             "0.01."
         ),
         choice=(
-            "The original's window and constants, of every channel; the original looked at grey images. LWGAN's "
-            "evaluator takes scikit-image's default, a uniform window, on [-1, 1] (ssim/lwgan@1), others torchmetrics "
-            "or kornia, which average the border too. The Gaussian window is the default because the paper that "
-            "defines SSIM has it."
+            "The original's window and constants, of every channel; the original looked at grey images, and "
+            "SelectionGAN's script looks at luma, with black around the image. LWGAN's evaluator takes scikit-image's "
+            "default, a uniform window, on [-1, 1] (ssim/lwgan@1), others torchmetrics or kornia, which average the "
+            "border too. The Gaussian window is the default because the paper that defines SSIM has it."
         ),
         caution="Sees structure of a few pixels: a shift by two costs more than a blur that a viewer would mind more.",
     )
@@ -219,18 +255,23 @@ class SSIM(FrameMetric):
 class UniformSSIM(FrameMetric):
     """SSIM with a uniform window, averaged over frames; see :func:`uniform_ssim`."""
 
+    least_side = _SIDE
     definition = Definition(
         key="ssim/uniform@1",
         title="SSIM (uniform window)",
         direction="higher",
         unit="",
-        source="scikit-image's structural_similarity with its defaults, as LWGAN's evaluator calls it",
+        source="scikit-image's structural_similarity with its defaults",
         text=(
             "Structural similarity of 8-bit RGB frames with a 7x7 window of equal weights, sample covariance, K1 = "
             "0.01, K2 = 0.03 and range 255, averaged over the pixels at least 3 from the border, the three channels, "
             "and the frames."
         ),
-        choice="LWGAN's evaluator calls the same function on frames in [-1, 1], which changes the value: ssim/lwgan@1.",
+        choice=(
+            "What a call without options gives for 8-bit frames. LWGAN's evaluator makes that call on frames in "
+            "[-1, 1], which changes the value (ssim/lwgan@1); ssim/gaussian@1, the paper's own form, is the default."
+        ),
+        caution=SSIM.definition.caution,
     )
 
     def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -241,6 +282,7 @@ class UniformSSIM(FrameMetric):
 class LWGANSSIM(FrameMetric):
     """SSIM as LWGAN's evaluator computes it, averaged over frames; see :func:`uniform_ssim`."""
 
+    least_side = _SIDE
     definition = Definition(
         key="ssim/lwgan@1",
         title="SSIM (LWGAN)",
@@ -248,12 +290,14 @@ class LWGANSSIM(FrameMetric):
         unit="",
         source="thirdparty/his_evaluators of svip-lab/impersonator (Liu et al.: Liquid Warping GAN, ICCV 2019)",
         text=(
-            "ssim/uniform@1 of frames scaled to [-1, 1] with range 2: the window's means, and with them the luminance "
-            "term, are then taken from the middle grey and not from black."
+            "ssim/uniform@1 of frames scaled to [-1, 1] with range 2, which is what scikit-image 0.16's "
+            "structural_similarity(multichannel=True) takes for floats: the window's means, and with them the "
+            "luminance term, are then taken from the middle grey and not from black."
         ),
         choice=(
-            "For comparison with that evaluator's numbers. It resizes all frames to 512x512 before; here they are "
-            "taken as they are. SSIM is defined on intensities, which begin at 0: ssim/gaussian@1 is the default."
+            "For comparison with that evaluator's numbers. It resizes all frames to 512x512 before, and averages "
+            "batches of 16 frames of which the last may be smaller; here frames are taken as they are, and count "
+            "alike. SSIM is defined on intensities, which begin at 0: ssim/gaussian@1 is the default."
         ),
         caution="Grey areas have means near 0, where the luminance term depends on noise alone.",
     )

@@ -76,6 +76,31 @@ def test_chunks_and_float_frames_change_nothing(network: nn.Module) -> None:
     assert lpips(network, x.double(), y.double()).tolist() == together.tolist()
 
 
+def test_long_chunks_are_taken_apart_in_order(network: nn.Module) -> None:
+    x, y = frames(11, 40)
+    alone = torch.cat([lpips(network, x[i : i + 1], y[i : i + 1]) for i in range(11)])
+    assert lpips(network, x, y).tolist() == pytest.approx(alone.tolist(), rel=1e-5)
+    assert lpips(network, x[:0], y[:0]).shape == (0,)
+
+
+def test_autocast_around_it_changes_nothing(network: nn.Module) -> None:
+    x, y = frames()
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = lpips(network, x, y)
+    assert inside.tolist() == lpips(network, x, y).tolist()
+
+
+@pytest.mark.parametrize("wrong", [torch.nan, 256.0])
+def test_values_out_of_range_and_other_shapes_are_refused(network: nn.Module, wrong: float) -> None:
+    x, y = frames(1)
+    spoilt = x.float()
+    spoilt[0, 1, 2, 3] = wrong
+    with pytest.raises(BatchError, match="out of range"):
+        lpips(network, spoilt, y)
+    with pytest.raises(BatchError, match="shape"):
+        lpips(network, x[..., 1:], y)
+
+
 def test_the_evaluator_names_the_weights(backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = hashlib.sha256(backbone.read_bytes()).hexdigest()
     entry = replace(weights.WEIGHTS["alexnet"], sha256=digest, file=backbone.name)

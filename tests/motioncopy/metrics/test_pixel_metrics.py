@@ -12,9 +12,11 @@ from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetric
 from motioncopy.errors import BatchError
 from motioncopy.metrics import psnr as psnr_module
 from motioncopy.metrics import ssim as ssim_module
+from motioncopy.metrics.evaluator import Evaluator
+from motioncopy.metrics.frame_metric import FrameMetric
 from motioncopy.metrics.masked import MaskPSNR, mask_psnr, mask_ssim
 from motioncopy.metrics.psnr import CAP, psnr, squared_error
-from motioncopy.metrics.ssim import ssim
+from motioncopy.metrics.ssim import LWGANSSIM, UniformSSIM, ssim, uniform_ssim
 
 
 def reference_ssim(x: Tensor, y: Tensor) -> list[float]:
@@ -67,6 +69,26 @@ def test_ssim_on_a_gpu_computes_what_the_cpu_does() -> None:
     x, y = frames(3, 41, 67)
     assert ssim_module._on_gpu(x, y).tolist() == pytest.approx(ssim(x, y).tolist(), rel=1e-6)
     assert ssim_module._on_gpu(x, y).tolist() == pytest.approx(reference_ssim(x, y), rel=1e-9)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_uniform_ssim_on_a_gpu_computes_what_the_cpu_does(centred: bool) -> None:
+    x, y = frames(3, 41, 67)
+    on_gpu = ssim_module._on_gpu(x, y, ssim_module._UNIFORM_WINDOW, sample=ssim_module._SAMPLE, centred=centred)
+    assert on_gpu.tolist() == pytest.approx(uniform_ssim(x, y, centred=centred).tolist(), rel=1e-6)
+    a, b = ((t.double().numpy() / 127.5 - 1) if centred else t.double().numpy() for t in (x, y))
+    span = 2.0 if centred else 255.0
+    expected = [structural_similarity(p, q, data_range=span, channel_axis=0) for p, q in zip(a, b, strict=True)]
+    assert on_gpu.tolist() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("span", [30, 100, 255])
+def test_uniform_ssim_keeps_its_precision_where_areas_are_far_apart(span: int) -> None:
+    x, y = frames(1, 40, 40, noise=3.0)
+    x, y = x // 64, y // 64
+    x[..., :30] += 255 - 4 if span == 255 else span
+    expected = structural_similarity(x[0].double().numpy(), y[0].double().numpy(), data_range=255, channel_axis=0)
+    assert uniform_ssim(x, y).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_squared_errors_are_exact_sums() -> None:
@@ -194,3 +216,18 @@ def test_frames_smaller_than_the_window_are_refused() -> None:
     x = torch.zeros(1, 3, 10, 20, dtype=torch.uint8)
     with pytest.raises(BatchError, match="11x11"):
         ssim(x, x)
+    with pytest.raises(BatchError, match="7x7"):
+        uniform_ssim(x[..., :6], x[..., :6])
+
+
+@pytest.mark.parametrize("kind", [UniformSSIM, LWGANSSIM])
+def test_the_evaluator_leaves_uniform_ssim_out_of_clips_below_its_window(kind: type[FrameMetric]) -> None:
+    key, least = kind.definition.key, kind.least_side
+    for side in (least - 1, least):
+        clip = Evaluator([key, "psnr/frame@1"]).clip("a")
+        x, y = frames(2, side, 20)
+        clip.update(x, y, torch.full((2, 1, side, 20), 255, dtype=torch.uint8))
+        scores = clip.compute()
+        reason = {key: f"the frames are smaller than {least} pixels a side"}
+        assert scores.missing == (reason if side < least else {})
+        assert set(scores.values) == {"psnr/frame@1"} | ({key} if side >= least else set())
