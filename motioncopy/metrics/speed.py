@@ -20,7 +20,7 @@ class Speed:
     """What :func:`measure` found on one device.
 
     Attributes:
-        fps: Frames a second at batch 1: one driving frame a step, from joints in memory to float frames.
+        fps: Frames a second at batch 1: one driving frame a step, from joints on the device to float frames.
         frames: Frames that were timed.
         warm_up: Frames before them, not timed.
         parameters: Of the networks that generate.
@@ -35,17 +35,18 @@ class Speed:
     peak_memory_bytes: int
 
 
+@torch.inference_mode()
 def measure(method: Method[Any], trial: Trial, *, warm_up: int = 8, frames: int = 32) -> Speed:
-    """Times a method, frame by frame.
+    """Times a method, one driving frame a step.
 
-    All that is done once a person (``Method.start``) happens in the warm-up. The clock stops when the last frame is
-    whole: a GPU is waited for.
+    What is done once a person (``Method.start``) and the steps of the warm-up are not timed, nor are the frames that a
+    method which looks ahead gives at the end. The clock stops when the last step is whole: a GPU is waited for.
 
     Args:
         method: Ready to generate, on its device.
         trial: What to generate; its motion is repeated where it is too short.
-        warm_up: Frames before the clock starts.
-        frames: Frames to time.
+        warm_up: Steps before the clock starts.
+        frames: Steps to time.
 
     Raises:
         BatchError: If the method gives fewer frames than it is asked for.
@@ -53,20 +54,23 @@ def measure(method: Method[Any], trial: Trial, *, warm_up: int = 8, frames: int 
     motion = trial.motion
     while len(motion) < warm_up + frames:
         motion = motion.then(trial.motion)
-    motion = motion.frames(0, warm_up + frames)
     device = method.device
+    motion = motion.frames(0, warm_up + frames).to(device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    done, untimed, start = 0, 0, _now(device)
-    for images in method.generate(trial.appearance, motion, chunk=1):
+    state, done, start = method.start(trial.appearance.to(device).as_float()), 0, _now(device)
+    for t in range(warm_up + frames):
+        if t == warm_up:
+            start = _now(device)
+        images, state = method.step(state, motion.frames(t, t + 1))
         done += len(images)
-        if done <= warm_up:
-            untimed, start = done, _now(device)
     seconds = _now(device) - start
+    rest = method.finish(state)
+    done += len(rest) if rest is not None else 0
     if done != warm_up + frames:
         raise BatchError(f"{type(method).__name__} gave too few frames", expected=warm_up + frames, found=done)
-    timed, parameters = done - untimed, sum(p.numel() for p in method.parameters())
-    return Speed(timed / seconds, timed, untimed, parameters, peak_memory(device))
+    parameters = sum(p.numel() for p in method.parameters())
+    return Speed(frames / seconds, frames, warm_up, parameters, peak_memory(device))
 
 
 def peak_memory(device: torch.device) -> int:
