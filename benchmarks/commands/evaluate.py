@@ -61,22 +61,29 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         MotionCopyError: If nothing can be scored at all.
     """
-    from motioncopy.metrics.catalogue import select  # torch takes seconds to import
+    from motioncopy.metrics.catalogue import definition, select  # torch takes seconds to import
 
     if args.list_metrics:
         return _list()
     if args.generated is None or (args.truth is None and args.protocol is None):
         raise ConfigError("evaluate needs --generated, and --truth or --protocol")
-    keys = tuple(select(args.metrics.split(",")))
+    if args.processes < 1:
+        raise ConfigError("--processes must be at least 1", found=args.processes)
+    if args.fps is not None and not 0 < args.fps < float("inf"):
+        raise ConfigError("--fps must be a positive number", found=args.fps)
+    keys = tuple(select([word.strip() for word in args.metrics.split(",")]))
 
     from benchmarks.evaluation import protocol as protocols
     from benchmarks.evaluation.clips import find, match
-    from benchmarks.evaluation.run import Plan, evaluate, frames_of
+    from benchmarks.evaluation.digest import protocol_of
+    from benchmarks.evaluation.run import Plan, evaluate, survey
     from benchmarks.progress import Reporter
 
     name = args.name or args.generated.resolve().name
+    if args.out is None and Path(name).name != name:
+        raise ConfigError("--name is no name of a folder", found=repr(name), remedy="give --out as well")
     out = args.out or Path("runs/evaluations") / name
-    folders: dict[str, Path | None] = {"truth": args.truth, "driving": args.driving, "mask": None}
+    folders: dict[str, Path | None] = {"truth": args.truth, "driving": args.driving, "mask": None, "real": None}
     if args.masks not in (None, "detect"):
         folders["mask"] = Path(args.masks)
     module, kinds = None, None
@@ -88,9 +95,17 @@ def run(args: argparse.Namespace) -> int:
             written = protocols.write_truth(module, videos, out / "protocol", args.crop)
             folders |= {role: path for role, path in written.items() if folders.get(role) is None}
     cases, failures = match(
-        args.generated, folders["truth"], masks=folders["mask"], driving=folders["driving"], kinds=kinds
+        args.generated,
+        folders["truth"],
+        masks=folders["mask"],
+        driving=folders["driving"],
+        real=folders["real"],
+        kinds=kinds,
     )
-    reporter = Reporter("Frames", frames_of(cases, args.fps))
+    frames, rateless = survey(cases)
+    if rateless and args.fps is None and module is None:
+        print(f"frame rate not stated by all files, and not compared (--fps states it): {_named(rateless)}")
+    reporter = Reporter("Frames", frames)
     plan = Plan(keys, out, args.fps, args.masks == "detect")
 
     def progress(frames: int) -> None:
@@ -101,15 +116,34 @@ def run(args: argparse.Namespace) -> int:
     reporter.close()
     outcome.failures |= failures
     if outcome.clips:
-        record = _record(args, name, keys, outcome, module.protocol if module is not None else _digest(cases))
+        protocol = module.protocol if module is not None else protocol_of(find(args.truth)[0])
+        record = _record(args, name, keys, outcome, protocol)
         _show(record, out, outcome)
     for clip, failure in list(outcome.failures.items())[:_MOST_NAMED]:
         print(f"not scored: {clip}: {failure}")
     if len(outcome.failures) > _MOST_NAMED:
         print(f"... and {len(outcome.failures) - _MOST_NAMED} more")
+    empty = _without_value(outcome)
+    for key, clips in empty.items():
+        print(f"no frame with a value: {definition(key).title}: {_named(clips)}")
     scored = sum(map(len, outcome.clips.values()))
     print(f"{scored} clips scored, {len(outcome.failures)} not." + (f" All of it lies in {out}." if scored else ""))
-    return 1 if outcome.failures or not scored else 0
+    return 1 if outcome.failures or empty or not scored else 0
+
+
+def _without_value(outcome: Outcome) -> dict[str, list[str]]:
+    """Clips that a metric saw without finding a frame to count: an empty mask, one frame, frames that stand still."""
+    found: dict[str, list[str]] = {}
+    for clip in (clip for clips in outcome.clips.values() for clip in clips):
+        for key, score in clip.scores.items():
+            if score.value is None:
+                found.setdefault(key, []).append(clip.clip)
+    return found
+
+
+def _named(clips: list[str]) -> str:
+    more = len(clips) - _MOST_NAMED
+    return ", ".join(clips[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _list() -> int:
@@ -134,9 +168,10 @@ def _record(args: argparse.Namespace, name: str, keys: tuple[str, ...], outcome:
     from motioncopy.provenance import code, device, packages, portable, redacted
 
     created = records.now()
-    roots = {"generated": args.generated.resolve(), "work": Path.cwd(), "home": Path.home()}
-    if args.truth is not None:
-        roots["truth"] = args.truth.resolve()
+    roots = {"generated": args.generated, "work": Path.cwd(), "home": Path.home()}
+    roots |= {role: path for role, path in (("truth", args.truth), ("driving", args.driving)) if path is not None}
+    if args.masks not in (None, "detect"):
+        roots["masks"] = Path(args.masks)
     masks = args.masks if args.masks in (None, "detect") else "given"
     asked = {"metrics": list(keys), "masks": masks, "crop": args.crop, "fps": args.fps, "protocol": args.protocol}
     failures = {clip: redacted(text, roots) for clip, text in outcome.failures.items()}
@@ -158,41 +193,30 @@ def _record(args: argparse.Namespace, name: str, keys: tuple[str, ...], outcome:
     )
 
 
-def _digest(cases: Any) -> str:
-    """A protocol's name for files that follow none: another one for other true files."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    for case in cases:
-        files = sorted(case.truth.iterdir()) if case.truth.is_dir() else [case.truth]
-        digest.update(case.name.encode())
-        for file in files:
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
-    return f"files@{digest.hexdigest()[:8]}"
-
-
 def _show(record: Record, out: Path, outcome: Outcome) -> None:
     """Prints the table and keeps record, table and the values of every frame."""
-    import pandas as pd
+    import csv
+
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from motioncopy import records
     from motioncopy.metrics.catalogue import definition
 
     path = records.write(record, out / "records")
-    rows = [
-        {"kind": kind, "clip": clip.clip, "frame": t, "metric": key, "value": value}
-        for kind, clips in outcome.clips.items()
-        for clip in clips
-        for key, values in clip.values.items()
-        for t, value in enumerate(values)
-    ]
-    pd.DataFrame(rows).to_csv(out / "frames.csv", index=False)
+    partial = out / "frames.csv.partial"
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["kind", "clip", "frame", "metric", "value"])
+        for kind, clips in outcome.clips.items():
+            for clip in clips:
+                for key, values in clip.values.items():
+                    rows.writerows([kind, clip.clip, t, key, value] for t, value in enumerate(values))
+    partial.replace(out / "frames.csv")
     console = Console(highlight=False, width=None if Console().is_terminal else 160)
     for kind, aggregates in record.results.aggregates.items():
-        title = f"{record.method}, {record.protocol}: {kind}"
+        title = Text(f"{record.method}, {record.protocol}: {kind}")  # as it is: a name may hold brackets
         table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), min_width=len(title))
         for heading in ("metric", "value", "95% interval", "clips", "samples", "value by samples"):
             table.add_column(heading, justify="left" if heading in ("metric", "value by samples") else "right")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.bench import Job
@@ -56,7 +58,7 @@ def write_truth(module: ClipDataModule, generated: Sequence[Path], folder: Path,
     Args:
         module: The data set.
         generated: The generated videos, all of one size.
-        folder: Where folders ``truth``, ``mask`` and ``driving`` of ``.npy`` files go.
+        folder: Where folders ``truth``, ``mask``, ``driving`` and ``real`` of ``.npy`` files go.
         crop: See :data:`motioncopy.request.Crop`: which part of the stored frames the generated ones show.
 
     Returns:
@@ -90,10 +92,24 @@ def write_truth(module: ClipDataModule, generated: Sequence[Path], folder: Path,
                 parts["mask"].append(mask.expand(-1, 3, -1, -1))
             if trial.driving is not None:
                 parts["driving"].append(trial.driving(first, stop))
+        if trial.real is not None:
+            firsts = itertools.count(0, _CHUNK)
+            parts["real"] = list(itertools.takewhile(len, (trial.real(at, at + _CHUNK) for at in firsts)))
         for role, chunks in parts.items():
             if chunks:
                 written[role] = folder / role
                 written[role].mkdir(parents=True, exist_ok=True)
                 frames = np.concatenate([c.permute(0, 2, 3, 1).numpy() for c in chunks])
-                np.save(written[role] / f"{trial.id}.npy", frames)
+                _keep(written[role] / f"{trial.id}.npy", frames)
     return written
+
+
+def _keep(path: Path, frames: NDArray[np.uint8]) -> None:
+    """Writes frames unless they lie there already: a file of another time would have its clip scored again."""
+    if path.is_file():
+        try:
+            if np.array_equal(np.load(path, mmap_mode="r", allow_pickle=False), frames):
+                return
+        except (ValueError, EOFError):  # cut short by a kill
+            pass
+    np.save(path, frames)

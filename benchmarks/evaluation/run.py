@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from urllib.parse import quote
 import torch
 
 from benchmarks.evaluation.clips import Case
-from benchmarks.evaluation.scoring import Segment, score
+from benchmarks.evaluation.scoring import Segment, score, states_rate
 from motioncopy.errors import MotionCopyError
 from motioncopy.footage import open_footage
 from motioncopy.metrics.evaluator import ClipScores, Evaluator
@@ -59,8 +62,8 @@ class Plan:
         for role, path in case.files.items():
             listed = sorted(path.iterdir()) if path.is_dir() else [path]
             files[role] = [[str(p), (s := p.stat()).st_size, s.st_mtime_ns] for p in listed]
-        used = {name: version for name, version in packages().items() if name in ("torch", "numpy", "motioncopy")}
-        content = [files, self.metrics, self.fps, self.detect_masks, networks, used]
+        # All packages: an upgrade of a decoder or of the segmenter changes frames and masks as well.
+        content = [files, self.metrics, self.fps, self.detect_masks, networks, packages()]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -105,8 +108,12 @@ def evaluate(
             waiting.append(case)
         else:
             progress(kept.frames)
-    one = processes == 1 or len(waiting) < 2
-    done = _alone(waiting, plan, evaluator, progress) if one else _side_by_side(waiting, plan, processes, progress)
+    if processes == 1 or len(waiting) < 2:
+        done = _alone(waiting, plan, evaluator, progress)
+    else:
+        if plan.detect_masks:
+            _segmenter()  # what it lacks is said once, here, and is no death of a worker
+        done = _side_by_side(waiting, plan, processes, progress)
     outcome.failures |= {name: failure for name, failure in done if failure is not None}
     scored = [case for case in cases if case.name not in outcome.failures]
     sets: dict[Kind, Any] = {}
@@ -130,17 +137,55 @@ def _alone(
 def _side_by_side(
     cases: Sequence[Case], plan: Plan, processes: int, progress: Callable[[int], None]
 ) -> Iterator[tuple[str, str | None]]:
+    """A process that dies takes the pool with it, and nobody knows over which clip.
+
+    So the clips that may have been under way are scored again, each in a process of its own, and the rest together:
+    a file that kills its decoder costs its own scores and no other's.
+    """
+    waiting = list(cases)
+    while waiting:
+        unfinished = []
+        for case, done in _pool(waiting, plan, min(processes, len(waiting)), progress):
+            if done is None:
+                unfinished.append(case)
+            else:
+                yield case.name, done.failure
+        names = {case.name for case in unfinished}
+        waiting = [case for case in waiting if case.name in names]  # in the order in which they were begun
+        # A pool hands out one clip a process, and one more.
+        suspects, waiting = waiting[: processes + 1], waiting[processes + 1 :]
+        for case in suspects:
+            ((_, done),) = _pool([case], plan, 1, progress)
+            yield case.name, done.failure if done is not None else "the process that scored it died"
+
+
+def _pool(
+    cases: Sequence[Case], plan: Plan, processes: int, progress: Callable[[int], None]
+) -> Iterator[tuple[Case, _Done | None]]:
+    """Every clip once; ``None`` where a process died before it was done."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(cases)), context, _begin, (plan,)) as pool:
-        futures = {pool.submit(_work, case): case for case in cases}
+    with ProcessPoolExecutor(processes, context, _begin, (plan,)) as pool:
+        try:
+            futures = {pool.submit(_work, case): case for case in cases}
+        except BrokenProcessPool:  # while clips were still handed in
+            yield from ((case, None) for case in cases)
+            return
         for future in as_completed(futures):
-            case = futures[future]
             try:
-                failure, frames = future.result()
+                done = future.result()
             except BrokenProcessPool:
-                failure, frames = "the process that scored it, or another one beside it, died: call again", 0
-            progress(frames)
-            yield case.name, failure
+                yield futures[future], None
+            else:
+                progress(done.frames)
+                yield futures[future], done
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a worker says of a clip: what went wrong, if anything did, and how many frames it scored."""
+
+    failure: str | None
+    frames: int
 
 
 _worker: tuple[Plan, Evaluator, Segment | None] | None = None
@@ -148,15 +193,24 @@ _worker: tuple[Plan, Evaluator, Segment | None] | None = None
 
 def _begin(plan: Plan) -> None:
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     _worker = plan, Evaluator(plan.metrics, folder=plan.features), _segmenter() if plan.detect_masks else None
 
 
-def _work(case: Case) -> tuple[str | None, int]:
+def _end_with_parent() -> None:
+    """A worker waits for clips on a pipe that it holds open itself: without this it would outlive a killed parent."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(case: Case) -> _Done:
     assert _worker is not None
     plan, evaluator, segment = _worker
     frames: list[int] = []
-    return _one(case, plan, evaluator, segment, frames.append), sum(frames)
+    return _Done(_one(case, plan, evaluator, segment, frames.append), sum(frames))
 
 
 def _one(
@@ -164,15 +218,16 @@ def _one(
 ) -> str | None:
     """Scores one clip and keeps the scores; what went wrong, if anything did."""
     try:
+        key = plan.key(case, evaluator.networks)  # before: a file that changes meanwhile is scored again next time
         scores = score(case, evaluator, fps=plan.fps, segment=segment, seen=progress)
+        target = plan.scores(case.name)
+        partial = target.with_suffix(".json.partial")
+        partial.write_text(json.dumps({"key": key, "scores": scores.to_dict()}))
+        partial.replace(target)
     except MotionCopyError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 -- whatever a broken file does to a library, the others are scored
         return f"{type(error).__name__}: {error}"
-    target = plan.scores(case.name)
-    partial = target.with_suffix(".json.partial")
-    partial.write_text(json.dumps({"key": plan.key(case, evaluator.networks), "scores": scores.to_dict()}))
-    partial.replace(target)
     return None
 
 
@@ -189,16 +244,23 @@ def _read(plan: Plan, name: str) -> ClipScores:
     return ClipScores.from_dict(json.loads(plan.scores(name).read_text())["scores"])
 
 
-def frames_of(cases: Sequence[Case], fps: float | None) -> int:
-    """How many frames there are to score; files that cannot be opened count nothing."""
-    total = 0
+def survey(cases: Sequence[Case]) -> tuple[int, list[str]]:
+    """What there is to score, of the clips that can be opened.
+
+    Returns:
+        How many frames, and the names of clips whose rates cannot be compared because a file does not say its own.
+    """
+    total, rateless = 0, []
     for case in cases:
         try:
-            with open_footage(case.generated, fps=fps) as footage:
-                total += len(footage)
+            with ExitStack() as stack:
+                opened = {role: stack.enter_context(open_footage(path)) for role, path in case.files.items()}
+                total += len(opened["generated"])
+                if not all(states_rate(f) for role, f in opened.items() if role != "real"):
+                    rateless.append(case.name)
         except MotionCopyError:
             continue
-    return total
+    return total, rateless
 
 
 def _segmenter() -> Segment:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.evaluation.clips import Case
 from motioncopy.errors import DataError
-from motioncopy.footage import Footage, ImageFolder, open_footage
+from motioncopy.footage import Footage, ImageFolder, Stack, open_footage
 from motioncopy.footage.array import ArrayFile
 from motioncopy.metrics.evaluator import ClipScores, Evaluator
 
@@ -45,17 +45,18 @@ def score(
     Raises:
         MotionCopyError: If a file cannot be read, or the files do not go together; nothing of the clip is kept then.
     """
-    clip = evaluator.clip(case.name)
+    clip = evaluator.clip(case.name, real_apart=case.real is not None)
     try:
         with ExitStack() as stack:
             footage = {role: stack.enter_context(open_footage(path, fps=fps)) for role, path in case.files.items()}
+            real = footage.pop("real", None)
             _check(footage, timed=fps is not None)
             chunks = {role: f.chunks(CHUNK) for role, f in footage.items()}
             for generated in chunks["generated"]:
-                images = {
+                beside = {
                     role: _next(case, role, chunks[role], len(generated)) for role in footage if role != "generated"
                 }
-                truth, mask = images.get("truth"), images.get("mask")
+                truth, mask = beside.get("truth"), beside.get("mask")
                 if mask is not None:
                     mask = mask.max(axis=3)
                 elif segment is not None and truth is not None:
@@ -64,9 +65,11 @@ def score(
                     _tensor(generated),
                     _tensor(truth) if truth is not None else None,
                     torch.from_numpy(np.ascontiguousarray(mask))[:, None] if mask is not None else None,
-                    driving=_tensor(images["driving"]) if "driving" in images else None,
+                    driving=_tensor(beside["driving"]) if "driving" in beside else None,
                 )
                 seen(len(generated))
+            for images in real.chunks(CHUNK) if real is not None else ():
+                clip.update_real(_tensor(images))
             return clip.compute()
     except BaseException:
         clip.discard()
@@ -110,15 +113,19 @@ def _check(footage: dict[str, Footage], *, timed: bool) -> None:
                 found=_size(generated),
                 remedy=f"resize one of them, saying with which filter, or compare at {_size(other)}: it changes scores",
             )
-        known = timed or not isinstance(other, ImageFolder | ArrayFile)
-        own = timed or not isinstance(generated, ImageFolder | ArrayFile)
-        if known and own and abs(other.fps - generated.fps) > _RATE * other.fps:
+        known = timed or (states_rate(other) and states_rate(generated))
+        if known and abs(other.fps - generated.fps) > _RATE * other.fps:
             raise DataError(
                 f"{generated.path} and {other.path} ({role}) differ in frame rate",
                 expected=f"{other.fps:g} frames a second",
                 found=f"{generated.fps:g}",
                 remedy="write both at one rate: frames of the same number show other moments otherwise",
             )
+
+
+def states_rate(footage: Footage) -> bool:
+    """Whether the file itself says how many frames it shows a second."""
+    return footage.states_fps if isinstance(footage, Stack) else not isinstance(footage, ImageFolder | ArrayFile)
 
 
 def _size(footage: Footage) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -59,20 +60,30 @@ class Gif:
         """
         wanted = check_indices(self, indices)
         images = np.empty((len(wanted), *self.size, 3), np.uint8)
-        try:
-            with Image.open(self.path, formats=["GIF"]) as image:
-                # Every frame changes the one before: in order, each is decoded once.
-                for place in np.argsort(wanted, kind="stable"):
-                    image.seek(int(wanted[place]))
-                    images[place] = np.asarray(image.convert("RGB"))
-        except (OSError, EOFError, ValueError, SyntaxError) as error:
-            raise VideoError(f"{self.path} is damaged", found=error, remedy="write it again") from error
+        # Every frame changes the one before: in order, each is decoded once.
+        order = np.argsort(wanted, kind="stable")
+        for place, image in zip(order, self._in_order(wanted[order]), strict=True):
+            images[place] = image
         return images
 
     def chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """See :class:`motioncopy.footage.Footage`."""
-        for start in range(0, len(self), size):
-            yield self.frames(range(start, min(start + size, len(self))))
+        frames = self._in_order(range(len(self)))
+        while images := list(islice(frames, size)):
+            yield np.stack(images)
+
+    def _in_order(self, numbers: Iterable[int]) -> Iterator[NDArray[np.uint8]]:
+        """Frames of ascending numbers, in one pass through the file."""
+        number = 0
+        try:
+            with Image.open(self.path, formats=["GIF"]) as image:
+                for number in map(int, numbers):
+                    image.seek(number)
+                    yield np.asarray(image.convert("RGB"))
+        except (OSError, EOFError, ValueError, SyntaxError) as error:
+            raise VideoError(
+                f"{self.path} is damaged at frame {number}", found=error, remedy="write it again"
+            ) from error
 
     def close(self) -> None:
         """Nothing is open between two reads."""

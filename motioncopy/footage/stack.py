@@ -31,6 +31,9 @@ class Stack:
         fps: Frames per second. By default what the file says (an attribute of the dataset or of a group above it, or
             a value anywhere, called fps, framerate or frame_rate), else 25.
 
+    Attributes:
+        states_fps: Whether the file says its rate.
+
     Raises:
         DataError: If the file is missing or damaged, there is no such dataset, or it holds no frames.
     """
@@ -40,7 +43,9 @@ class Stack:
         self._file = _open(self.path)
         try:
             self._data = self._find(dataset)
-            stated = fps if fps is not None else _stated_fps(self._file, self._data)
+            own = _stated_fps(self._file, self._data)
+            self.states_fps = own is not None
+            stated = fps if fps is not None else own
             self.fps = check_fps(DEFAULT_FPS if stated is None else stated, path)
         except BaseException:
             self._file.close()

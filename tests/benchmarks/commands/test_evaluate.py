@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -180,7 +181,9 @@ def test_a_fault_is_reported_and_the_others_are_scored(
     assert "2 clips scored, 1 not." in text
 
 
-def test_one_frame_still_frames_and_empty_masks_have_no_value_where_there_is_none(tmp_path: Path) -> None:
+def test_one_frame_still_frames_and_empty_masks_have_no_value_where_there_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     still = np.repeat(moving(0)[:1], 5, axis=0)
     clips = {"one": moving(1)[:1], "still": still}
     for name, frames in clips.items():
@@ -188,7 +191,8 @@ def test_one_frame_still_frames_and_empty_masks_have_no_value_where_there_is_non
         array(tmp_path / f"generated/{name}.npy", spoilt(frames))
         array(tmp_path / f"masks/{name}.npy", np.zeros_like(frames))
     status, record = evaluate(tmp_path, "--masks", str(tmp_path / "masks"))
-    assert status == 0
+    assert status == 1  # not everything that was asked for has a value
+    assert "no frame with a value: Mask-PSNR: one, still" in capsys.readouterr().out
     assert record is not None
     for trial in record.results.trials.values():
         assert trial.scores[PSNR].value is not None
@@ -216,6 +220,45 @@ def test_metrics_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "ssim/gaussian@1 (default): SSIM ↑" in text
     assert "mask_psnr/zero_filled@1: Mask-PSNR (zero-filled) ↑ dB" in text
+
+
+@pytest.mark.parametrize("option", [("--processes", "0"), ("--fps", "0"), ("--fps", "nan")])
+def test_impossible_numbers_are_refused(
+    folder: Path, option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(folder, *option) == (1, None)
+    assert option[0] in capsys.readouterr().err
+
+
+def test_a_name_is_printed_as_it_is_and_names_one_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "ours [bold]v2[/x]"
+    assert evaluate(folder, "--name", name, metrics="psnr/frame, ssim/gaussian")[0] == 0
+    assert name in capsys.readouterr().out
+    arguments = ["--generated", str(folder / "generated"), "--truth", str(folder / "truth")]
+    assert main(["evaluate", *arguments, "--name", "../elsewhere"]) == 1
+    assert "no name of a folder" in capsys.readouterr().err
+
+
+def test_a_rate_that_no_file_states_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate(folder, metrics="psnr/frame")
+    assert "not compared (--fps states it): b/c, d" in capsys.readouterr().out
+    with h5py.File(folder / "generated/e.h5", "w") as file:
+        file["frames"] = moving(4)
+    mp4(folder / "truth/e.mp4", moving(4), fps=30)
+    status, _ = evaluate(folder, metrics="psnr/frame")
+    assert status == 0
+    assert evaluate(folder, "--fps", "25", metrics="psnr/frame")[0] == 1
+
+
+def test_a_name_too_long_for_a_file_is_that_clips_failure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    long = "舞" * 80
+    for side in ("truth", "generated"):
+        array(folder / side / f"{long}.npy", moving())
+    status, record = evaluate(folder, metrics="psnr/frame")
+    assert status == 1
+    assert record is not None
+    assert len(record.results.trials) == 3
+    assert "File name too long" in capsys.readouterr().out
 
 
 # -- processes, resuming, protocols -----------------------------------------------------------------------------------
@@ -275,13 +318,16 @@ def test_kept_outputs_of_a_method_score_as_they_did(tmp_path: Path, capsys: pyte
     (own,) = [r for r in read_all(runs / "records") if r.method == "static"]
     (outputs,) = runs.glob("static-*/outputs/*-test")
     out = tmp_path / "out"
-    status = main([
+    arguments = [
         "evaluate", "--generated", str(outputs), "--protocol", own.protocol, "--crop", "person", "--out", str(out),
         "--metrics", "ssim,psnr", "--name", "again",
-    ])  # fmt: skip
-    assert status == 0
+    ]  # fmt: skip
+    assert main(arguments) == 0
     (again,) = read_all(out / "records")
     assert (again.protocol, again.kind) == (own.protocol, "external")
+    kept = {p: p.stat().st_mtime_ns for p in (out / "clips").iterdir()}
+    assert main(arguments) == 0
+    assert {p: p.stat().st_mtime_ns for p in kept} == kept  # the trials' true frames were not written anew
     assert again.results.aggregates.keys() == own.results.aggregates.keys()
     for kind, aggregates in own.results.aggregates.items():
         for key, expected in aggregates.items():

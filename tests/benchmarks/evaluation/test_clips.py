@@ -27,8 +27,20 @@ def test_clips_are_named_after_their_place_without_the_suffix(tmp_path: Path) ->
 
 
 def test_a_folder_of_images_is_one_clip(tmp_path: Path) -> None:
-    touch(tmp_path / "1.png", tmp_path / "x.mp4")
+    touch(tmp_path / "1.png", tmp_path / "2.png", tmp_path / "notes.txt")
     assert find(tmp_path) == ({ONLY: tmp_path}, {})
+
+
+def test_a_thumbnail_does_not_hide_the_videos_beside_it(tmp_path: Path) -> None:
+    touch(tmp_path / "poster.png", tmp_path / "a.mp4", tmp_path / "b.mp4")
+    with pytest.raises(DataError, match=r"one clip or many.*images beside a\.mp4, b\.mp4"):
+        find(tmp_path)
+
+
+def test_links_in_a_circle_are_followed_once(tmp_path: Path) -> None:
+    touch(tmp_path / "a.mp4", tmp_path / "sub/b.mp4")
+    (tmp_path / "sub/back").symlink_to(tmp_path)
+    assert list(find(tmp_path)[0]) == ["a", "sub/b"]
 
 
 def test_two_files_of_one_name_are_told(tmp_path: Path) -> None:
@@ -57,6 +69,15 @@ def test_clips_without_a_partner_are_named_on_either_side(tmp_path: Path) -> Non
         "c": "there is no generated and no mask clip of this name",
         "d": "there is no mask clip of this name",
     }
+
+
+def test_a_reconstruction_without_truth_is_none_and_an_imitation_without_truth_has_no_mask(tmp_path: Path) -> None:
+    g, t, m = (tmp_path / n for n in "gtm")
+    touch(g / "own.mp4", g / "as.mp4", g / "whole.mp4", t / "whole.mp4", m / "whole.mp4")
+    kinds = {"own": "reconstruction", "as": "imitation", "whole": "reconstruction"}
+    cases, failures = match(g, t, masks=m, kinds=kinds)  # type: ignore[arg-type]
+    assert [c.name for c in cases] == ["as", "whole"]
+    assert failures == {"own": "there is no truth and no mask clip of this name"}
 
 
 def test_a_protocol_wants_all_of_its_trials_and_no_other(tmp_path: Path) -> None:
