@@ -7,28 +7,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed
 from torch import Tensor
-from torch.multiprocessing.spawn import spawn
 
 from benchmarks.audit import references as theirs
 from benchmarks.audit.cases import DAMAGES, Frames, frames, video
 from benchmarks.audit.networks import RANDOM, network
+from benchmarks.audit.processes import difference, frames_of_two, share_frames, share_rows, sums_of_two, two_processes
 from benchmarks.audit.references import OWN, array, references
 from motioncopy.batch import to_uint8
-from motioncopy.metrics.catalogue import METRICS, metric
+from motioncopy.metrics.catalogue import metric
 from motioncopy.metrics.chunk import Chunk
 from motioncopy.metrics.clip_metric import ClipMetric
 from motioncopy.metrics.extractor import Extractor, Found
 from motioncopy.metrics.frame_metric import FrameMetric
-from motioncopy.metrics.pose_error import CONFIDENT
-from motioncopy.metrics.pose_features import FOUND
+from motioncopy.metrics.pose_features import CONFIDENT, FOUND
 from motioncopy.metrics.set_metric import SetMetric
 from motioncopy.metrics.store import Part, Rows
 
@@ -79,15 +76,6 @@ class Audit:
         self.checks.append(Check(name, value, value <= tolerance, note))
 
 
-def difference(found: object, expected: object) -> float:
-    """Largest difference, relative to the expected value, or absolute where that is below 1e-3."""
-    a, b = np.asarray(found, np.float64).ravel(), np.asarray(expected, np.float64).ravel()
-    if a.shape != b.shape or not np.array_equal(np.isnan(a), np.isnan(b)):
-        return math.inf
-    keep = ~np.isnan(a)
-    return float((np.abs(a - b)[keep] / np.maximum(np.abs(b)[keep], 1e-3)).max(initial=0.0))
-
-
 def audit(key: str) -> Audit:
     """Checks one metric.
 
@@ -134,7 +122,7 @@ def _frame(key: str, kind: type[FrameMetric]) -> Audit:
     for name, there in ranges.items():
         back = Frames(to_uint8(there(case.generated)), to_uint8(there(case.truth)), case.mask)
         found.add(name, difference(_values(made, back), values["noise"]), 0.0, "to 8 bits by the project's own way")
-    shared, alone = _frames_of_two()[key], float(_share_frames((key,), 0, 1))
+    shared, alone = frames_of_two()[key], float(share_frames((key,), 0, 1))
     found.add("2 processes", difference(shared, alone), _PROCESSES_NETWORK if found.weights else _PROCESSES)
     _damage(found, made, case)
     return found
@@ -189,14 +177,17 @@ def _video(key: str, kind: type[ClipMetric]) -> Audit:
     identities = {n: v for s in kind.sees for n, v in _extractor(s.output.extractor).identities.items()}
     found = Audit(key, OWN, _weights({n: v for n, v in identities.items() if n == "raft-large"}))
     clip = video() if found.weights != "random" else _short(video(), 5)
+    if key.startswith("face"):
+        found.weights = _weights(kind(networks=network).networks)
+        clip = video(9, 448)  # a face needs some pixels
     values = _per_frame(kind, clip)
     (whole,) = _look(kind, clip, 1000)
     found.add("reference", difference(values, _second(kind, *whole)), 1e-4)
     for size in (1, 3, 8):
         found.add(f"batch {size}", difference(_per_frame(kind, clip, size), values), 1e-6)
     found.checks.append(Check("float", None, None, "8-bit only"))
-    found.add("2 processes", _sums_of_two(), _PROCESSES, "the sums that all metrics of videos keep")
-    if found.weights == "random":  # what random flow makes of shuffled frames says nothing
+    found.add("2 processes", sums_of_two(), _PROCESSES, "the sums that all metrics of videos keep")
+    if found.weights == "random" and "raft" in key:  # what random flow makes of shuffled frames says nothing
         return found
     same = Chunk(clip.truth, clip.truth, driving=clip.truth, joints=clip.joints) if clip.truth is not None else clip
     _metamorphic(found, kind, clip, same)
@@ -224,7 +215,7 @@ def _metamorphic(found: Audit, kind: type[ClipMetric], clip: Chunk, same: Chunk)
         pieces = Chunk(generated, clip.truth, driving=clip.driving, joints=clip.joints)
         means[name] = float(np.nanmean(_per_frame(kind, pieces)))
     one = kind.definition
-    perfect = 1.0 if one.key.startswith("tcm") else 0.0
+    perfect = 1.0 if one.key.startswith(("tcm", "face")) else 0.0
     if "driving_mediapipe" not in one.key:  # joints that were rendered are not those that are found
         found.add("identical", abs(means["identical"] - perfect), 1e-9)
     if one.key.startswith("tcm/"):
@@ -248,6 +239,8 @@ def _second(kind: type[ClipMetric], chunk: Chunk, found: Found) -> list[float]:
         rows = zip(by["joints", "generated"][:, list(FOUND)], wanted[:, list(FOUND)], strict=True)
         which = 0 if "error" in kind.definition.key else 1
         return [theirs.pose(array(f), array(w), chunk.size)[which] for f, w in rows]
+    if kind.definition.key.startswith("face"):
+        return _faces(chunk, by["joints", "truth"])
     _, motion = kind.definition.key.split("/")
     reference = "driving" if "driving" in motion else "truth"
     own = "generated" if motion.startswith("own") else reference
@@ -265,6 +258,26 @@ def _second(kind: type[ClipMetric], chunk: Chunk, found: Found) -> list[float]:
         ]
         ratio = changes[1] / changes[0] if changes[0] >= 1e-6 else math.nan
         values.append(math.exp(-abs(ratio - 1)) if kind.definition.key.startswith("tcm/") else ratio)
+    return values
+
+
+def _faces(chunk: Chunk, joints: Tensor) -> list[float]:
+    """Face similarity frame by frame, by another way of cutting, in float64."""
+    from motioncopy.metrics.face_similarity import HEAD, SHAPE
+    from motioncopy.metrics.facenet import SIDE, WEIGHTS, load_network
+
+    embed, values = load_network(network(WEIGHTS).state).double(), []
+    assert chunk.truth is not None
+    for t in range(len(chunk)):
+        pair = [
+            theirs.face(array(v[t]), array(joints[t, list(HEAD)]), SHAPE, SIDE) for v in (chunk.generated, chunk.truth)
+        ]
+        if pair[0] is None or pair[1] is None:
+            values.append(math.nan)
+            continue
+        with torch.no_grad():
+            a, b = (embed((torch.from_numpy(cut)[None] - 127.5) / 128)[0] for cut in pair if cut is not None)
+        values.append(float(a @ b / a.norm() / b.norm()))
     return values
 
 
@@ -288,20 +301,22 @@ def _set(key: str, kind: type[SetMetric]) -> Audit:
     value = made.distance(_rows(x), _rows(y) if kind.needs_real else None)
     expected = reference.values(array(x.float()), array(y.float()) if kind.needs_real else None)
     found.add("reference", difference(value, expected), reference.tolerance, f"{len(x)} rows of {x.shape[1]} numbers")
-    odd = made.distance(_rows(x, 7), _rows(y, 3) if kind.needs_real else None)
-    found.add("other clips", difference(odd, value), 1e-6, "the same rows, in clips of other lengths")
-    if kind.needs_real:
-        self_distance = made.distance(_rows(x), _rows(x))
-        limit = 1e-6 * value if "kid" not in key else math.inf
-        found.checks.append(Check("identical", self_distance, self_distance <= limit, "a set against itself"))
-        mixed = made.distance(_rows(x[torch.randperm(len(x))]), _rows(y))
-        if "kid" in key:
-            found.checks.append(Check("order of rows", difference(mixed, value), None, "KID draws other subsets"))
-        else:
-            found.add("order of rows", difference(mixed, value), 1e-6)
-    found.add("2 processes", _two_processes(_share_rows, (key, x, y)), _PROCESSES_NETWORK)
+    found.add("2 processes", two_processes(share_rows, (key, x, y), value), _PROCESSES_NETWORK)
+    _same_sets(found, made, x, y, value)
     _look_at_videos(found, kind, extractor)
     return found
+
+
+def _same_sets(found: Audit, made: SetMetric, x: Tensor, y: Tensor, value: float) -> None:
+    """What must not depend on the order of rows and on clips; KID draws subsets by place, and takes long."""
+    if not made.needs_real or "kid" in found.key:
+        return
+    other_clips = made.distance(_rows(x, 7), _rows(y, 3))
+    found.add("other clips", difference(other_clips, value), 1e-6, "the same rows, in clips of other lengths")
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+    found.add("order of rows", difference(made.distance(_rows(x[order]), _rows(y)), value), 1e-6)
+    itself = made.distance(_rows(x), _rows(x))
+    found.checks.append(Check("identical", itself, itself <= 1e-6 * value, "a set against itself"))
 
 
 def _features(kind: type[SetMetric], which: int) -> Tensor:
@@ -347,80 +362,3 @@ def _look_at_videos(found: Audit, kind: type[SetMetric], extractor: Extractor) -
 def _weights(identities: object) -> str:
     values = list(dict(identities).values()) if identities else []  # type: ignore[call-overload]
     return "" if not values else "random" if RANDOM in values else "real"
-
-
-# -- two processes ----------------------------------------------------------------------------------------------------
-
-
-def _two_processes(share: Callable[..., Tensor], what: object) -> float:
-    """The largest difference between what one process computes and what two gloo processes agree on."""
-    alone = share(what, 0, 1)
-    with TemporaryDirectory(prefix="motioncopy-audit-") as folder:
-        spawn(_run, (share, what, folder), nprocs=2)
-        return max(difference(torch.load(Path(folder) / f"{rank}.pt"), alone) for rank in (0, 1))
-
-
-def _run(rank: int, share: Callable[..., Tensor], what: object, folder: str) -> None:
-    torch.set_num_threads(1)
-    rendezvous = (Path(folder) / "rendezvous").as_uri()
-    torch.distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
-    torch.save(share(what, rank, 2), f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
-
-
-@cache
-def _frames_of_two() -> dict[str, float]:
-    """What two processes agree on, for all metrics of frames: starting processes takes longer than scoring."""
-    keys = tuple(key for key, kind in METRICS.items() if issubclass(kind, FrameMetric))
-    with TemporaryDirectory(prefix="motioncopy-audit-") as folder:
-        spawn(_run, (_share_frames, keys, folder), nprocs=2)
-        both = [torch.load(Path(folder) / f"{rank}.pt").tolist() for rank in (0, 1)]
-    return {key: a if a == b else math.nan for key, a, b in zip(keys, *both, strict=True)}
-
-
-@cache
-def _sums_of_two() -> float:
-    """The same for the sums of all other metrics of clips."""
-    values = torch.rand(33, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return _two_processes(_share_values, tuple(values.tolist()))
-
-
-def _share_frames(keys: tuple[str, ...], rank: int, world: int) -> Tensor:
-    case, part = frames()["noise"], slice(rank, None, world)
-    values = []
-    for key in keys:
-        kind = metric(key)
-        assert issubclass(kind, FrameMetric)
-        made = kind(networks=network)
-        made.update(case.generated[part], case.truth[part], case.mask[part])
-        values.append(made.compute())
-    return torch.stack(values)
-
-
-class _Sums(ClipMetric):
-    """The sums that every metric of clips keeps."""
-
-    def values(self, chunk: Chunk, found: Found) -> Tensor:
-        """Nobody asks."""
-        raise NotImplementedError
-
-    def update(self, values: Tensor) -> None:  # type: ignore[override]
-        """Adds values as they are."""
-        self.add(values)
-
-
-def _share_values(values: tuple[float, ...], rank: int, world: int) -> Tensor:
-    made = _Sums()
-    made.update(torch.tensor(values, dtype=torch.float64)[rank::world])
-    return made.compute()
-
-
-def _share_rows(what: tuple[str, Tensor, Tensor], rank: int, world: int) -> Tensor:
-    key, x, y = what
-    kind = metric(key)
-    assert issubclass(kind, SetMetric)
-    made = kind()
-    # The first half to the first process: the global index of a row is then the same.
-    for rows, real in ((x, False), (y, True)):
-        made.update(rows.tensor_split(world)[rank], real=real)
-    return torch.as_tensor(made.compute())

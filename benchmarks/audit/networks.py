@@ -69,6 +69,12 @@ def _raft() -> nn.Module:
     return made
 
 
+def _facenet() -> nn.Module:
+    from motioncopy.metrics.facenet import FaceNet
+
+    return FaceNet()
+
+
 _MAKERS: dict[str, Callable[[], nn.Module]] = {
     "alexnet": lambda: _features("alexnet"),
     "vgg16": lambda: _features("vgg16"),
@@ -76,4 +82,5 @@ _MAKERS: dict[str, Callable[[], nn.Module]] = {
     "inception-fid": lambda: _inception(1008),
     "raft-large": _raft,
     "i3d-kinetics-400": I3D,
+    "facenet-vggface2": _facenet,
 }

@@ -186,6 +186,29 @@ def pose(found: Array, wanted: Array, size: tuple[int, int]) -> tuple[float, flo
     return error, 1 - len(both) / len(asked)
 
 
+def face(frame: Array, head: Array, shape: tuple[float, float], side: int) -> Array | None:
+    """The face of one frame, ``(3, side, side)`` in [0, 255], bin by bin; ``None`` where it is not seen.
+
+    Args:
+        frame: ``(3, H, W)``.
+        head: ``(5, 3)`` x, y, confidence of nose, eyes and ears.
+        shape: (height, width) of a face over the largest distance between two of them.
+        side: Of the result.
+    """
+    span = max(math.dist(a[:2], b[:2]) for a in head for b in head)
+    if (head[:, 2] < 0.5).any() or shape[0] * span < 20:
+        return None
+    (x, y), (height, width) = head[:, :2].mean(0), (s * span for s in shape)
+    per = [max(1, math.ceil(length / side)) for length in (height, width)]
+    rows = y - height / 2 + height * (np.arange(side * per[0]) + 0.5) / (side * per[0])
+    columns = x - width / 2 + width * (np.arange(side * per[1]) + 0.5) / (side * per[1])
+    places = np.stack(np.meshgrid(rows, columns, indexing="ij"))
+    limits = np.array(frame.shape[1:])[:, None, None]
+    outside = ((places < -1) | (places > limits)).any(0)
+    found = [scipy.ndimage.map_coordinates(c, places, order=1, mode="nearest") * ~outside for c in frame]
+    return np.stack([c.reshape(side, per[0], side, per[1]).mean((1, 3)) for c in found])
+
+
 def references() -> dict[str, Reference]:
     """By metric key; TCM and pose errors are compared by :mod:`benchmarks.audit.checks` itself."""
     skimage = _library("scikit-image")

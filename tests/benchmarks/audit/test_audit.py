@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.audit import checks
-from benchmarks.audit.checks import audit, difference
+from benchmarks.audit.checks import audit
+from benchmarks.audit.processes import difference, share_frames
 from benchmarks.audit.references import references
 from benchmarks.audit.report import definitions, row
 from benchmarks.cli import main
@@ -38,7 +39,7 @@ def test_every_metric_of_frames_and_sets_has_a_reference() -> None:
 @pytest.mark.ddp
 @pytest.mark.parametrize("key", ["psnr/frame@1", "mask_ssim/zero_filled@1"])
 def test_a_right_metric_passes(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "_frames_of_two", lambda: {key: float(checks._share_frames((key,), 0, 1))})
+    monkeypatch.setattr(checks, "frames_of_two", lambda: {key: float(share_frames((key,), 0, 1))})
     found = audit(key)
     assert found.passed, [c for c in found.checks if c.passed is False]
     assert {"reference", "2 processes", "batch 1", "batch 3", "batch 8", "float", "more blur"} <= {
@@ -58,7 +59,7 @@ def test_a_wrong_metric_fails(fault: str, monkeypatch: pytest.MonkeyPatch) -> No
         return values + len(generated) * 1e-2 if fault == "batch" else -values
 
     monkeypatch.setattr(PSNR, "frames", wrong)
-    monkeypatch.setattr(checks, "_frames_of_two", lambda: {"psnr/frame@1": math.nan})
+    monkeypatch.setattr(checks, "frames_of_two", lambda: {"psnr/frame@1": math.nan})
     failed = {c.name for c in audit("psnr/frame@1").checks if c.passed is False}
     assert {"value": "reference", "batch": "batch 1", "order": "more noise"}[fault] in failed
     assert "✗" in " ".join(row(audit("psnr/frame@1")))
