@@ -42,8 +42,8 @@ def ssim(generated: Tensor, truth: Tensor) -> Tensor:
 
     With s = x + y and d = x - y, weighted means m and variances v, the two factors of SSIM are
     1 - m_d² / ((m_s² + m_d²) / 2 + C1) and 1 - v_d / ((v_s + v_d) / 2 + C2): four filterings instead of five, and
-    exactly 1 for equal images. OpenCV filters float32 planes on a CPU; a GPU convolves in float64, which TF32
-    cannot touch. The two agree to 1e-6; where large areas differ by 100 levels and more, to 1e-4.
+    exactly 1 for equal images. OpenCV filters float32 planes on a CPU, float64 ones where they are
+    :func:`far_apart`; a GPU convolves in float64, which TF32 cannot touch. The two agree to 1e-6.
 
     Args:
         generated: ``(n, 3, H, W)``, uint8 or floating point in [0, 255]; H and W at least 11.
@@ -62,7 +62,7 @@ def ssim(generated: Tensor, truth: Tensor) -> Tensor:
 def uniform_ssim(generated: Tensor, truth: Tensor, *, centred: bool = False) -> Tensor:
     """SSIM of every frame with a 7x7 window of equal weights: scikit-image's default.
 
-    Computed as by :func:`ssim`, but in float64 on a CPU too where planes are :func:`far_apart`.
+    Computed as by :func:`ssim`.
 
     Args:
         generated: ``(n, 3, H, W)``, uint8 or floating point in [0, 255]; H and W at least 7.
@@ -99,7 +99,7 @@ def over_planes(generated: Tensor, truth: Tensor, value: Callable[[Values, Value
 
 
 def _gaussian(x: Values, y: Values) -> float:
-    luminance, structure = maps(x, y)  # in float32 always: records hold such values under the key
+    luminance, structure = maps(x, y, double=far_apart(x, y))
     structure *= luminance
     return inner_mean(structure, RADIUS)
 

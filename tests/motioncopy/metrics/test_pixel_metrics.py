@@ -231,3 +231,11 @@ def test_the_evaluator_leaves_uniform_ssim_out_of_clips_below_its_window(kind: t
         reason = {key: f"the frames are smaller than {least} pixels a side"}
         assert scores.missing == (reason if side < least else {})
         assert set(scores.values) == {"psnr/frame@1"} | ({key} if side >= least else set())
+
+
+@pytest.mark.parametrize("level", [100, 180, 255])
+def test_ssim_stays_exact_where_large_flat_areas_are_far_apart(level: int) -> None:
+    x, y = frames(2, 64, 64, noise=1)
+    x[..., :40] = 0
+    y[..., :40] = level
+    assert ssim(x, y).tolist() == pytest.approx(reference_ssim(x, y), rel=1e-5)
