@@ -155,6 +155,15 @@ WEIGHTS = {
             "model/model_rgb.pth",
             "2a7c22e23e6c74f50a0166ce61110bccd2ab48bb",
         ),
+        Weights(
+            "facenet-vggface2",
+            "20180402-114759-vggface2.pt",
+            url="https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/20180402-114759-vggface2.pt",
+            # Its author publishes no hash; this is the one that projects pin which download it from there.
+            sha256="281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+            licence="MIT (facenet, facenet-pytorch); trained on VGGFace2, under its own terms",
+            purpose="embeddings of face similarity",
+        ),
         _openmmlab(
             "rtmdet-m",
             "mmdetection/v3.0/rtmdet/rtmdet_m_8xb32-300e_coco/rtmdet_m_8xb32-300e_coco_20220719_112220-229f527c.pth",

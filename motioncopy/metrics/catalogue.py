@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from motioncopy.errors import ConfigError
 from motioncopy.metrics.clip_metric import ClipMetric
 from motioncopy.metrics.definition import Definition
+from motioncopy.metrics.face_similarity import FaceSimilarity
 from motioncopy.metrics.fid import FID, FIDTorchvision
 from motioncopy.metrics.fvd import FVD16, FVD30, FVD16Sliding, FVD30Sliding
 from motioncopy.metrics.inception_score import InceptionScore, InceptionScoreFeatures
@@ -52,6 +53,7 @@ _ALL: tuple[Kind, ...] = (
     MissingJoints,
     TruthPoseError,
     TruthMissingJoints,
+    FaceSimilarity,
 )
 #: By key.
 METRICS: dict[str, Kind] = {m.definition.key: m for m in _ALL}
@@ -61,6 +63,7 @@ DEFAULTS: tuple[str, ...] = (
     *TCM_DEFAULTS,
     PoseError.definition.key,
     MissingJoints.definition.key,
+    FaceSimilarity.definition.key,
 )
 
 

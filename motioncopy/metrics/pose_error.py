@@ -7,18 +7,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from motioncopy.errors import SkeletonError
 from motioncopy.metrics.chunk import Chunk, Input
 from motioncopy.metrics.clip_metric import ClipMetric
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Found, Output, Seen
-from motioncopy.metrics.pose_features import FOUND, PoseMediaPipe
-from motioncopy.skeletons import BODY25, skeleton, view
-
-#: A joint that was found with less confidence was not found.
-CONFIDENT = 0.5
-
-_JOINTS = Output(PoseMediaPipe, "joints")
+from motioncopy.metrics.extractor import Found, Seen
+from motioncopy.metrics.pose_features import CONFIDENT, FOUND, JOINTS, driving_body, no_person
 
 
 def compare(found: Tensor, wanted: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -60,31 +53,17 @@ class _Pose(ClipMetric):
 
     def unfit(self, chunk: Chunk) -> str | None:
         """See :meth:`ClipMetric.unfit`; MediaPipe knows people only."""
-        if chunk.joints is not None and _as_body(chunk) is None:
-            return f"MediaPipe finds people, and the joints are those of {chunk.skeleton}"
-        return super().unfit(chunk)
+        return no_person(chunk) or super().unfit(chunk)
 
     def compared(self, chunk: Chunk, found: Found) -> tuple[Tensor, Tensor]:
         """Error and missing share of every frame."""
-        wanted = _as_body(chunk) if self.reference == "driving" else found[Seen(_JOINTS, "truth")]
+        wanted = driving_body(chunk) if self.reference == "driving" else found[Seen(JOINTS, "truth")]
         assert wanted is not None
         chosen = list(FOUND)
         if self.reference == "truth":
             wanted = wanted.clone()
             wanted[..., 2] *= wanted[..., 2] >= CONFIDENT
-        return compare(found[Seen(_JOINTS, "generated")][:, chosen], wanted[:, chosen], chunk.size)
-
-
-def _as_body(chunk: Chunk) -> Tensor | None:
-    """The driving joints as body25, or ``None`` where they are no person's."""
-    assert chunk.joints is not None
-    if chunk.skeleton == BODY25.name:
-        return chunk.joints
-    try:
-        shown = view(chunk.joints.numpy(force=True), skeleton(chunk.skeleton), BODY25)
-    except SkeletonError:
-        return None
-    return torch.as_tensor(shown, device=chunk.joints.device)
+        return compare(found[Seen(JOINTS, "generated")][:, chosen], wanted[:, chosen], chunk.size)
 
 
 class _Error(_Pose):
@@ -152,7 +131,7 @@ class PoseError(_Error):
 
     reference = "driving"
     inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
-    sees = (Seen(_JOINTS, "generated"),)
+    sees = (Seen(JOINTS, "generated"),)
     definition = _definition("error", "driving")
 
 
@@ -161,7 +140,7 @@ class MissingJoints(_Missing):
 
     reference = "driving"
     inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
-    sees = (Seen(_JOINTS, "generated"),)
+    sees = (Seen(JOINTS, "generated"),)
     definition = _definition("missing", "driving")
 
 
@@ -170,7 +149,7 @@ class TruthPoseError(_Error):
 
     reference = "truth"
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})
-    sees = (Seen(_JOINTS, "generated"), Seen(_JOINTS, "truth"))
+    sees = (Seen(JOINTS, "generated"), Seen(JOINTS, "truth"))
     definition = _definition("error", "truth")
 
 
@@ -179,5 +158,5 @@ class TruthMissingJoints(_Missing):
 
     reference = "truth"
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})
-    sees = (Seen(_JOINTS, "generated"), Seen(_JOINTS, "truth"))
+    sees = (Seen(JOINTS, "generated"), Seen(JOINTS, "truth"))
     definition = _definition("missing", "truth")

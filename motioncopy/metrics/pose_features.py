@@ -8,13 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motioncopy.metrics.extractor import Extractor, Stream
+from motioncopy.errors import SkeletonError
+from motioncopy.metrics.chunk import Chunk
+from motioncopy.metrics.extractor import Extractor, Output, Stream
 from motioncopy.metrics.networks import Provider, published
 from motioncopy.perception.mediapipe import MediaPipePose
-from motioncopy.skeletons import BODY25
+from motioncopy.skeletons import BODY25, skeleton, view
 
 #: What MediaPipe finds of body25: all but the small toes.
 FOUND = tuple(i for i, joint in enumerate(BODY25.joints) if "small_toe" not in joint)
+#: A joint that was found with less confidence was not found.
+CONFIDENT = 0.5
 
 
 class PoseMediaPipe(Extractor):
@@ -40,3 +44,24 @@ class PoseMediaPipe(Extractor):
         """See :meth:`Stream.update`."""
         images = np.ascontiguousarray(frames.permute(0, 2, 3, 1).numpy(force=True))
         return {"joints": torch.from_numpy(self._pose(images).joints).to(frames.device)}
+
+
+JOINTS = Output(PoseMediaPipe, "joints")
+
+
+def driving_body(chunk: Chunk) -> Tensor | None:
+    """The driving joints as body25, ``(n, 25, 3)``, or ``None`` where there are none or they are no person's."""
+    if chunk.joints is None or chunk.skeleton == BODY25.name:
+        return chunk.joints
+    try:
+        shown = view(chunk.joints.numpy(force=True), skeleton(chunk.skeleton), BODY25)
+    except SkeletonError:
+        return None
+    return torch.as_tensor(shown, device=chunk.joints.device)
+
+
+def no_person(chunk: Chunk) -> str | None:
+    """Why nobody is to be found in clips like this, or ``None`` if there is no reason."""
+    if chunk.joints is None or driving_body(chunk) is not None:
+        return None
+    return f"MediaPipe finds people, and the joints are those of {chunk.skeleton}"
