@@ -224,7 +224,7 @@ def _metamorphic(found: Audit, kind: type[ClipMetric], clip: Chunk, same: Chunk)
         found.checks.append(
             Check("shuffled", means["shuffled"], lower if judged else None, "lower under truth's motion")
         )
-    worded = not one.key.startswith("tcm") or "reez" in one.caution
+    worded = not one.key.startswith("tcm") or any(word in one.caution.lower() for word in ("freez", "frozen"))
     found.checks.append(Check("frozen", means["frozen"], worded, "its caution says what freezing gets"))
 
 
