@@ -79,7 +79,8 @@ class _Missing(_Pose):
 
 
 _SOURCE = (
-    "PCK's and OKS's practice of scaling by the body; detector: MediaPipe Pose (BlazePose, Bazarevsky et al. 2020)"
+    "pose distance and missed detections of Everybody Dance Now (Chan et al., arXiv 1808.07371v1), scaled by the body "
+    "as PCK and OKS are; detector: MediaPipe Pose (BlazePose, Bazarevsky et al. 2020)"
 )
 _LOOK = (
     "MediaPipe Pose (complexity 1, every frame for itself) finds the joints of body25 but the small toes; found is "
@@ -90,9 +91,11 @@ _WHERE = {
     "driving": "where they were asked for: the driving joints as fitted to the person",
 }
 _CHOICE = (
-    "Papers re-detect with OpenPose and print pixels, which depend on the frame's size, so that the error is divided "
-    "by the body here. Against the driving joints is the default: it needs no true frames and serves imitation too. "
-    "Against joints found in the truth is fairer where the driving joints are another detector's."
+    "Everybody Dance Now re-detects with OpenPose in generated and true frames and prints pixels and joints a frame, "
+    "which depend on the frame's size and the detector: here the error is divided by the body, and missing joints are "
+    "a share. Every frame is detected for itself: followed through the video, a person would be guessed in a spoilt "
+    "frame from the good ones before it. Against the driving joints is the default: it needs no true frames and serves "
+    "imitation too. Against joints found in the truth is fairer where the driving joints are another detector's."
 )
 
 
@@ -112,16 +115,18 @@ def _definition(kind: Literal["error", "missing"], reference: Literal["truth", "
                 "frames. Frames without such a joint are skipped and counted as such. "
                 if error
                 else "Share of the joints that should be in the frame and are not found again in the generated one, "
-                f"the mean over frames; they should be {_WHERE[reference]}. "
+                f"the mean over frames; they should be {_WHERE[reference]}. 1 where nobody is found; frames in which "
+                "no joint should be are skipped and counted as such. "
             )
             + _LOOK
         ),
         choice=_CHOICE,
         caution=(
-            "Only joints that are found count: a video in which hardly anybody can be seen may have a small error. "
-            "Read it beside the share of missing joints."
+            "Only joints that are found count: frames in which nobody can be seen are skipped, which rewards "
+            "unreadable ones. Read it beside the share of missing joints, where such a frame counts as 1."
             if error
-            else "Detectors find people in what no viewer would take for one."
+            else "Says nothing of where the joints are: a frame in which nobody is found counts as 1 here and is "
+            "skipped by the pose error. Detectors find people in what no viewer would take for one."
         ),
     )
 

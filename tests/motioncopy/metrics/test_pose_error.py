@@ -94,6 +94,31 @@ def test_an_empty_video_has_no_pose(evaluator: Evaluator) -> None:
     assert (scores[TRUTH_ERROR], scores[TRUTH_MISSING]) == (None, 1.0)
 
 
+def test_clips_side_by_side_do_not_disturb_each_other(evaluator: Evaluator) -> None:
+    images, joints = puppet()
+    blank = torch.full_like(images, 90)
+    alone = scored(evaluator, images, images, joints)
+    first, second = evaluator.clip("a"), evaluator.clip("b")
+    for k in (0, 1, 2, 3):
+        part = slice(k, k + 1)
+        first.update(images[part], images[part], joints=joints[part])
+        second.update(blank[part], images[3 - k :][:1], joints=joints[part])
+    assert {key: score.value for key, score in first.compute().scores.items()} == alone
+    assert second.compute().scores[MISSING].value == 1
+
+
+def test_a_frame_is_judged_by_itself_whatever_came_before(evaluator: Evaluator) -> None:
+    images, joints = puppet()
+    spoilt = images.clone()
+    spoilt[2] = 90
+    clip = evaluator.clip("a")
+    clip.update(spoilt, images, joints=joints)
+    found = clip.compute().values
+    assert [value is None for value in found[ERROR]] == [False, False, True, False]
+    assert found[MISSING][2] == 1
+    assert found[TRUTH_ERROR] == (0, 0, None, 0)
+
+
 def test_animals_have_no_value_and_the_view_of_eighteen_joints_has() -> None:
     images, joints = puppet()
     fish = Chunk(images, joints=torch.ones(4, 21, 3), skeleton="fish21")

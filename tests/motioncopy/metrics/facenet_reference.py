@@ -1,22 +1,35 @@
-"""Face similarity once more: FaceNet in plain functions of its state dict, faces cut sample by sample, float64."""
+"""FaceNet once more, in plain functions of the published state dict, and state dicts in its format."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from functools import cache
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 from torch import Tensor
 from torch.nn import functional
 
-Array = NDArray[np.float64]
+from motioncopy.metrics.facenet import FaceNet
+
+
+@cache
+def published() -> dict[str, Tensor]:
+    """Random weights in the format of ``20180402-114759-vggface2.pt``, its classifier included."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng(devices=[]):
+        state = FaceNet().state_dict()
+    for name, value in state.items():
+        if value.ndim > 1:
+            value.copy_(torch.randn(value.shape, generator=generator) * (2 / value[0].numel()) ** 0.5)
+        elif name.endswith(("running_var", "weight")):
+            value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
+        elif value.is_floating_point():
+            value.copy_(torch.randn(value.shape, generator=generator) * 0.1)
+    return {**state, "logits.weight": torch.zeros(8631, 512), "logits.bias": torch.zeros(8631)}
 
 
 def embed(state: Mapping[str, Tensor], faces: Tensor) -> Tensor:
-    """Embeddings ``(n, 512)`` of ``(n, 3, 160, 160)``, by the names of facenet-pytorch."""
+    """Embeddings ``(n, 512)`` of ``(n, 3, 160, 160)``, by the names of facenet-pytorch, in float64."""
     get = {name: value.double() for name, value in state.items()}
 
     def norm(name: str, x: Tensor) -> Tensor:
@@ -58,40 +71,3 @@ def embed(state: Mapping[str, Tensor], faces: Tensor) -> Tensor:
         x = residual(f"repeat_3.{k}", x, (1, 3), 0.2).clamp(min=0)
     x = residual("block8", x, (1, 3), 1.0)
     return norm("last_bn", x.flatten(2).mean(2) @ get["last_linear.weight"].T)
-
-
-def box(joints: Array) -> tuple[float, float, float, float] | None:
-    """Left, top, width and height of the face of ``(25, 3)`` joints, in pixels; ``None`` where it is not scored."""
-    head = [joints[k] for k in (0, 15, 16, 17, 18)]  # OpenPose's nose, eyes and ears
-    if min(c for _, _, c in head) < 0.5:
-        return None
-    span = max(math.hypot(a[0] - b[0], a[1] - b[1]) for a in head for b in head)
-    width, height = 1.2 * span, 1.6 * span
-    x, y = (sum(float(joint[k]) for joint in head) / 5 for k in (0, 1))
-    return (x - width / 2, y - height / 2, width, height) if height >= 20 else None
-
-
-def cut(image: Array, place: tuple[float, float, float, float]) -> Array:
-    """``(3, 160, 160)``, (value - 127.5) / 128, of an image ``(3, H, W)``; black outside of it."""
-    left, top, width, height = place
-    rows, columns = _samples(top, height), _samples(left, width)
-    y, x = np.meshgrid(rows, columns, indexing="ij")
-    outside = (y < -1) | (x < -1) | (y > image.shape[1]) | (x > image.shape[2])
-    planes = [np.where(outside, 0, map_coordinates(plane, [y, x], order=1, mode="nearest")) for plane in image]
-    faces = np.stack(planes).reshape(3, 160, len(rows) // 160, 160, len(columns) // 160).mean((2, 4))
-    return np.asarray((faces - 127.5) / 128)
-
-
-def _samples(start: float, length: float) -> Array:
-    """As many points a pixel of the face as it has pixels of the image, at least one."""
-    each = math.ceil(length / 160)
-    return start + (np.arange(160 * each) + 0.5) * length / (160 * each)
-
-
-def similarity(state: Mapping[str, Tensor], generated: Array, truth: Array, joints: Array) -> float:
-    """Cosine of one frame, NaN where no face is scored; ``(3, H, W)`` twice and ``(25, 3)``."""
-    place = box(joints)
-    if place is None:
-        return math.nan
-    a, b = embed(state, torch.from_numpy(np.stack([cut(image, place) for image in (generated, truth)])))
-    return float(a @ b / (a.norm() * b.norm()))
