@@ -182,6 +182,9 @@ def _video(key: str, kind: type[ClipMetric]) -> Audit:
         clip = video(9, 448)  # a face needs some pixels
     values = _per_frame(kind, clip)
     (whole,) = _look(kind, clip, 1000)
+    if np.isnan(values).all():  # random flow is consistent nowhere: two times nothing would seem to agree
+        found.checks.append(Check("reference", None, None, "no frame has a value"))
+        return found
     found.add("reference", difference(values, _second(kind, *whole)), 1e-4)
     for size in (1, 3, 8):
         found.add(f"batch {size}", difference(_per_frame(kind, clip, size), values), 1e-6)
