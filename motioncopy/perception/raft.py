@@ -5,7 +5,7 @@ The network and its weights are torchvision's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -39,7 +39,7 @@ class RAFTFlow:
         if model not in _NETWORKS:
             raise PerceptionError(f"unknown RAFT {model!r}", expected=", ".join(_NETWORKS))
         self.model, self.name, self.device = model, f"raft-{model}", device_named(device)
-        self._network: torch.nn.Module | None = None
+        self._network: Callable[[Tensor, Tensor], list[Tensor]] | None = None
 
     @property
     def version(self) -> str:
@@ -85,7 +85,7 @@ def build(model: Literal["large", "small"], state: Mapping[str, Tensor]) -> torc
 
 
 def flow_between(
-    network: torch.nn.Module, images: Images, previous: Images, device: torch.device
+    network: Callable[[Tensor, Tensor], list[Tensor]], images: Images, previous: Images, device: torch.device
 ) -> NDArray[np.float32]:
     """Flow from frames to those before; as many pairs at a time as memory allows.
 
