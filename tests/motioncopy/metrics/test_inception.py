@@ -209,8 +209,11 @@ def test_the_auxiliary_classifier_and_batch_counts_may_be_missing(tf_state: Stat
     def fewer(state: State) -> State:
         return {k: v for k, v in state.items() if "AuxLogits" not in k and "num_batches_tracked" not in k}
 
-    load_tf(fewer(tf_state))
-    load_torchvision(fewer(torchvision_state))
+    images = frames(1, 299, 299)
+    floats = images / 127.5 - 1
+    assert torch.equal(load_torchvision(fewer(torchvision_state))(floats), load_torchvision(torchvision_state)(floats))
+    (found,), (expected,) = load_tf(fewer(tf_state))(images), load_tf(tf_state)(images)
+    assert torch.equal(found, expected)
 
 
 def test_weights_of_another_network_are_refused(tf_state: State, torchvision_state: State) -> None:

@@ -86,10 +86,10 @@ class Large(Posed):
 
 class _ToySet(SetMetric):
     def update(self, features: Tensor) -> None:
-        raise NotImplementedError("toys are scored from a store only")
+        raise AssertionError("toys are scored from a store only")
 
     def compute(self) -> Tensor:
-        raise NotImplementedError("toys are scored from a store only")
+        raise AssertionError("toys are scored from a store only")
 
 
 class Colours(_ToySet):
