@@ -20,9 +20,6 @@ from motioncopy.perception.raft import build, flow_between
 Frames = NDArray[np.uint8]
 Flow = NDArray[np.float32]
 
-# OpenCV's DIS refuses frames below 12 pixels a side, and wide ones below 16 rows end the process.
-_LEAST_SIDE = 16
-
 
 def followed(images: Tensor, flow: Tensor) -> Tensor:
     """What stands in ``images`` at the place that the flow leads each pixel to; bilinear, the border repeats.
@@ -133,10 +130,7 @@ class FlowDIS(_Flow):
 
     def between(self, now: Frames, before: Frames) -> Flow:
         """See :meth:`_Flow.between`."""
-        height, width = now.shape[1:3]
-        missing = ((0, 0), (0, max(0, _LEAST_SIDE - height)), (0, max(0, _LEAST_SIDE - width)), (0, 0))
-        large, large_before = (np.pad(frame, missing, mode="edge") for frame in (now, before))
-        return self._dis(large, large_before)[:, :height, :width]
+        return self._dis(now, before)
 
 
 class FlowRAFT(_Flow):

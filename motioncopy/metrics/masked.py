@@ -17,7 +17,7 @@ from motioncopy.metrics.chunk import Input
 from motioncopy.metrics.definition import Definition
 from motioncopy.metrics.frame_metric import FrameMetric, check_images, check_mask
 from motioncopy.metrics.psnr import CAP, decibels, squared_error
-from motioncopy.metrics.ssim import ssim
+from motioncopy.metrics.ssim import SSIM, ssim
 
 
 def mask_ssim(generated: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
@@ -99,6 +99,7 @@ class _MaskMetric(FrameMetric):
 class MaskSSIM(_MaskMetric):
     """Mask-SSIM, averaged over frames; see :func:`mask_ssim`."""
 
+    least_side = SSIM.least_side
     definition = Definition(
         key="mask_ssim/zero_filled@1",
         title="Mask-SSIM",

@@ -225,6 +225,7 @@ def _on_gpu(
 class SSIM(FrameMetric):
     """SSIM, averaged over frames; see :func:`ssim`."""
 
+    least_side = 2 * RADIUS + 1
     definition = Definition(
         key="ssim/gaussian@1",
         title="SSIM",

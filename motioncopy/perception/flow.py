@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from motioncopy.footage import Footage
 from motioncopy.perception.backends import Images
 
+# OpenCV's DIS refuses frames below 12 pixels a side, and wide ones below 16 rows end the process: those are continued
+# by their last row and column.
+_LEAST_SIDE = 16
 _PRESETS = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
     "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
@@ -38,8 +41,13 @@ class DISFlow:
 
     def __call__(self, images: Images, previous: Images) -> NDArray[np.float32]:
         """See :class:`motioncopy.perception.backends.FlowEstimator`."""
+        height, width = images.shape[1:3]
+        below, beside = max(0, _LEAST_SIDE - height), max(0, _LEAST_SIDE - width)
         flow = np.empty((*images.shape[:3], 2), np.float32)
         for i, (now, before) in enumerate(zip(images, previous, strict=True)):
-            here, there = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (now, before))
-            flow[i] = self._dis.calc(here, there, None)
+            here, there = (
+                cv2.copyMakeBorder(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), 0, below, 0, beside, cv2.BORDER_REPLICATE)
+                for image in (now, before)
+            )
+            flow[i] = self._dis.calc(here, there, None)[:height, :width]
         return flow

@@ -27,7 +27,8 @@ class VideoReader:
       as constant while no frame is half a frame or more from its place; then every stored frame is shown once.
     - *Truncated or damaged files*: the frames that can be decoded are the video; :attr:`missing` says how many the
       file promises beyond them, and a warning is logged. A frame damaged in the middle of a file that looks whole is
-      a ``VideoError`` when it is asked for.
+      a ``VideoError`` when it is asked for, unless what it was damaged to is a frame as well, or it is decord that
+      reads (:meth:`frames`), which paints over. :meth:`chunks` never uses decord.
     - A file without usable timestamps (raw H.264, some AVI) is read by counting, at its stated rate.
 
     Keep it within one process: an open reader does not survive a fork.

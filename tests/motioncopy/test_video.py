@@ -206,6 +206,16 @@ class TestReading:
         with VideoReader(tmp_path / "a.mp4") as reader, pytest.raises(VideoError, match=r"frame \d+ of .*a\.mp4"):
             list(reader.chunks(16))
 
+    def test_overwritten_bytes_are_not_painted_over(self, tmp_path: Path) -> None:
+        """A decoder left to itself conceals damage inside a frame and carries it on until the next keyframe."""
+        video = make_video(tmp_path / "a.mp4")
+        content = bytearray(video.read_bytes())
+        start = content.index(b"mdat") + len(content) // 4
+        content[start : start + 64] = bytes(range(64))
+        video.write_bytes(content)
+        with pytest.raises(VideoError), VideoReader(video) as reader:
+            list(reader.chunks(16))
+
     def test_files_that_are_no_videos(self, tmp_path: Path) -> None:
         (tmp_path / "text.mp4").write_text("This is not a video.\n" * 100)
         (tmp_path / "text.txt").write_text("This is not a video.\n" * 100)

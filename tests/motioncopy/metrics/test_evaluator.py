@@ -97,7 +97,6 @@ def test_clips_may_be_scored_side_by_side() -> None:
         (torch.full((1, 3, 20, 20), torch.nan), torch.zeros(1, 3, 20, 20), "8-bit"),
         (torch.zeros(1, 3, 20, 20, dtype=torch.uint8), torch.zeros(1, 3, 20, 22, dtype=torch.uint8), "shape"),
         (torch.zeros(1, 20, 20, 3, dtype=torch.uint8), torch.zeros(1, 20, 20, 3, dtype=torch.uint8), "shape"),
-        (torch.zeros(1, 3, 9, 9, dtype=torch.uint8), torch.zeros(1, 3, 9, 9, dtype=torch.uint8), "window"),
     ],
 )
 def test_wrong_frames_are_refused_naming_clip_and_frame(generated: Tensor, truth: Tensor, message: str) -> None:

@@ -14,9 +14,9 @@ from motioncopy.metrics import psnr as psnr_module
 from motioncopy.metrics import ssim as ssim_module
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.metrics.frame_metric import FrameMetric
-from motioncopy.metrics.masked import MaskPSNR, mask_psnr, mask_ssim
+from motioncopy.metrics.masked import MaskPSNR, MaskSSIM, mask_psnr, mask_ssim
 from motioncopy.metrics.psnr import CAP, psnr, squared_error
-from motioncopy.metrics.ssim import LWGANSSIM, UniformSSIM, ssim, uniform_ssim
+from motioncopy.metrics.ssim import LWGANSSIM, SSIM, UniformSSIM, ssim, uniform_ssim
 
 
 def reference_ssim(x: Tensor, y: Tensor) -> list[float]:
@@ -220,8 +220,8 @@ def test_frames_smaller_than_the_window_are_refused() -> None:
         uniform_ssim(x[..., :6], x[..., :6])
 
 
-@pytest.mark.parametrize("kind", [UniformSSIM, LWGANSSIM])
-def test_the_evaluator_leaves_uniform_ssim_out_of_clips_below_its_window(kind: type[FrameMetric]) -> None:
+@pytest.mark.parametrize("kind", [SSIM, MaskSSIM, UniformSSIM, LWGANSSIM])
+def test_the_evaluator_leaves_ssim_out_of_clips_below_its_window(kind: type[FrameMetric]) -> None:
     key, least = kind.definition.key, kind.least_side
     for side in (least - 1, least):
         clip = Evaluator([key, "psnr/frame@1"]).clip("a")
