@@ -30,8 +30,8 @@ from motioncopy.records import Costs, Record, Results
 from motioncopy.schema import decode
 from motioncopy.trials import scores_of
 
-#: What every run is compared with.
-BASELINES = ("static", "nearest")
+#: What every run is compared with, by regime: of many people there is no nearest frame of the one who is tested.
+BASELINES = {"personal": ("static", "nearest"), "general": ("static", "aligned")}
 
 
 @dataclass(frozen=True)
@@ -162,15 +162,18 @@ def baselines(job: Job) -> list[Job]:
     """The trivial baselines on the same data, at the same size and crop."""
     own = job.config["model"]["init_args"]
     shared = {k: own[k] for k in ("image_size", "crop") if k in own}
+    data = {"data": {"init_args": job.config["data"].get("init_args", {})}}
     found = []
-    for name in BASELINES:
+    for name in BASELINES[data["data"]["init_args"].get("regime", "personal")]:
         if name == job.stack.method:
             continue
         args = dict(shared)
         if name == "nearest" and "normalisation" in own:
             args["normalisation"] = own["normalisation"]
         stack = Stack(name, job.stack.data, variant="trivial", preset="")
-        overrides = {k: v for k, v in (job.overrides or {}).items() if k != "model"} | {"model": {"init_args": args}}
+        overrides = (
+            {k: v for k, v in (job.overrides or {}).items() if k != "model"} | {"model": {"init_args": args}} | data
+        )
         found.append(replace(job, stack=stack, minutes=None, devices=1, overrides=overrides))
     return found
 

@@ -24,13 +24,13 @@ from motioncopy.metrics.definition import Definition, split_key
 from motioncopy.records import Record
 
 #: The trivial baselines: a method that does not beat them has learnt nothing.
-BASELINES = ("static", "nearest")
+BASELINES = ("static", "nearest", "aligned")
 COLUMNS = (
     "data", "protocol", "subject", "label", "method", "variant", "preset", "overlays", "ablation", "kind", "metric",
     "mean", "std", "seeds", "trials", "best", "weak", "reason",
 )  # fmt: skip
 _KINDS = ("reconstruction", "imitation")
-_WEAK = "° no better than the better one of the trivial baselines static and nearest"
+_WEAK = "° no better than the better one of the trivial baselines"
 
 
 def table(records: Iterable[Record]) -> pd.DataFrame:

@@ -217,7 +217,7 @@ class Trials(Sequence[Trial], Dataset[Trial]):
             id=spec.id,
             protocol=self.protocol,
             kind=spec.kind,
-            appearance=shown.appearance([frame], spec.appearance.clip.person),
+            appearance=shown.appearance([frame], spec.appearance.clip.person, parsing="parsing" in request.parts),
             motion=driver.motion(range(spec.motion.start, spec.motion.stop)),
             driver=spec.motion.clip.person,
             fps=spec.motion.clip.fps,

@@ -171,12 +171,16 @@ class View:
         placed[placed[..., 2] <= 0] = 0
         return torch.from_numpy(placed)[None]
 
-    def appearance(self, indices: Sequence[int], person: str) -> Appearance:
-        """B = 1 appearance from these frames."""
+    def appearance(self, indices: Sequence[int], person: str, *, parsing: bool = False) -> Appearance:
+        """B = 1 appearance from these frames, with their parsing if asked for."""
         return Appearance(
-            self.images(indices)[None], self.mask(indices)[None], self.motion(indices), self.background[None],
+            self.images(indices)[None],
+            self.mask(indices)[None],
+            self.motion(indices),
+            self.background[None],
+            parsing=self.parsing(indices)[None] if parsing else None,
             person=(person,),
-        )  # fmt: skip
+        )
 
     @cached_property
     def confident(self) -> int:

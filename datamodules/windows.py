@@ -79,18 +79,18 @@ class Windows(Sequence[MotionBatch], Dataset[MotionBatch]):
 
     def _appearance(self, k: int, first: int, random: np.random.Generator) -> Appearance:
         view = self.views[k]
-        e, rule = view.excerpt, self.request.appearance
+        e, rule, parsing = view.excerpt, self.request.appearance, "parsing" in self.request.parts
         if rule in ("first", "confident"):
             if k not in self._fixed:
                 frame = e.start if rule == "first" else view.confident
-                self._fixed[k] = view.appearance([frame], e.clip.person)
+                self._fixed[k] = view.appearance([frame], e.clip.person, parsing=parsing)
             return self._fixed[k]
         if rule == "random_earlier":
-            return view.appearance([int(random.integers(e.start, first + 1))], e.clip.person)
+            return view.appearance([int(random.integers(e.start, first + 1))], e.clip.person, parsing=parsing)
         same = [v for v in self.views if v.clip.person == e.clip.person]
         other = same[int(random.integers(len(same)))]
         frame = int(random.integers(other.excerpt.start, other.excerpt.stop))
-        return other.appearance([frame], e.clip.person)
+        return other.appearance([frame], e.clip.person, parsing=parsing)
 
     @cached_property
     def _fixed(self) -> dict[int, Appearance]:

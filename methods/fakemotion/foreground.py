@@ -13,12 +13,13 @@ from torch.nn import functional
 from methods.fakemotion.labels import Label
 from methods.fakemotion.painting import Fusion, MaskFusion
 from methods.fakemotion.temporal import TemporalCritic
-from methods.fakemotion.training import ForegroundLosses, GromovWasserstein, Schedule, Wasserstein, weighted
+from methods.fakemotion.training import ForegroundLosses, GromovWasserstein, Schedule, Wasserstein
 from motioncopy.batch import MotionBatch
 from motioncopy.features import FeatureNetwork
 from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.feature_matching import feature_matching
 from motioncopy.losses.gromov_wasserstein import entropic_wasserstein, gromov_wasserstein_loss
+from motioncopy.losses.weighted import weighted
 from motioncopy.method import Stage, frozen
 from motioncopy.request import Crop, DataRequest
 

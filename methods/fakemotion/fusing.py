@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from methods.fakemotion.painting import LearnedFusion
-from methods.fakemotion.training import FusionLosses, Schedule, Wasserstein, weighted
+from methods.fakemotion.training import FusionLosses, Schedule, Wasserstein
 from motioncopy.batch import MotionBatch
 from motioncopy.features import FeatureNetwork
 from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.feature_matching import feature_matching
 from motioncopy.losses.gromov_wasserstein import entropic_wasserstein
+from motioncopy.losses.weighted import weighted
 from motioncopy.method import Stage, frozen
 from motioncopy.request import Crop, DataRequest
 

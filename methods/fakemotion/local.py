@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from methods.fakemotion.painting import PartPainter
-from methods.fakemotion.training import PartLosses, Schedule, Wasserstein, weighted
+from methods.fakemotion.training import PartLosses, Schedule, Wasserstein
 from motioncopy.batch import MotionBatch
 from motioncopy.features import FeatureNetwork
 from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.gromov_wasserstein import entropic_wasserstein
 from motioncopy.losses.perceptual import FeatureLoss
+from motioncopy.losses.weighted import weighted
 from motioncopy.method import Stage, frozen
 from motioncopy.request import Crop, DataRequest
 

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from torch import Tensor, nn
-from torch.optim import Adam
-from torch.optim.lr_scheduler import LambdaLR
+from torch import nn
 
 from methods.fakemotion.face import FaceEnhancer
+from motioncopy import schedule
 from motioncopy.errors import ConfigError
 from motioncopy.losses.perceptual import FeatureLoss
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How long and how fast a stage trains.
-
-    Attributes:
-        epochs: Passes, or multiples of ``batches``.
-        batches: Batches an epoch; ``None`` is one pass over the training frames.
-        batch_size: Windows a batch.
-        learning_rate: Of Adam, for generator and discriminators alike.
-        betas: Of Adam.
-        weight_decay: Of Adam.
-        decay_epochs: Over so many epochs at the end the rate falls linearly to zero.
-        clip_norm: Largest norm of the generator's gradient, or ``None``.
-    """
+class Schedule(schedule.Schedule):
+    """How long and how fast a stage trains, with the paper's values."""
 
     epochs: int = 120
-    batches: int | None = None
     batch_size: int = 10
     learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 0.0
-    decay_epochs: int = 0
-    clip_norm: float | None = None
-
-    def optimizer(self, *modules: nn.Module | None) -> tuple[Adam, LambdaLR]:
-        """Adam over these modules' parameters, and its linear decay."""
-        parameters = [p for m in modules if m is not None for p in m.parameters() if p.requires_grad]
-        # The fused step takes a fifth of the time of the loop over parameters.
-        adam = Adam(parameters, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, fused=True)
-        return adam, LambdaLR(adam, self._factor)
-
-    def _factor(self, epoch: int) -> float:
-        if self.decay_epochs == 0:
-            return 1.0
-        return min(1.0, max(0.0, (self.epochs - epoch) / (self.decay_epochs + 1)))
 
 
 @dataclass(frozen=True)
@@ -223,14 +194,3 @@ def _refuse_second_weight(solver: Wasserstein) -> None:
         raise ConfigError(
             "the transport term's weight stands twice", found=solver.weight, remedy="set losses.wasserstein"
         )
-
-
-def weighted(terms: Mapping[str, tuple[float, Tensor]]) -> Tensor:
-    """The weighted sum of named terms.
-
-    Raises:
-        ConfigError: If there is none.
-    """
-    if not terms:
-        raise ConfigError("all losses of a stage have weight 0", remedy="weigh one of them, or train 0 epochs")
-    return sum((weight * value for weight, value in terms.values()), start=next(iter(terms.values()))[1].new_zeros(()))

@@ -18,10 +18,11 @@ from methods.fakemotion.fusing import FusionStage
 from methods.fakemotion.local import PartStage
 from methods.fakemotion.method import FakeMotion
 from methods.fakemotion.temporal import DilatedCritic, PairCritic
-from methods.fakemotion.training import Schedule, weighted
+from methods.fakemotion.training import Schedule
 from motioncopy import checkpoint
 from motioncopy.batch import MotionBatch
 from motioncopy.errors import ConfigError
+from motioncopy.losses.weighted import weighted
 from tests.datamodules.making import still, write_discs
 from tests.methods.tiny import SIZE, tiny
 from tests.toys import ToyData, write_clip

@@ -1,0 +1,156 @@
+"""What the stages and the generation see of a person and of a motion: drawn poses, layouts, regions, extents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from methods.remot.networks import CLASSES, REGIONS
+from motioncopy.batch import Appearance, Motion
+from motioncopy.errors import BatchError
+from motioncopy.layers.alignment import Extent, align
+from motioncopy.poses.sticks import draw_motion_sticks
+
+#: What surrounds a person or a region that is cut out.
+BLACK = -1.0
+
+
+def draw_poses(motion: Motion) -> Tensor:
+    """The connection maps of all frames, ``(B, T, 3, H, W)`` in [-1, 1]."""
+    return draw_motion_sticks(motion)
+
+
+def one_hot(labels: Tensor) -> Tensor:
+    """Layouts of label maps.
+
+    Args:
+        labels: ``(..., 1, H, W)`` uint8 labels of :data:`motioncopy.batch.PARSING_CLASSES`.
+
+    Returns:
+        ``(..., 6, H, W)`` float32.
+
+    Raises:
+        BatchError: If there is a label that is no class.
+    """
+    if labels.numel() and int(labels.max()) >= CLASSES:
+        raise BatchError(
+            "a parsing map holds a label that is no class", expected=f"0 to {CLASSES - 1}", found=int(labels.max())
+        )
+    hot: Tensor = functional.one_hot(labels.squeeze(-3).long(), CLASSES).movedim(-1, -3).float()
+    return hot
+
+
+def person_of(layout: Tensor) -> Tensor:
+    """The person's mask in a layout, one-hot or of probabilities: ``(N, 6, H, W)`` to ``(N, 1, H, W)``."""
+    return 1 - layout[:, :1]
+
+
+def regions_of(layout: Tensor) -> Tensor:
+    """The regions' masks, ``(N, 6, H, W)`` to ``(5 N, 1, H, W)``; the regions of a sample lie side by side."""
+    return layout[:, 1:].reshape(-1, 1, *layout.shape[-2:])
+
+
+def cut(images: Tensor, masks: Tensor) -> Tensor:
+    """Images where the masks are 1, black elsewhere: ``(N, 3, H, W)`` and ``(N, 1, H, W)``."""
+    return (images - BLACK) * masks + BLACK
+
+
+def join(regions: Tensor) -> Tensor:
+    """Equation 11: the regions of each sample added, of which black is 0; ``(5 N, 3, H, W)`` to ``(N, 3, H, W)``."""
+    together = (regions - BLACK).unflatten(0, (-1, REGIONS)).sum(dim=1) + BLACK
+    joined: Tensor = together.clamp(-1, 1)
+    return joined
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one image of the person gives, computed once.
+
+    Attributes:
+        image: ``(N, 3, H, W)`` in [-1, 1].
+        layout: ``(N, 6, H, W)`` one-hot.
+        foreground: The person on black.
+        regions: ``(5 N, 3, H, W)``, the regions on black.
+        extent: Where the person stands.
+        background: ``(N, 3, H, W)``: the place.
+    """
+
+    image: Tensor
+    layout: Tensor
+    foreground: Tensor
+    regions: Tensor
+    extent: Extent
+    background: Tensor
+
+    @classmethod
+    def of(cls, appearance: Appearance) -> Source:
+        """The first of the appearance frames.
+
+        Raises:
+            BatchError: If it has no parsing, or shows nobody.
+        """
+        if appearance.parsing is None:
+            raise BatchError(
+                "the source image has no parsing", remedy="prepare the clips with --parts parsing, and ask for it"
+            )
+        image, layout = appearance.images[:, 0], one_hot(appearance.parsing[:, 0])
+        mask = person_of(layout)
+        extent = Extent.of_mask(mask)
+        if not bool(extent.present.all()):
+            names = [p for p, found in zip(appearance.person, extent.present.tolist(), strict=True) if not found]
+            raise BatchError(
+                "a source image shows no person", found=", ".join(names), remedy="choose another appearance frame"
+            )
+        pieces = cut(image.repeat_interleave(REGIONS, dim=0), regions_of(layout))
+        return cls(image, layout, cut(image, mask), pieces, extent, appearance.background)
+
+    def aligned(self, layout: Tensor, *, whole: bool = True, moved: bool = True) -> Tensor:
+        """The person, or the regions, where the layout has the person (section 3.1, Global Alignment Module).
+
+        The scale and the offset are the whole person's for every region.
+
+        Args:
+            layout: ``(N, 6, H, W)`` of the driving frame.
+            whole: The person ``(N, 3, H, W)``; otherwise the regions ``(5 N, 3, H, W)``.
+            moved: Whether to align at all (the ablation "RGN w/o GAM" does not).
+        """
+        images = self.foreground if whole else self.regions
+        if not moved:
+            return images
+        driving = Extent.of_mask(person_of(layout.detach()))
+        if whole:
+            return align(images, self.extent, driving)
+        return align(images, self.extent.repeat(REGIONS), driving.repeat(REGIONS))
+
+
+class History:
+    """The last two frames of a sequence, which begins with blank ones.
+
+    Args:
+        blank: What stands for frames before the first.
+    """
+
+    def __init__(self, blank: Tensor) -> None:
+        self.frames: tuple[Tensor, Tensor] = (blank, blank)
+        self.length = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether no frame has come yet."""
+        return self.length == 0
+
+    def push(self, frame: Tensor) -> None:
+        """Adds the present frame."""
+        self.frames = (self.frames[1], frame)
+        self.length += 1
+
+    def stacked(self, *now: Tensor) -> Tensor:
+        """Frames t-2 and t-1, then ``now``, along the channels."""
+        return torch.cat((*self.frames, *now), dim=1)
+
+    def detach(self) -> None:
+        """Cuts the gradient's way back."""
+        self.frames = (self.frames[0].detach(), self.frames[1].detach())
