@@ -88,6 +88,11 @@ def masked_l1(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
     return ((found - wanted).abs() * mask).mean()
 
 
+def inside(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
+    """L1 as a mean over what the mask covers: ``(N, 3, H, W)`` and ``(N, 1, H, W)``."""
+    return ((found - wanted).abs() * mask).sum() / (found.shape[1] * mask.sum()).clamp_min(1)
+
+
 def compose(near: Tensor, far: Tensor) -> Tensor:
     """The flow over two steps: ``near`` from t to t-1, ``far`` from t-1 to t-2, both ``(N, 2, H, W)`` in pixels."""
     return near + warp(far, near)

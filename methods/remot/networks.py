@@ -137,20 +137,21 @@ class RegionGenerator(nn.Module):
         self.decoder = Decoder(self.mask.out_channels, ups=downs, blocks=decoder_blocks, norm=norm)
         self.image = head(width, 3)
 
-    def forward(self, mask: Tensor, previous: Tensor, source: Tensor) -> Tensor:
+    def forward(self, mask: Tensor, previous: Tensor, source: Tensor, *, confined: bool = False) -> Tensor:
         """Draws regions.
 
         Args:
             mask: ``(N, 1, H, W)`` in [0, 1], where the region lies in the driving pose.
             previous: ``(N, 6, H, W)``: the region as drawn in frames t-1 and t-2, -1 before the first.
             source: ``(N, 3, H, W)``: the region in the source image, aligned, -1 outside it.
+            confined: Whether the region is black outside its mask by construction; in the paper it learns to be.
 
         Returns:
             ``(N, 3, H, W)`` in [-1, 1].
         """
         features = self.mask(mask) + self.appearance(torch.cat((previous, source), dim=1))
-        image: Tensor = self.image(self.decoder(features))
-        return image.tanh()
+        image: Tensor = self.image(self.decoder(features)).tanh()
+        return (image + 1) * mask - 1 if confined else image
 
 
 @dataclass(frozen=True)

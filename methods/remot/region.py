@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from methods.remot.losses import ContentAndStyle, Judged, fooling, judge, telling
+from methods.remot.losses import ContentAndStyle, Judged, fooling, inside, judge, telling
 from methods.remot.networks import REGIONS, RegionGenerator
 from methods.remot.scene import BLACK, History, Source, cut, one_hot, regions_of
 from methods.remot.sequence import Schedule, SequenceStage, together
@@ -24,11 +24,13 @@ class RegionLosses:
 
     Attributes:
         reconstruction: L1 (equation 6).
+        inside: L1 as a mean over the regions' pixels alone; not in the paper.
         perceptual: Content and style (equation 7).
         feature_matching: Of the discriminator's features; not in equation 9.
     """
 
     reconstruction: float = 10.0
+    inside: float = 0.0
     perceptual: float = 10.0
     feature_matching: float = 0.0
 
@@ -64,6 +66,7 @@ class RegionStage(SequenceStage[RegionPlay]):
         losses: Weights.
         perceptual: The perceptual term, or ``None``.
         aligned: Whether the source goes through the Global Alignment Module.
+        confined: Whether a region is black outside its mask by construction.
         plan: Length, rate, batch.
         image_size: (height, width).
         crop: See :data:`motioncopy.request.Crop`.
@@ -80,6 +83,7 @@ class RegionStage(SequenceStage[RegionPlay]):
         losses: RegionLosses,
         perceptual: ContentAndStyle | None,
         aligned: bool,
+        confined: bool,
         plan: Schedule,
         image_size: tuple[int, int],
         crop: Crop,
@@ -98,7 +102,8 @@ class RegionStage(SequenceStage[RegionPlay]):
             upstream=[perceptual] if perceptual is not None else [],
             share=share,
         )
-        self.regions, self.gan, self.losses, self.aligned = generator, gan, losses, aligned
+        self.regions, self.gan, self.losses = generator, gan, losses
+        self.aligned, self.confined = aligned, confined
         self._perceptual = (perceptual,)  # a tuple: what is not trained is in no checkpoint
 
     def begin(self, batch: MotionBatch) -> RegionPlay:
@@ -113,7 +118,7 @@ class RegionStage(SequenceStage[RegionPlay]):
     def draw(self, play: RegionPlay, t: int) -> None:
         """See :meth:`SequenceStage.draw`."""
         source = play.source.aligned(play.layouts[t], whole=False, moved=self.aligned)
-        drawn = self.regions(play.masks[t], play.history.stacked(), source)
+        drawn = self.regions(play.masks[t], play.history.stacked(), source, confined=self.confined)
         play.drawn.append(drawn)
         play.history.push(drawn)
 
@@ -133,6 +138,8 @@ class RegionStage(SequenceStage[RegionPlay]):
         drawn, real = together(play.drawn, start, stop), together(play.real, start, stop)
         if weights.reconstruction:
             terms["reconstruction"] = (weights.reconstruction, functional.l1_loss(drawn, real))
+        if weights.inside:
+            terms["inside"] = (weights.inside, inside(drawn, real, together(play.masks, start, stop)))
         if weights.perceptual and perceptual is not None:
             terms["perceptual"] = (weights.perceptual, perceptual(drawn, real))
         return terms

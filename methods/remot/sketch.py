@@ -40,10 +40,13 @@ class Sketcher:
         layout: The Layout GAN's generator.
         region: The Region GAN's generator.
         aligned: Whether the source's regions go through the Global Alignment Module.
+        confined: Whether a region is black outside its mask by construction.
     """
 
-    def __init__(self, layout: LayoutGenerator, region: RegionGenerator, *, aligned: bool) -> None:
-        self.layout, self.region, self.aligned = layout, region, aligned
+    def __init__(
+        self, layout: LayoutGenerator, region: RegionGenerator, *, aligned: bool, confined: bool = False
+    ) -> None:
+        self.layout, self.region, self.aligned, self.confined = layout, region, aligned, confined
 
     def start(self, source: Source) -> SketchState:
         """All that the source alone determines."""
@@ -67,7 +70,7 @@ class Sketcher:
         # The Region GAN is trained on true layouts, which are sharp.
         sharp = functional.one_hot(layout.argmax(dim=1), CLASSES).movedim(-1, 1).to(layout.dtype)
         source = state.source.aligned(sharp, whole=False, moved=self.aligned)
-        regions = self.region(regions_of(sharp), state.regions.stacked(), source)
+        regions = self.region(regions_of(sharp), state.regions.stacked(), source, confined=self.confined)
         rough = Rough(
             layout=layout,
             foreground=join(regions),

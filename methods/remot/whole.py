@@ -18,6 +18,7 @@ from methods.remot.losses import (
     detached,
     flow_terms,
     fooling,
+    inside,
     judge,
     telling,
 )
@@ -36,12 +37,14 @@ class WholeLosses(FlowLosses):
 
     Attributes:
         reconstruction: L1 of the foreground and of the image.
+        inside: L1 of the image as a mean over the person's pixels alone; not in the paper.
         perceptual: Content and style of the image.
         feature_matching: Of the discriminators' features.
         face: Adversarial, by the discriminator of faces; C2F-FWN's code weighs it by 2.
     """
 
     reconstruction: float = 10.0
+    inside: float = 0.0
     perceptual: float = 10.0
     feature_matching: float = 10.0
     face: float = 2.0
@@ -77,6 +80,7 @@ class WholePlay:
         background: The place.
         real: True foregrounds.
         images: True frames.
+        people: True masks.
         faces: Where the true heads are.
         flows: Reference flows.
         confidence: Where they can be trusted.
@@ -88,6 +92,7 @@ class WholePlay:
     background: Tensor
     real: list[Tensor]
     images: list[Tensor]
+    people: list[Tensor]
     faces: list[Extent]
     flows: list[Tensor]
     confidence: list[Tensor]
@@ -177,6 +182,7 @@ class WholeStage(SequenceStage[WholePlay]):
             background=batch.appearance.background,
             real=real,
             images=images,
+            people=[person_of(layout) for layout in layouts],
             faces=[Extent.of_mask(layout[:, 1:2]) for layout in layouts],
             flows=list(flows.unbind(1)),
             confidence=confidences(torch.stack(real, dim=1), flows),
@@ -238,6 +244,9 @@ class WholeStage(SequenceStage[WholePlay]):
             foreground = together([f.final for f in play.foregrounds], start, stop)
             error = functional.l1_loss(foreground, together(play.real, start, stop))
             terms["reconstruction"] = (weights.reconstruction, error + functional.l1_loss(drawn, images))
+        if weights.inside:
+            people = together(play.people, start, stop)
+            terms["inside"] = (weights.inside, inside(drawn, images, people))
         if weights.perceptual and perceptual is not None:
             terms["perceptual"] = (weights.perceptual, perceptual(drawn, images))
         frames = range(start, stop)

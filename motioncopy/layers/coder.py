@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from motioncopy.errors import BatchError, ConfigError
 
-Norm = Literal["batch", "instance"]
+Norm = Literal["batch", "instance", "layer"]
 
 
 class ResidualBlock(nn.Module):
@@ -41,8 +41,9 @@ class Encoder(nn.Module):
         width: Channels of the first layer.
         downs: Layers of stride 2.
         blocks: Residual blocks behind them.
-        norm: ``batch``, or ``instance`` (with a learned scale and shift), which does the same for one sample and knows
-            no difference between training and use.
+        norm: ``batch``; ``instance``, which does the same for one sample and knows no difference between training and
+            use, but forgets how bright each channel is, and with it colours; or ``layer``, over all channels of a
+            sample together, which remembers. All with a learned scale and shift.
 
     Attributes:
         out_channels: ``width * 2 ** downs``.
@@ -121,8 +122,10 @@ def normalisation(norm: Norm, channels: int) -> nn.Module:
     if norm == "batch":
         return nn.BatchNorm2d(channels)
     if norm == "instance":
-        return nn.InstanceNorm2d(channels, affine=True)
-    raise ConfigError("unknown normalisation", expected="batch or instance", found=repr(norm))
+        return nn.GroupNorm(channels, channels)  # the same function, up to twice as fast on a CPU
+    if norm == "layer":
+        return nn.GroupNorm(1, channels)
+    raise ConfigError("unknown normalisation", expected="batch, instance or layer", found=repr(norm))
 
 
 def check_size(size: tuple[int, int], stride: int) -> None:
