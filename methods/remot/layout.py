@@ -34,11 +34,9 @@ class LayoutLosses(FlowLosses):
 
     Attributes:
         likelihood: Of the true classes, in the blended and in the raw layout.
-        feature_matching: Of the discriminators' features.
     """
 
     likelihood: float = 10.0
-    feature_matching: float = 10.0
 
 
 @dataclass
@@ -165,7 +163,7 @@ class LayoutStage(SequenceStage[LayoutPlay]):
         """See :meth:`SequenceStage.terms`."""
         weights = self.losses
         _, real, drawn = self._pairs(play, start, stop)
-        terms = fooling(self.gan, self._judgements(play, start, stop, detached=False), weights.feature_matching)
+        terms = fooling(weights, self.gan, self._judgements(play, start, stop, detached=False))
         raw = together([d.raw for d in play.drawn], start, stop)
         if weights.likelihood:
             terms["likelihood"] = (weights.likelihood, likelihood(drawn, real) + likelihood(raw, real))

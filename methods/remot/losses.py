@@ -184,14 +184,28 @@ def _far(flows: Sequence[Tensor], end: int, steps: int) -> Tensor:
     return flow / 20
 
 
-def fooling(gan: AdversarialLoss, judged: Sequence[Judged], matching: float) -> dict[str, tuple[float, Tensor]]:
-    """The generator's adversarial and feature matching terms, means over the judges; ``matching`` weighs the second."""
-    if not judged:
-        return {}
-    terms = {"adversarial": (1.0, torch.stack([gan.generator(j.logits[1]) for j in judged]).mean())}
-    if matching:
+@dataclass(frozen=True)
+class Fooling:
+    """Weights of the terms that a discriminator gives the generator; a term of weight 0 is not computed.
+
+    Attributes:
+        adversarial: What the discriminators say.
+        feature_matching: L1 of their features.
+    """
+
+    adversarial: float = 1.0
+    feature_matching: float = 10.0
+
+
+def fooling(weights: Fooling, gan: AdversarialLoss, judged: Sequence[Judged]) -> dict[str, tuple[float, Tensor]]:
+    """The generator's adversarial and feature matching terms, means over the judges."""
+    terms: dict[str, tuple[float, Tensor]] = {}
+    if weights.adversarial and judged:
+        fooled = torch.stack([gan.generator(j.logits[1]) for j in judged]).mean()
+        terms["adversarial"] = (weights.adversarial, fooled)
+    if weights.feature_matching and judged:
         matched = torch.stack([feature_matching(j.real, j.fake) for j in judged]).mean()
-        terms["feature_matching"] = (matching, matched)
+        terms["feature_matching"] = (weights.feature_matching, matched)
     return terms
 
 
@@ -201,8 +215,8 @@ def telling(gan: AdversarialLoss, judged: Sequence[Judged]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class FlowLosses:
-    """Weights of vid2vid's terms on the predicted flow; a term of weight 0 is not computed.
+class FlowLosses(Fooling):
+    """Besides those of :class:`Fooling`, the weights of vid2vid's terms on the predicted flow.
 
     Attributes:
         flow: L1 to the reference flow where that explains the frame.

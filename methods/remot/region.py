@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from methods.remot.losses import ContentAndStyle, Judged, fooling, inside, judge, telling
+from methods.remot.losses import ContentAndStyle, Fooling, Judged, fooling, inside, judge, telling
 from methods.remot.networks import REGIONS, RegionGenerator
 from methods.remot.scene import BLACK, History, Source, cut, one_hot, regions_of
 from methods.remot.sequence import Schedule, SequenceStage, together
@@ -19,14 +19,14 @@ from motioncopy.request import Crop
 
 
 @dataclass(frozen=True)
-class RegionLosses:
+class RegionLosses(Fooling):
     """Weights; a term of weight 0 is not computed.
 
     Attributes:
         reconstruction: L1 (equation 6).
         inside: L1 as a mean over the regions' pixels alone; not in the paper.
         perceptual: Content and style (equation 7).
-        feature_matching: Of the discriminator's features; not in equation 9.
+        feature_matching: Not in equation 9.
     """
 
     reconstruction: float = 10.0
@@ -134,7 +134,7 @@ class RegionStage(SequenceStage[RegionPlay]):
     def terms(self, play: RegionPlay, start: int, stop: int) -> dict[str, tuple[float, Tensor]]:
         """See :meth:`SequenceStage.terms`."""
         weights, (perceptual,) = self.losses, self._perceptual
-        terms = fooling(self.gan, [self._judgement(play, start, stop, detached=False)], weights.feature_matching)
+        terms = fooling(weights, self.gan, [self._judgement(play, start, stop, detached=False)])
         drawn, real = together(play.drawn, start, stop), together(play.real, start, stop)
         if weights.reconstruction:
             terms["reconstruction"] = (weights.reconstruction, functional.l1_loss(drawn, real))

@@ -39,14 +39,12 @@ class WholeLosses(FlowLosses):
         reconstruction: L1 of the foreground and of the image.
         inside: L1 of the image as a mean over the person's pixels alone; not in the paper.
         perceptual: Content and style of the image.
-        feature_matching: Of the discriminators' features.
         face: Adversarial, by the discriminator of faces; C2F-FWN's code weighs it by 2.
     """
 
     reconstruction: float = 10.0
     inside: float = 0.0
     perceptual: float = 10.0
-    feature_matching: float = 10.0
     face: float = 2.0
 
 
@@ -235,7 +233,7 @@ class WholeStage(SequenceStage[WholePlay]):
     def terms(self, play: WholePlay, start: int, stop: int) -> dict[str, tuple[float, Tensor]]:
         """See :meth:`SequenceStage.terms`."""
         weights, (perceptual,) = self.losses, self._perceptual
-        terms = fooling(self.gan, self._judgements(play, start, stop, free=False), weights.feature_matching)
+        terms = fooling(weights, self.gan, self._judgements(play, start, stop, free=False))
         faces = self._faces(play, start, stop, free=False)
         if faces and weights.face:
             terms["face"] = (weights.face, self.gan.generator(faces[0].logits[1]))

@@ -41,7 +41,7 @@ class Encoder(nn.Module):
         width: Channels of the first layer.
         downs: Layers of stride 2.
         blocks: Residual blocks behind them.
-        norm: ``batch``; ``instance``, which does the same for one sample and knows no difference between training and
+        norm: ``batch``, by the statistics of the batch at hand in training and in use; ``instance``, which does the same for one sample and knows no difference between training and
             use, but forgets how bright each channel is, and with it colours; or ``layer``, over all channels of a
             sample together, which remembers. All with a learned scale and shift.
 
@@ -120,7 +120,7 @@ def normalisation(norm: Norm, channels: int) -> nn.Module:
         ConfigError: If there is no such normalisation.
     """
     if norm == "batch":
-        return nn.BatchNorm2d(channels)
+        return nn.BatchNorm2d(channels, track_running_stats=False)
     if norm == "instance":
         return nn.GroupNorm(channels, channels)  # the same function, up to twice as fast on a CPU
     if norm == "layer":
