@@ -61,6 +61,7 @@ class RegionGAN:
         generator: Draws regions.
         discriminator: Sees (mask, region), 4 channels.
         aligned: Whether the source goes through the Global Alignment Module.
+        filled: Whether the source region, continued beyond its edges, is changed; in the paper it is drawn anew.
         confined: Whether a region is black outside its mask by construction; in the paper it learns to be.
         losses: Weights.
         schedule: Length, rate, batch.
@@ -69,6 +70,7 @@ class RegionGAN:
     generator: RegionGenerator
     discriminator: nn.Module
     aligned: bool = True
+    filled: bool = False
     confined: bool = False
     losses: RegionLosses = field(default_factory=RegionLosses)
     schedule: Schedule = field(default_factory=Schedule)
@@ -136,7 +138,9 @@ class REMOT(Method[_State]):
         check_size(size, layout.generator.source.stride)
         self.layout, self.region = layout.generator, region.generator
         self.whole = whole.generator if whole is not None else None
-        self.sketcher = Sketcher(self.layout, self.region, aligned=region.aligned, confined=region.confined)
+        self.sketcher = Sketcher(
+            self.layout, self.region, aligned=region.aligned, filled=region.filled, confined=region.confined
+        )
         self.feature_identity = perceptual.features.identity() if perceptual is not None else None
         # What only training needs is not registered: it is in no checkpoint of the method.
         self._training = (layout, region, whole, gan or LeastSquares(), perceptual)
@@ -170,6 +174,7 @@ class REMOT(Method[_State]):
                 losses=region.losses,
                 perceptual=perceptual,
                 aligned=region.aligned,
+                filled=region.filled,
                 confined=region.confined,
                 plan=region.schedule,
                 config_keys=[*common, "region", "perceptual"],

@@ -18,6 +18,8 @@ CLASSES = len(PARSING_CLASSES)
 REGIONS = CLASSES - 1
 #: vid2vid's factor, by which a network's flow starts out in pixels.
 _FLOW_SCALE = 20.0
+#: Black and white lie at infinity for the tanh: an image that is to be changed keeps so much away from them.
+_NEARLY = 0.98
 
 
 @dataclass(frozen=True)
@@ -137,21 +139,30 @@ class RegionGenerator(nn.Module):
         self.decoder = Decoder(self.mask.out_channels, ups=downs, blocks=decoder_blocks, norm=norm)
         self.image = head(width, 3)
 
-    def forward(self, mask: Tensor, previous: Tensor, source: Tensor, *, confined: bool = False) -> Tensor:
+    def forward(
+        self, mask: Tensor, previous: Tensor, source: Tensor, *, base: Tensor | None = None, confined: bool = False
+    ) -> Tensor:
         """Draws regions.
 
         Args:
             mask: ``(N, 1, H, W)`` in [0, 1], where the region lies in the driving pose.
             previous: ``(N, 6, H, W)``: the region as drawn in frames t-1 and t-2, -1 before the first.
             source: ``(N, 3, H, W)``: the region in the source image, aligned, -1 outside it.
+            base: ``(N, 3, H, W)`` in [-1, 1]: what the network changes rather than draws; in the paper it draws.
             confined: Whether the region is black outside its mask by construction; in the paper it learns to be.
 
         Returns:
             ``(N, 3, H, W)`` in [-1, 1].
         """
         features = self.mask(mask) + self.appearance(torch.cat((previous, source), dim=1))
-        image: Tensor = self.image(self.decoder(features)).tanh()
+        image = changed(base, self.image(self.decoder(features)))
         return (image + 1) * mask - 1 if confined else image
+
+
+def changed(base: Tensor | None, drawn: Tensor) -> Tensor:
+    """An image in [-1, 1] of what a network draws without bounds, upon ``base`` where there is one."""
+    image: Tensor = (drawn if base is None else drawn + (_NEARLY * base).atanh()).tanh()
+    return image
 
 
 @dataclass(frozen=True)
@@ -180,6 +191,7 @@ class WholeGenerator(nn.Module):
         encoder_blocks: Residual blocks of an encoder.
         decoder_blocks: Residual blocks of a decoder.
         norm: See :class:`motioncopy.layers.coder.Encoder`.
+        residual: Whether the joined regions are changed rather than drawn anew; in the paper they are drawn anew.
     """
 
     def __init__(
@@ -192,8 +204,10 @@ class WholeGenerator(nn.Module):
         encoder_blocks: int = 5,
         decoder_blocks: int = 4,
         norm: Norm = "instance",
+        residual: bool = False,
     ) -> None:
         super().__init__()
+        self.residual = residual
         self.source, self.regions, self.guide = (
             Encoder(channels, width=width, downs=downs, blocks=encoder_blocks, norm=norm)
             for channels in (3, 9, 3 * (CLASSES + pose_channels))
@@ -219,7 +233,7 @@ class WholeGenerator(nn.Module):
         """
         f1, f2 = self.source(source), self.regions(torch.cat((previous, regions), dim=1))
         f3 = self.guide(guide)
-        raw = self.image(self.raw(f3 + self.alignment(f1, f2))).tanh()
+        raw = changed(regions if self.residual else None, self.image(self.raw(f3 + self.alignment(f1, f2))))
         rest = self.rest(f2 + f3)
         before = None if first else previous[:, 3:]
         foreground = Blended.of(raw, _FLOW_SCALE * self.flow(rest), self.weight(rest).sigmoid(), before)

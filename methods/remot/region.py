@@ -66,6 +66,7 @@ class RegionStage(SequenceStage[RegionPlay]):
         losses: Weights.
         perceptual: The perceptual term, or ``None``.
         aligned: Whether the source goes through the Global Alignment Module.
+        filled: Whether the source region, continued beyond its edges, is changed rather than drawn anew.
         confined: Whether a region is black outside its mask by construction.
         plan: Length, rate, batch.
         image_size: (height, width).
@@ -83,6 +84,7 @@ class RegionStage(SequenceStage[RegionPlay]):
         losses: RegionLosses,
         perceptual: ContentAndStyle | None,
         aligned: bool,
+        filled: bool,
         confined: bool,
         plan: Schedule,
         image_size: tuple[int, int],
@@ -103,7 +105,7 @@ class RegionStage(SequenceStage[RegionPlay]):
             share=share,
         )
         self.regions, self.gan, self.losses = generator, gan, losses
-        self.aligned, self.confined = aligned, confined
+        self.aligned, self.filled, self.confined = aligned, filled, confined
         self._perceptual = (perceptual,)  # a tuple: what is not trained is in no checkpoint
 
     def begin(self, batch: MotionBatch) -> RegionPlay:
@@ -117,8 +119,8 @@ class RegionStage(SequenceStage[RegionPlay]):
 
     def draw(self, play: RegionPlay, t: int) -> None:
         """See :meth:`SequenceStage.draw`."""
-        source = play.source.aligned(play.layouts[t], whole=False, moved=self.aligned)
-        drawn = self.regions(play.masks[t], play.history.stacked(), source, confined=self.confined)
+        source, base = play.source.regions_in(play.layouts[t], moved=self.aligned, filled=self.filled)
+        drawn = self.regions(play.masks[t], play.history.stacked(), source, base=base, confined=self.confined)
         play.drawn.append(drawn)
         play.history.push(drawn)
 

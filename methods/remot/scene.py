@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from methods.remot.filling import fill
 from methods.remot.networks import CLASSES, REGIONS
 from motioncopy.batch import Appearance, Motion
 from motioncopy.errors import BatchError
@@ -107,23 +109,42 @@ class Source:
         pieces = cut(image.repeat_interleave(REGIONS, dim=0), regions_of(layout))
         return cls(image, layout, cut(image, mask), pieces, extent, appearance.background)
 
-    def aligned(self, layout: Tensor, *, whole: bool = True, moved: bool = True) -> Tensor:
-        """The person, or the regions, where the layout has the person (section 3.1, Global Alignment Module).
+    @cached_property
+    def filled(self) -> Tensor:
+        """The regions continued beyond their edges, ``(5 N, 3, H, W)``; grey where the source has no such region."""
+        return fill(self.image.repeat_interleave(REGIONS, dim=0), regions_of(self.layout))
 
-        The scale and the offset are the whole person's for every region.
+    def person_in(self, layout: Tensor) -> Tensor:
+        """The person on black, moved to where the layout has the person (section 3.1, Global Alignment Module).
 
         Args:
             layout: ``(N, 6, H, W)`` of the driving frame.
-            whole: The person ``(N, 3, H, W)``; otherwise the regions ``(5 N, 3, H, W)``.
-            moved: Whether to align at all (the ablation "RGN w/o GAM" does not).
+
+        Returns:
+            ``(N, 3, H, W)``.
         """
-        images = self.foreground if whole else self.regions
+        return align(self.foreground, self.extent, _extent(layout))
+
+    def regions_in(self, layout: Tensor, *, moved: bool = True, filled: bool = False) -> tuple[Tensor, Tensor | None]:
+        """The regions, moved likewise; the scale and the offset are the whole person's for all of them.
+
+        Args:
+            layout: ``(N, 6, H, W)`` of the driving frame.
+            moved: Whether to move at all (the ablation "RGN w/o GAM" does not).
+            filled: Whether they are also wanted continued beyond their edges.
+
+        Returns:
+            The regions on black, and those of :attr:`filled` or ``None``; both ``(5 N, 3, H, W)``.
+        """
+        base = self.filled if filled else None
         if not moved:
-            return images
-        driving = Extent.of_mask(person_of(layout.detach()))
-        if whole:
-            return align(images, self.extent, driving)
-        return align(images, self.extent.repeat(REGIONS), driving.repeat(REGIONS))
+            return self.regions, base
+        here, there = self.extent.repeat(REGIONS), _extent(layout).repeat(REGIONS)
+        return align(self.regions, here, there), align(base, here, there, fill=None) if base is not None else None
+
+
+def _extent(layout: Tensor) -> Extent:
+    return Extent.of_mask(person_of(layout.detach()))
 
 
 class History:

@@ -40,13 +40,15 @@ class Sketcher:
         layout: The Layout GAN's generator.
         region: The Region GAN's generator.
         aligned: Whether the source's regions go through the Global Alignment Module.
+        filled: Whether the source's regions, continued beyond their edges, are changed rather than drawn anew.
         confined: Whether a region is black outside its mask by construction.
     """
 
     def __init__(
-        self, layout: LayoutGenerator, region: RegionGenerator, *, aligned: bool, confined: bool = False
+        self, layout: LayoutGenerator, region: RegionGenerator, *, aligned: bool, filled: bool, confined: bool
     ) -> None:
-        self.layout, self.region, self.aligned, self.confined = layout, region, aligned, confined
+        self.layout, self.region = layout, region
+        self.aligned, self.filled, self.confined = aligned, filled, confined
 
     def start(self, source: Source) -> SketchState:
         """All that the source alone determines."""
@@ -69,12 +71,12 @@ class Sketcher:
         layout = self.layout(state.encoded, poses, state.layouts.stacked(), first=state.layouts.first).final
         # The Region GAN is trained on true layouts, which are sharp.
         sharp = functional.one_hot(layout.argmax(dim=1), CLASSES).movedim(-1, 1).to(layout.dtype)
-        source = state.source.aligned(sharp, whole=False, moved=self.aligned)
-        regions = self.region(regions_of(sharp), state.regions.stacked(), source, confined=self.confined)
+        source, base = state.source.regions_in(sharp, moved=self.aligned, filled=self.filled)
+        regions = self.region(regions_of(sharp), state.regions.stacked(), source, base=base, confined=self.confined)
         rough = Rough(
             layout=layout,
             foreground=join(regions),
-            source=state.source.aligned(sharp),
+            source=state.source.person_in(sharp),
             guide=torch.cat((state.layouts.stacked(layout), poses), dim=1),
         )
         state.layouts.push(layout)

@@ -66,14 +66,14 @@ class Extent:
         return Extent(*(t.repeat_interleave(times, dim=0) for t in (self.centre, self.height, self.present)))
 
 
-def align(images: Tensor, source: Extent, driving: Extent, *, fill: float = -1.0) -> Tensor:
+def align(images: Tensor, source: Extent, driving: Extent, *, fill: float | None = -1.0) -> Tensor:
     """Moves and scales people so that they stand where others do, and are as tall.
 
     Args:
         images: ``(N, C, H, W)`` floating point, people on ``fill``.
         source: Where they stand.
         driving: Where they shall stand, in images of the same size.
-        fill: What is around them.
+        fill: What is around them; ``None`` if that is nothing in particular: the images' edges then go on beyond.
 
     Returns:
         ``(N, C, H, W)``; all ``fill`` where the source shows nobody, unmoved where the driving mask is empty.
@@ -96,6 +96,8 @@ def align(images: Tensor, source: Extent, driving: Extent, *, fill: float = -1.0
     theta[:, 0, 0] = theta[:, 1, 1] = 1 / scale
     theta[:, :, 2] = from_edge - to_edge / scale[:, None]
     grid = functional.affine_grid(theta, [n, 1, height, width], align_corners=False)
+    if fill is None:
+        return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
     moved = functional.grid_sample(images - fill, grid, padding_mode="zeros", align_corners=False) + fill
     return moved.where(source.present[:, None, None, None], fill)
 

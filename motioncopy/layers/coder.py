@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from motioncopy.errors import BatchError, ConfigError
 
-Norm = Literal["batch", "instance", "layer"]
+Norm = Literal["instance", "layer"]
 
 
 class ResidualBlock(nn.Module):
@@ -19,7 +19,7 @@ class ResidualBlock(nn.Module):
         norm: See :class:`Encoder`.
     """
 
-    def __init__(self, channels: int, norm: Norm = "batch") -> None:
+    def __init__(self, channels: int, norm: Norm = "instance") -> None:
         super().__init__()
         self.body = nn.Sequential(
             *_convolution(channels, channels, 3, norm),
@@ -41,9 +41,8 @@ class Encoder(nn.Module):
         width: Channels of the first layer.
         downs: Layers of stride 2.
         blocks: Residual blocks behind them.
-        norm: ``batch``, by the statistics of the batch at hand in training and in use; ``instance``, which does the same for one sample and knows no difference between training and
-            use, but forgets how bright each channel is, and with it colours; or ``layer``, over all channels of a
-            sample together, which remembers. All with a learned scale and shift.
+        norm: ``instance``, each channel by itself, which forgets how bright it is and with it colours; or ``layer``,
+            over all channels of a sample together, which remembers. Both with a learned scale and shift.
 
     Attributes:
         out_channels: ``width * 2 ** downs``.
@@ -51,7 +50,7 @@ class Encoder(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, *, width: int = 64, downs: int = 3, blocks: int = 5, norm: Norm = "batch"
+        self, in_channels: int, *, width: int = 64, downs: int = 3, blocks: int = 5, norm: Norm = "instance"
     ) -> None:
         super().__init__()
         self.out_channels, self.stride = width * 2**downs, 2**downs
@@ -92,7 +91,7 @@ class Decoder(nn.Module):
         out_channels: ``in_channels / 2 ** ups``.
     """
 
-    def __init__(self, in_channels: int, *, ups: int = 3, blocks: int = 4, norm: Norm = "batch") -> None:
+    def __init__(self, in_channels: int, *, ups: int = 3, blocks: int = 4, norm: Norm = "instance") -> None:
         super().__init__()
         self.out_channels = in_channels // 2**ups
         layers: list[nn.Module] = [ResidualBlock(in_channels, norm) for _ in range(blocks)]
@@ -119,13 +118,11 @@ def normalisation(norm: Norm, channels: int) -> nn.Module:
     Raises:
         ConfigError: If there is no such normalisation.
     """
-    if norm == "batch":
-        return nn.BatchNorm2d(channels, track_running_stats=False)
     if norm == "instance":
         return nn.GroupNorm(channels, channels)  # the same function, up to twice as fast on a CPU
     if norm == "layer":
         return nn.GroupNorm(1, channels)
-    raise ConfigError("unknown normalisation", expected="batch, instance or layer", found=repr(norm))
+    raise ConfigError("unknown normalisation", expected="instance or layer", found=repr(norm))
 
 
 def check_size(size: tuple[int, int], stride: int) -> None:
