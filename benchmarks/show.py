@@ -27,7 +27,7 @@ def table(records: Sequence[Record], path: Path) -> None:
     """Prints the table and keeps it as Markdown."""
     frame = tables.table(records)
     path.write_text(tables.markdown(frame), encoding="utf-8")
-    show([frame])
+    show([frame], tables)
 
 
 def nearness(job: Job) -> None:

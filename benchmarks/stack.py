@@ -160,7 +160,8 @@ class Stack:
         merged: dict[str, Any] = {}
         for path in self.files():
             merged = merge(merged, read(path))
-        merged.pop("requires", None)
+        for said_of_files in ("requires", "ablation"):
+            merged.pop(said_of_files, None)
         for override in overrides:
             merged = merge(merged, override)
         return merged

@@ -7,12 +7,13 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from motioncopy.errors import RecordError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
 #: The committed records.
 RESULTS = Path(__file__).parents[1] / "results"
@@ -26,6 +27,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records (%(default)s)")
     parser.add_argument("--data", help="only this data set")
     parser.add_argument("--protocol", metavar="ID@VERSION", help="only this protocol")
+    parser.add_argument("--ablations", action="store_true", help="what each part is worth, beside what the paper found")
     parser.add_argument("--format", choices=("terminal", "markdown", "svg", "csv", "json"), default="terminal")
     parser.set_defaults(run_command=run)
 
@@ -36,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         RecordError: If there is no such record, a record is damaged, or records cannot stand in one table.
     """
-    from benchmarks.tables import table  # pandas and torch take seconds to import
+    from benchmarks import ablations, tables  # pandas and torch take seconds to import
     from motioncopy.records import read_all
 
     records = [r for r in read_all(args.results) if r.kind != "paper"]
@@ -47,30 +49,46 @@ def run(args: argparse.Namespace) -> int:
             found=", ".join(sorted({f"{r.data} ({r.protocol})" for r in records})) or "no record at all",
             remedy="run `motioncopy bench`, or choose one of those found",
         )
-    show([table(r for r in chosen if r.data == data) for data in sorted({r.data for r in chosen})], args.format)
+    if args.ablations:
+        frame = ablations.compare(chosen)
+        if frame.empty:
+            raise RecordError(
+                f"{args.results} holds no run of an ablation", remedy="run `motioncopy bench --ablation NAME`"
+            )
+        show([frame], ablations, args.format)
+    else:
+        show([tables.table(r for r in chosen if r.data == data) for data in sorted({r.data for r in chosen})], tables, args.format)
     return 0
 
 
-def show(tables: Sequence[pd.DataFrame], style: str = "terminal") -> None:
+class Layout(Protocol):
+    """The module of a table: how its frame becomes text."""
+
+    def markdown(self, frame: pd.DataFrame) -> str:
+        """As Markdown."""
+
+    def terminal(self, frame: pd.DataFrame, width: int) -> tuple[list[Table], list[str]]:
+        """For a terminal of so many columns: its parts, and the notes below."""
+
+
+def show(frames: Sequence[pd.DataFrame], layout: Layout, style: str = "terminal") -> None:
     """Prints tables in one of the command's formats."""
     import pandas as pd
     from rich.console import Console
 
-    from benchmarks.tables import markdown, terminal
-
     if style == "markdown":
-        print("\n".join(map(markdown, tables)))
+        print("\n".join(map(layout.markdown, frames)))
     elif style == "csv":
-        pd.concat(tables).to_csv(sys.stdout, index=False)
+        pd.concat(frames).to_csv(sys.stdout, index=False)
     elif style == "json":
-        print(pd.concat(tables).to_json(orient="records", indent=1, force_ascii=False))
+        print(pd.concat(frames).to_json(orient="records", indent=1, force_ascii=False))
     else:
         # A pipe has no width of its own, and a table that is folded to 80 cannot be read.
         drawn = style == "svg"
         width = 118 if drawn else None if sys.stdout.isatty() else 160
         console = Console(highlight=False, width=width, record=drawn, file=io.StringIO() if drawn else None)
-        for frame in tables:
-            parts, notes = terminal(frame)
+        for frame in frames:
+            parts, notes = layout.terminal(frame, console.width)
             for part in parts:
                 console.print(part)
             for note in notes:

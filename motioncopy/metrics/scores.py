@@ -124,12 +124,13 @@ def aggregate(clips: Sequence[ClipScores], *, seed: int = 0, resamples: int = 20
         counted = [(s[key].value, s[key].frames) for s in scores if key in s]
         values = np.array([value for value, _ in counted if value is not None])
         if len(values):
-            low, high = _interval(values, seed, resamples)
+            low, high = interval(values, seed=seed, resamples=resamples)
             aggregates[key] = Aggregate(float(values.mean()), low, high, len(values), sum(n for _, n in counted))
     return aggregates
 
 
-def _interval(values: np.ndarray, seed: int, resamples: int) -> tuple[float | None, float | None]:
+def interval(values: np.ndarray, *, seed: int = 0, resamples: int = 2000) -> tuple[float | None, float | None]:
+    """The 95% percentile bootstrap interval of the mean of ``(n,)`` values; ``None`` for fewer than two."""
     if len(values) < 2:
         return None, None
     draws = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))

@@ -1,0 +1,192 @@
+"""What a part of a method is worth, beside what the paper found: rows of ablation tables, compared in pairs.
+
+A method's overlay says in its block ``ablation`` which part it takes away, with which row it is compared (a paper's
+rows need not all be compared with the whole method), and what the paper printed::
+
+    ablation:
+      part: Global Alignment Module
+      compared: rgn                       # another overlay; absent: the whole method
+      paper:
+        solodance:
+          mask_psnr/inside@1: [24.56, 25.54]      # without the part, with it
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import rich.box
+import rich.table
+
+from benchmarks import stack
+from motioncopy.errors import ConfigError, RecordError
+from motioncopy.metrics.catalogue import definition
+from motioncopy.metrics.scores import interval
+from motioncopy.records import Record
+
+COLUMNS = (
+    "data", "protocol", "subject", "method", "ablation", "part", "compared", "kind", "metric",
+    "worth", "low", "high", "trials", "seeds", "paper",
+)  # fmt: skip
+_NOTE = (
+    "Worth: how much better the score is with the part than without it, trial by trial, seeds averaged; the interval is "
+    "a 95% bootstrap over trials and does not know how far other seeds would lead."
+)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What an overlay takes away.
+
+    Attributes:
+        part: Its name.
+        compared: The overlay whose run has the part and is otherwise the same; ``None``: the whole method.
+        paper: For each data set and metric key the paper's values without and with the part.
+    """
+
+    part: str
+    compared: str | None = None
+    paper: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+
+    def found_by_the_paper(self, metric: str) -> str:
+        """The paper's own differences, signed so that positive is better with the part."""
+        sign = 1 if definition(metric).direction == "higher" else -1
+        found = {data: sign * (values[metric][1] - values[metric][0]) for data, values in self.paper.items()}
+        return ", ".join(f"{difference:+.3g} ({data})" for data, difference in found.items())
+
+
+def ablations(method: str) -> dict[str, Ablation]:
+    """The overlays of a method that take a part away, by name.
+
+    Raises:
+        ConfigError: If a block ``ablation`` says something else than it may.
+    """
+    found = {}
+    for name in stack.ablations(method):
+        block = stack.read(files("methods") / method / "ablations" / f"{name}.yaml").get("ablation")
+        if block is None:
+            continue
+        try:
+            found[name] = Ablation(**block)
+        except TypeError as error:
+            raise ConfigError(
+                f"the block ablation of {method}'s overlay {name} is wrong", expected="part, compared, paper", found=error
+            ) from error
+    return found
+
+
+def compare(records: Iterable[Record]) -> pd.DataFrame:
+    """Every ablation that was run, against the row with the part, for every metric and kind of trial.
+
+    Args:
+        records: Of any methods, data sets and protocols; failed ones and those of papers are left aside.
+
+    Returns:
+        A frame with :data:`COLUMNS`. ``worth`` is the mean over trials of the score's gain by the part, positive where
+        the part helps, with the 95% interval ``low`` to ``high`` (NaN for fewer than two trials).
+
+    Raises:
+        RecordError: If an ablation was run, and no row with the part at the same seed.
+    """
+    runs: dict[tuple[Any, ...], dict[str | None, dict[int | None, Record]]] = defaultdict(lambda: defaultdict(dict))
+    for r in sorted(records, key=lambda r: (r.created, r.id)):
+        if r.kind == "measured" and r.status == "finished":
+            same = (r.data, r.protocol, r.subject, r.method, r.variant, r.preset, r.overlays)
+            runs[same][r.ablation][r.seed] = r
+    lines = []
+    for (data, protocol, subject, method, *_), rows in runs.items():
+        for name, ablation in ablations(method).items():
+            without, with_ = rows.get(name, {}), rows.get(ablation.compared, {})
+            if not without:
+                continue
+            seeds = sorted(without.keys() & with_.keys(), key=str)
+            if not seeds:
+                raise RecordError(
+                    f"{method}'s ablation {name} on {data} has nothing to be compared with",
+                    expected=f"a run of {ablation.compared or 'the whole method'} at seed {', '.join(map(str, without))}",
+                    found=f"seeds {', '.join(map(str, with_)) or 'none'}",
+                    remedy=f"run `make bench METHOD={method} DATA={data} ABLATION={ablation.compared or ''}` with that seed",
+                )
+            fixed = {"data": data, "protocol": protocol, "subject": subject, "method": method, "ablation": name}
+            named = fixed | {"part": ablation.part, "compared": ablation.compared, "seeds": len(seeds)}
+            lines += [
+                named | line for line in _differences([(without[s], with_[s]) for s in seeds], ablation)
+            ]
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def _differences(pairs: Sequence[tuple[Record, Record]], ablation: Ablation) -> list[dict[str, Any]]:
+    """One line for each kind of trial and metric that every run of both rows has values of."""
+    gains: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for without, with_ in pairs:
+        for name in without.results.trials.keys() & with_.results.trials.keys():
+            a, b = without.results.trials[name], with_.results.trials[name]
+            for key in a.scores.keys() & b.scores.keys():
+                less, more, direction = a.scores[key].value, b.scores[key].value, definition(key).direction
+                if less is not None and more is not None and direction != "none":
+                    gains[a.kind, key][name].append(more - less if direction == "higher" else less - more)
+    lines = []
+    for (kind, key), by_trial in gains.items():
+        values = np.array([statistics.fmean(v) for _, v in sorted(by_trial.items()) if len(v) == len(pairs)])
+        if not len(values):
+            continue
+        low, high = interval(values)
+        line = {"kind": kind, "metric": key, "worth": float(values.mean()), "trials": len(values)}
+        paper = ablation.found_by_the_paper(key) if any(key in by_key for by_key in ablation.paper.values()) else ""
+        lines.append(line | {"low": low, "high": high, "paper": paper})
+    return sorted(lines, key=lambda line: (line["kind"] != "reconstruction", str(line["metric"])))
+
+
+def verdict(line: Mapping[Any, Any]) -> str:
+    """Whether the part helped, by the interval."""
+    if line["low"] is None or np.isnan(line["low"]):
+        return "not shown (one trial)"
+    return "helps" if line["low"] > 0 else "harms" if line["high"] < 0 else "not shown"
+
+
+def _cells(frame: pd.DataFrame) -> list[list[str]]:
+    cells = []
+    for line in frame.to_dict("records"):
+        metric = definition(line["metric"])
+        digits = 2 if metric.unit == "dB" else 3
+        bounds = "" if line["low"] is None else f" [{line['low']:+.{digits}f}, {line['high']:+.{digits}f}]"
+        where = line["data"] + (f", {line['subject']}" if line["subject"] else "")
+        row = f"{line['method']}: {line['ablation']}, against {line['compared'] or 'the whole method'}"
+        seeds = f"{line['seeds']} seed{'s' if line['seeds'] > 1 else ''}"
+        counted = f"{line['trials']} trials, {seeds}"
+        worth = f"{line['worth']:+.{digits}f}{bounds}"
+        name = f"{metric.title}{f' ({metric.unit})' if metric.unit else ''}"
+        cells.append([where, row, line["part"], line["kind"], name, worth, counted, verdict(line), line["paper"] or "–"])
+    return cells
+
+
+_HEADINGS = ("data", "ablation", "part", "trials of", "metric", "worth", "over", "here it", "paper's worth")
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """The comparison in Markdown."""
+    lines = [list(_HEADINGS), ["---"] * len(_HEADINGS), *_cells(frame)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{_NOTE}\n"
+
+
+def terminal(frame: pd.DataFrame, width: int = 160) -> tuple[list[rich.table.Table], list[str]]:
+    """The comparison for a terminal: a part for each ablation, and the note."""
+    parts = []
+    for _, lines in frame.groupby(["data", "method", "ablation"], sort=False):
+        cells = _cells(lines)
+        where, row, part, *_ = cells[0]
+        title = f"{where}: {row} ({part})"
+        table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left", min_width=len(title))
+        for heading in _HEADINGS[3:]:
+            table.add_column(heading)
+        for cell in cells:
+            table.add_row(*cell[3:])
+        parts.append(table)
+    return parts, [_NOTE]
