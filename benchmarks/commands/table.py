@@ -70,7 +70,7 @@ def show(tables: Sequence[pd.DataFrame], style: str = "terminal") -> None:
         width = 118 if drawn else None if sys.stdout.isatty() else 160
         console = Console(highlight=False, width=width, record=drawn, file=io.StringIO() if drawn else None)
         for frame in tables:
-            parts, notes = terminal(frame)
+            parts, notes = terminal(frame, console.width)
             for part in parts:
                 console.print(part)
             for note in notes:
