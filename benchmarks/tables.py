@@ -17,6 +17,7 @@ import pandas as pd
 import rich.box
 import rich.table
 from rich.markup import escape
+from rich.text import Text
 
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.catalogue import METRICS, definition
@@ -30,6 +31,8 @@ COLUMNS = (
     "mean", "std", "seeds", "trials", "best", "weak", "reason",
 )  # fmt: skip
 _KINDS = ("reconstruction", "imitation")
+#: In a terminal, of a table: characters of a method's name before it is folded, and between two columns.
+_LABEL, _GAP = 16, 2
 _WEAK = "° no better than the better one of the trivial baselines"
 
 
@@ -189,31 +192,48 @@ def _compared(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    """The table in Markdown, with its title above and its footnotes below."""
+    """The table in Markdown: a part for each kind of trial, methods downwards as in papers, footnotes below."""
     cells, notes = _cells(frame, bold=lambda text: f"**{text}**")
-    columns = list(dict.fromkeys(column for row in cells.values() for column in row))
-    lines = [["", *(f"{kind} {_heading(definition(metric))}" for kind, metric in columns)]]
-    lines += [["---", *("--:" for _ in columns)]]
-    lines += [[label, *(row[column] for column in columns)] for label, row in cells.items()]
-    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return "\n\n".join([f"**{_title(frame)}**", body, *notes]) + "\n"
+    parts = []
+    for kind, metrics in _columns(frame):
+        lines = [["", *(_heading(definition(metric)) for metric in metrics)], ["---", *("--:" for _ in metrics)]]
+        lines += [[label, *(row[kind, metric] for metric in metrics)] for label, row in cells.items()]
+        parts += [f"**{_title(frame)}: {kind}**", "\n".join("| " + " | ".join(line) + " |" for line in lines)]
+    return "\n\n".join([*parts, *notes]) + "\n"
 
 
-def terminal(frame: pd.DataFrame) -> tuple[list[rich.table.Table], list[str]]:
-    """The table for a terminal: one part for each kind of trial, and the footnotes."""
+def terminal(frame: pd.DataFrame, width: int = 160) -> tuple[list[rich.table.Table], list[str]]:
+    """The table for a terminal: a part for each kind of trial, metrics downwards; and the footnotes.
+
+    Metrics are many and have long names, which no terminal has room for side by side; methods are few.
+
+    Args:
+        frame: See :func:`table`.
+        width: Columns of the terminal; where the methods do not fit, those that are left follow in further parts.
+    """
     cells, notes = _cells(frame, bold=lambda text: f"[bold]{text}[/bold]")
     parts = []
-    for kind, of_kind in _with_values(frame).groupby("kind", sort=False):
-        title = f"{_title(frame)}: {kind}"
-        part = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left", min_width=len(title))
-        part.add_column("")
-        metrics = list(dict.fromkeys(of_kind["metric"]))
-        for metric in metrics:
-            part.add_column(_heading(definition(metric)), justify="right", no_wrap=True)
-        for label, row in cells.items():
-            part.add_row(escape(label), *(row[str(kind), metric] for metric in metrics))
-        parts.append(part)
+    for kind, metrics in _columns(frame):
+        headings = [_heading(definition(metric)) for metric in metrics]
+        widest = max((len(Text.from_markup(row[kind, m])) for row in cells.values() for m in metrics), default=0)
+        abreast = max(1, (width - max(map(len, headings)) - _GAP) // (max(widest, _LABEL) + _GAP))
+        for methods in (list(cells)[i : i + abreast] for i in range(0, len(cells), abreast)):
+            title = f"{_title(frame)}: {kind}"
+            part = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left", min_width=len(title))
+            part.add_column("")
+            for label in methods:
+                limit = max(widest, _LABEL)
+                part.add_column(escape(label), justify="right", overflow="fold", min_width=widest, max_width=limit)
+            for heading, metric in zip(headings, metrics, strict=True):
+                part.add_row(heading, *(cells[label][kind, metric] for label in methods))
+            parts.append(part)
     return parts, notes
+
+
+def _columns(frame: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """Each kind of trial with the metrics that have a value there."""
+    kinds = _with_values(frame).groupby("kind", sort=False)["metric"]
+    return [(str(kind), list(dict.fromkeys(metrics))) for kind, metrics in kinds]
 
 
 def _title(frame: pd.DataFrame) -> str:
