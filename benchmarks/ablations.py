@@ -36,8 +36,8 @@ COLUMNS = (
     "worth", "low", "high", "trials", "seeds", "paper",
 )  # fmt: skip
 _NOTE = (
-    "Worth: how much better the score is with the part than without it, trial by trial, seeds averaged; the interval is "
-    "a 95% bootstrap over trials and does not know how far other seeds would lead."
+    "Worth: how much better the score is with the part than without it, trial by trial, seeds averaged; the interval "
+    "is a 95% bootstrap over trials and does not know how far other seeds would lead."
 )
 
 
@@ -77,7 +77,9 @@ def ablations(method: str) -> dict[str, Ablation]:
             found[name] = Ablation(**block)
         except TypeError as error:
             raise ConfigError(
-                f"the block ablation of {method}'s overlay {name} is wrong", expected="part, compared, paper", found=error
+                f"the block ablation of {method}'s overlay {name} is wrong",
+                expected="part, compared, paper",
+                found=error,
             ) from error
     return found
 
@@ -110,15 +112,13 @@ def compare(records: Iterable[Record]) -> pd.DataFrame:
             if not seeds:
                 raise RecordError(
                     f"{method}'s ablation {name} on {data} has nothing to be compared with",
-                    expected=f"a run of {ablation.compared or 'the whole method'} at seed {', '.join(map(str, without))}",
+                    expected=f"{ablation.compared or 'the whole method'} at seed {', '.join(map(str, without))}",
                     found=f"seeds {', '.join(map(str, with_)) or 'none'}",
-                    remedy=f"run `make bench METHOD={method} DATA={data} ABLATION={ablation.compared or ''}` with that seed",
+                    remedy=f"run `make bench METHOD={method} DATA={data} ABLATION={ablation.compared or ''} SEED=...`",
                 )
             fixed = {"data": data, "protocol": protocol, "subject": subject, "method": method, "ablation": name}
             named = fixed | {"part": ablation.part, "compared": ablation.compared, "seeds": len(seeds)}
-            lines += [
-                named | line for line in _differences([(without[s], with_[s]) for s in seeds], ablation)
-            ]
+            lines += [named | line for line in _differences([(without[s], with_[s]) for s in seeds], ablation)]
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
@@ -163,7 +163,9 @@ def _cells(frame: pd.DataFrame) -> list[list[str]]:
         counted = f"{line['trials']} trials, {seeds}"
         worth = f"{line['worth']:+.{digits}f}{bounds}"
         name = f"{metric.title}{f' ({metric.unit})' if metric.unit else ''}"
-        cells.append([where, row, line["part"], line["kind"], name, worth, counted, verdict(line), line["paper"] or "–"])
+        cells.append(
+            [where, row, line["part"], line["kind"], name, worth, counted, verdict(line), line["paper"] or "–"]
+        )
     return cells
 
 

@@ -57,7 +57,11 @@ def run(args: argparse.Namespace) -> int:
             )
         show([frame], ablations, args.format)
     else:
-        show([tables.table(r for r in chosen if r.data == data) for data in sorted({r.data for r in chosen})], tables, args.format)
+        show(
+            [tables.table(r for r in chosen if r.data == data) for data in sorted({r.data for r in chosen})],
+            tables,
+            args.format,
+        )
     return 0
 
 
