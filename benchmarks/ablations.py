@@ -185,9 +185,10 @@ def terminal(frame: pd.DataFrame, width: int = 160) -> tuple[list[rich.table.Tab
         cells = _cells(lines)
         where, row, part, *_ = cells[0]
         title = f"{where}: {row} ({part})"
-        table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left", min_width=len(title))
+        breadth = min(len(title), width)
+        table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left", min_width=breadth)
         for heading in _HEADINGS[3:]:
-            table.add_column(heading)
+            table.add_column(heading, overflow="fold")
         for cell in cells:
             table.add_row(*cell[3:])
         parts.append(table)

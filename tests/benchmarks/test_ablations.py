@@ -1,0 +1,110 @@
+"""What a part is worth: paired by trial and seed, signed by the metric's direction, beside the paper's own difference."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import stack
+from benchmarks.ablations import ablations, compare, markdown, verdict
+from benchmarks.commands import table as command
+from motioncopy.errors import RecordError
+from motioncopy.metrics.catalogue import METRICS
+from motioncopy.metrics.scores import ClipScores
+from motioncopy.records import Record, Results, write
+from tests.benchmarks.test_tables import record
+
+PSNR, LPIPS = "mask_psnr/inside@1", "lpips/alex@1"
+
+
+def run(psnr: list[float], ablation: str | None = None, *, seed: int = 0, lpips: float = 0.1, **changes: Any) -> Record:
+    """A record of REMOT whose trials have these values."""
+    clips = [ClipScores(f"trial{i}", 1, {PSNR: (value,), LPIPS: (lpips,)}) for i, value in enumerate(psnr)]
+    names = {"ablation": ablation, "seed": seed, "regime": "general", "subject": None, "variant": "paper"}
+    return record("remot", **names, results=Results.of({"reconstruction": clips}), **changes)  # type: ignore[arg-type]
+
+
+def line(records: list[Record], ablation: str, metric: str = PSNR) -> dict[Any, Any]:
+    frame = compare(records)
+    (found,) = frame[(frame.ablation == ablation) & (frame.metric == metric)].to_dict("records")
+    return found
+
+
+def test_worth_is_the_mean_of_the_differences_trial_by_trial() -> None:
+    found = line([run([20.0, 22.0, 24.0]), run([19.0, 20.0, 21.0], "without_tam")], "without_tam")
+    assert found["worth"] == pytest.approx(2.0)
+    assert (found["trials"], found["seeds"]) == (3, 1)
+    assert 1.0 <= found["low"] < 2.0 < found["high"] <= 3.0
+    assert verdict(found) == "helps"
+
+
+def test_where_lower_is_better_the_sign_turns() -> None:
+    records = [run([20.0, 21.0], lpips=0.3), run([20.0, 21.0], "without_tam", lpips=0.1)]
+    found = line(records, "without_tam", LPIPS)
+    assert found["worth"] == pytest.approx(-0.2)
+    assert verdict(found) == "harms"
+    assert "+0.009 (iper), +0.008 (solodance)" in found["paper"]
+
+
+def test_an_interval_around_nothing_shows_nothing() -> None:
+    assert verdict(line([run([20.0, 22.0]), run([21.0, 21.0], "rgn")], "rgn")) == "not shown"
+    assert "one trial" in verdict(line([run([20.0]), run([21.0], "rgn")], "rgn"))
+
+
+def test_a_row_is_compared_with_the_row_that_its_overlay_names() -> None:
+    records = [run([30.0, 30.0]), run([20.0, 20.0], "rgn"), run([19.0, 19.0], "rgn_without_gam")]
+    found = line(records, "rgn_without_gam")
+    assert (found["compared"], found["worth"]) == ("rgn", pytest.approx(1.0))
+    assert line(records, "rgn")["worth"] == pytest.approx(10.0)
+
+
+def test_only_seeds_that_both_rows_have_count() -> None:
+    whole = [run([20.0, 20.0], seed=0), run([30.0, 30.0], seed=1), run([90.0, 90.0], seed=2)]
+    rows = [run([10.0, 10.0], "rgn", seed=0), run([10.0, 10.0], "rgn", seed=1)]
+    found = line([*whole, *rows], "rgn")
+    assert (found["worth"], found["seeds"]) == (pytest.approx(15.0), 2)
+
+
+def test_nothing_to_compare_with_is_refused() -> None:
+    with pytest.raises(RecordError, match="rgn_without_gam on puppets has nothing to be compared with.*rgn at seed 0"):
+        compare([run([20.0]), run([19.0], "rgn_without_gam")])
+    with pytest.raises(RecordError, match="the whole method at seed 0.*Found: seeds 1"):
+        compare([run([20.0], seed=1), run([19.0], "rgn", seed=0)])
+
+
+def test_the_text_names_part_verdict_and_both_values() -> None:
+    text = markdown(compare([run([20.0, 22.0, 24.0]), run([19.0, 20.0, 21.0], "without_tam")]))
+    (row,) = [found for found in text.splitlines() if "Mask-PSNR" in found]
+    for cell in (
+        "against the whole method",
+        "Texture Alignment Module",
+        "+2.00 [",
+        "helps",
+        "+2.25 (iper)",
+        "3 trials",
+    ):
+        assert cell in row
+
+
+@pytest.mark.parametrize("method", stack.methods())
+def test_every_block_names_rows_metrics_and_pairs_of_values(method: str) -> None:
+    for name, ablation in ablations(method).items():
+        assert ablation.part
+        assert ablation.compared in (None, *stack.ablations(method))
+        assert ablation.compared != name
+        for values in ablation.paper.values():
+            assert values.keys() <= METRICS.keys()
+            assert all(len(pair) == 2 for pair in values.values())
+
+
+def test_the_command_prints_it_and_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(run([20.0, 22.0]), tmp_path)
+    arguments = argparse.Namespace(results=tmp_path, data=None, protocol=None, format="terminal", ablations=True)
+    with pytest.raises(RecordError, match="no run of an ablation"):
+        command.run(arguments)
+    write(run([19.0, 20.0], "rgn"), tmp_path)
+    assert command.run(arguments) == 0
+    assert "Whole Composition Network" in capsys.readouterr().out
