@@ -1,4 +1,4 @@
-"""What a part is worth: paired by trial and seed, signed by the metric's direction, beside the paper's own difference."""
+"""What a part is worth: paired by trial and seed, signed by the metric, beside the paper's own difference."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def test_only_seeds_that_both_rows_have_count() -> None:
 
 
 def test_nothing_to_compare_with_is_refused() -> None:
-    with pytest.raises(RecordError, match="rgn_without_gam on puppets has nothing to be compared with.*rgn at seed 0"):
+    with pytest.raises(RecordError, match=r"rgn_without_gam on puppets has nothing to be compared with.*rgn at seed 0"):
         compare([run([20.0]), run([19.0], "rgn_without_gam")])
-    with pytest.raises(RecordError, match="the whole method at seed 0.*Found: seeds 1"):
+    with pytest.raises(RecordError, match=r"the whole method at seed 0.*Found: seeds 1"):
         compare([run([20.0], seed=1), run([19.0], "rgn", seed=0)])
 
 
