@@ -20,6 +20,8 @@ REGIONS = CLASSES - 1
 _FLOW_SCALE = 20.0
 #: Black and white lie at infinity for the tanh: an image that is to be changed keeps so much away from them.
 _NEARLY = 0.98
+#: A layout that is to be changed is never surer than this of a pixel, for the same reason.
+_SURE = 0.02
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ class WholeGenerator(nn.Module):
         encoder_blocks: Residual blocks of an encoder.
         decoder_blocks: Residual blocks of a decoder.
         norm: See :class:`motioncopy.layers.coder.Encoder`.
-        residual: Whether the joined regions are changed rather than drawn anew; in the paper they are drawn anew.
+        residual: Whether the joined regions and the layout's mask are changed; in the paper both are drawn anew.
     """
 
     def __init__(
@@ -237,7 +239,10 @@ class WholeGenerator(nn.Module):
         rest = self.rest(f2 + f3)
         before = None if first else previous[:, 3:]
         foreground = Blended.of(raw, _FLOW_SCALE * self.flow(rest), self.weight(rest).sigmoid(), before)
-        mask = self.mask(rest).sigmoid()
+        mask = self.mask(rest)
+        if self.residual:  # the layout's own background, of frame t
+            mask = mask + guide[:, 2 * CLASSES : 2 * CLASSES + 1].logit(_SURE)
+        mask = mask.sigmoid()
         # Equation 15 adds images of which black is 0; here black is -1.
         image = foreground.final + mask * (background + 1)
         return Composed(foreground, mask, image)

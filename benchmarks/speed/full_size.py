@@ -1,0 +1,131 @@
+"""A method at full size: ``python -m benchmarks.speed.full_size [--method NAME]``.
+
+Takes a few training steps of every stage, each in a process of its own, and generates frames one at a time with the
+networks as they are and compiled; on random weights, which cost what trained ones do. Where the feature networks of
+losses are not on the machine, ``random_vgg`` of the same shape stands in for VGG-19, which costs the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from jsonargparse import ArgumentParser
+
+from benchmarks.bench import Job
+from benchmarks.cli import main as motioncopy
+from benchmarks.stack import Stack
+from motioncopy.method import Method
+from motioncopy.metrics.speed import measure
+
+
+def cut_short(config: Any, steps: int) -> Any:
+    """A model's config whose schedules end after so many steps, and that needs no download."""
+    if isinstance(config, list):
+        return [cut_short(value, steps) for value in config]
+    if not isinstance(config, dict):
+        return config
+    short = {key: cut_short(value, steps) for key, value in config.items()}
+    if isinstance(short.get("schedule"), dict):
+        short["schedule"] |= {"epochs": 1, "batches": steps, "decay_epochs": 0}
+    if short.get("network") == "vgg19":
+        short |= {"network": "random_vgg", "width": 64}
+    return short
+
+
+def build(job: Job) -> Method[Any]:
+    """The method of a job, untrained."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(Method, "model")
+    method: Method[Any] = parser.instantiate_classes(parser.parse_object({"model": job.config["model"]})).model
+    return method.eval()
+
+
+def in_a_process(arguments: argparse.Namespace, task: str, folder: Path) -> dict[str, Any]:
+    """What :func:`run` prints in a process of its own, which has a memory of its own."""
+    command = [
+        sys.executable, "-m", "benchmarks.speed.full_size", "--task", task, "--folder", folder, "--steps",
+        arguments.steps, "--method", arguments.method, "--variant", arguments.variant, "--data", arguments.data,
+        "--preset", arguments.preset,
+    ]  # fmt: skip
+    ran = subprocess.run([str(c) for c in command], check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return found
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """One task: the stages' names, a stage, or generation (``plain`` or ``compiled``)."""
+    stack = Stack(arguments.method, arguments.data, variant=arguments.variant, preset=arguments.preset)
+    model = cut_short(stack.resolve()["model"], arguments.steps)
+    job = Job(stack, arguments.folder, overrides={"model": model, "data": {"init_args": {"num_workers": 0}}})
+    torch.manual_seed(0)
+    if arguments.task == "names":
+        method = build(job)
+        sizes = {name: sum(p.numel() for p in child.parameters()) for name, child in method.named_children()}
+        return {"stages": [stage.name for stage in method.stages], "networks": sizes, "size": method.request.image_size}
+    if arguments.task in ("plain", "compiled"):
+        method, data = build(job), job.data()
+        if arguments.task == "compiled":
+            for child in method.children():
+                child.compile()
+        trials = data.for_trials(method.request, "test").trials
+        return {"fps": measure(method, trials[0], warm_up=3, frames=5).fps, "peak": peak()}
+    config = arguments.folder / "stack.yaml"
+    if not config.exists():
+        job.data()
+        config.write_text(yaml.safe_dump(job.config, sort_keys=False))
+    where = arguments.folder / "run"
+    if status := motioncopy(["fit", "--config", str(config), "--run", str(where), "--stage", arguments.task]):
+        raise SystemExit(status)
+    (done,) = where.glob(f"stages/*-{arguments.task}/done.json")
+    summary: dict[str, Any] = json.loads(done.read_text())
+    return summary | {"peak": peak()}
+
+
+def peak() -> float:
+    """The most memory that this process has held, in GiB."""
+    # getrusage would give the parent's where that is larger: it is taken over until the program starts.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(next(iter(re.findall(r"VmHWM:\s*(\d+) kB", status)))) / 2**20
+
+
+def main() -> None:
+    """Prints what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--method", default="remot")
+    parser.add_argument("--variant", default="paper")
+    parser.add_argument("--preset", default="full")
+    parser.add_argument("--data", default="puppets")
+    parser.add_argument("--steps", type=int, default=2, help="training steps of every stage")
+    parser.add_argument("--task", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.task:
+        found = run(arguments)
+        print(json.dumps(found))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        names = in_a_process(arguments, "names", folder)
+        height, width = names["size"]
+        print(f"{arguments.method} ({arguments.variant}, {arguments.preset}), {height}x{width}; {torch.__version__=}")
+        for name, size in names["networks"].items():
+            print(f"  {name:<12} {size / 1e6:8.2f} M parameters")
+        for stage in names["stages"]:
+            got = in_a_process(arguments, stage, folder)
+            print(f"  stage {stage:<12} {got['seconds'] / got['steps']:6.1f} s a step, at most {got['peak']:.1f} GiB")
+        for how in ("plain", "compiled"):
+            got = in_a_process(arguments, how, folder)
+            print(f"  generation, {how:<8} {got['fps']:6.2f} frames/s at batch 1, at most {got['peak']:.1f} GiB")
+
+
+if __name__ == "__main__":
+    main()
