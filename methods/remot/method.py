@@ -61,7 +61,7 @@ class RegionGAN:
         generator: Draws regions.
         discriminator: Sees (mask, region), 4 channels.
         aligned: Whether the source goes through the Global Alignment Module.
-        filled: Whether the source region, continued beyond its edges, is changed; in the paper it is drawn anew.
+        filled: Whether the source region, fitted into the wanted one, is changed; in the paper it is drawn anew.
         confined: Whether a region is black outside its mask by construction; in the paper it learns to be.
         losses: Weights.
         schedule: Length, rate, batch.

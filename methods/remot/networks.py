@@ -142,7 +142,13 @@ class RegionGenerator(nn.Module):
         self.image = head(width, 3)
 
     def forward(
-        self, mask: Tensor, previous: Tensor, source: Tensor, *, base: Tensor | None = None, confined: bool = False
+        self,
+        mask: Tensor,
+        previous: Tensor,
+        source: Tensor,
+        *,
+        base: Tensor | None = None,
+        within: Tensor | None = None,
     ) -> Tensor:
         """Draws regions.
 
@@ -151,14 +157,15 @@ class RegionGenerator(nn.Module):
             previous: ``(N, 6, H, W)``: the region as drawn in frames t-1 and t-2, -1 before the first.
             source: ``(N, 3, H, W)``: the region in the source image, aligned, -1 outside it.
             base: ``(N, 3, H, W)`` in [-1, 1]: what the network changes rather than draws; in the paper it draws.
-            confined: Whether the region is black outside its mask by construction; in the paper it learns to be.
+            within: ``(N, 1, H, W)`` in [0, 1], outside which the region is black by construction, or ``None``; in the
+                paper it learns to be.
 
         Returns:
             ``(N, 3, H, W)`` in [-1, 1].
         """
         features = self.mask(mask) + self.appearance(torch.cat((previous, source), dim=1))
         image = changed(base, self.image(self.decoder(features)))
-        return (image + 1) * mask - 1 if confined else image
+        return image if within is None else (image + 1) * within - 1
 
 
 def changed(base: Tensor | None, drawn: Tensor) -> Tensor:

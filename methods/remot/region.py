@@ -66,7 +66,7 @@ class RegionStage(SequenceStage[RegionPlay]):
         losses: Weights.
         perceptual: The perceptual term, or ``None``.
         aligned: Whether the source goes through the Global Alignment Module.
-        filled: Whether the source region, continued beyond its edges, is changed rather than drawn anew.
+        filled: Whether the source region, fitted into the wanted one, is changed rather than drawn anew.
         confined: Whether a region is black outside its mask by construction.
         plan: Length, rate, batch.
         image_size: (height, width).
@@ -119,8 +119,11 @@ class RegionStage(SequenceStage[RegionPlay]):
 
     def draw(self, play: RegionPlay, t: int) -> None:
         """See :meth:`SequenceStage.draw`."""
-        source, base = play.source.regions_in(play.layouts[t], moved=self.aligned, filled=self.filled)
-        drawn = self.regions(play.masks[t], play.history.stacked(), source, base=base, confined=self.confined)
+        layout, mask = play.layouts[t], play.masks[t]
+        source = play.source.regions_in(layout, moved=self.aligned)
+        base = play.source.base_in(layout) if self.filled else None
+        within = mask if self.confined else None
+        drawn = self.regions(mask, play.history.stacked(), source, base=base, within=within)
         play.drawn.append(drawn)
         play.history.push(drawn)
 

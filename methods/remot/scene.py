@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from methods.remot.filling import fill
+from methods.remot.filling import fill, fit
 from methods.remot.networks import CLASSES, REGIONS
 from motioncopy.batch import Appearance, Motion
 from motioncopy.errors import BatchError
@@ -125,22 +125,23 @@ class Source:
         """
         return align(self.foreground, self.extent, _extent(layout))
 
-    def regions_in(self, layout: Tensor, *, moved: bool = True, filled: bool = False) -> tuple[Tensor, Tensor | None]:
-        """The regions, moved likewise; the scale and the offset are the whole person's for all of them.
+    def regions_in(self, layout: Tensor, *, moved: bool = True) -> Tensor:
+        """The regions on black, moved likewise; the scale and the offset are the whole person's for all of them.
 
         Args:
             layout: ``(N, 6, H, W)`` of the driving frame.
             moved: Whether to move at all (the ablation "RGN w/o GAM" does not).
-            filled: Whether they are also wanted continued beyond their edges.
 
         Returns:
-            The regions on black, and those of :attr:`filled` or ``None``; both ``(5 N, 3, H, W)``.
+            ``(5 N, 3, H, W)``.
         """
-        base = self.filled if filled else None
         if not moved:
-            return self.regions, base
-        here, there = self.extent.repeat(REGIONS), _extent(layout).repeat(REGIONS)
-        return align(self.regions, here, there), align(base, here, there, fill=None) if base is not None else None
+            return self.regions
+        return align(self.regions, self.extent.repeat(REGIONS), _extent(layout).repeat(REGIONS))
+
+    def base_in(self, layout: Tensor) -> Tensor:
+        """The regions continued beyond their edges, each fitted into the layout's own, ``(5 N, 3, H, W)``."""
+        return fit(self.filled, regions_of(self.layout), regions_of(layout.detach()))
 
 
 def _extent(layout: Tensor) -> Extent:

@@ -40,7 +40,7 @@ class Sketcher:
         layout: The Layout GAN's generator.
         region: The Region GAN's generator.
         aligned: Whether the source's regions go through the Global Alignment Module.
-        filled: Whether the source's regions, continued beyond their edges, are changed rather than drawn anew.
+        filled: Whether the source's regions, fitted into the wanted ones, are changed rather than drawn anew.
         confined: Whether a region is black outside its mask by construction.
     """
 
@@ -71,8 +71,11 @@ class Sketcher:
         layout = self.layout(state.encoded, poses, state.layouts.stacked(), first=state.layouts.first).final
         # The Region GAN is trained on true layouts, which are sharp.
         sharp = functional.one_hot(layout.argmax(dim=1), CLASSES).movedim(-1, 1).to(layout.dtype)
-        source, base = state.source.regions_in(sharp, moved=self.aligned, filled=self.filled)
-        regions = self.region(regions_of(sharp), state.regions.stacked(), source, base=base, confined=self.confined)
+        source = state.source.regions_in(sharp, moved=self.aligned)
+        base = state.source.base_in(sharp) if self.filled else None
+        # Where the layout is not sure, regions and place share the pixel: their weights add up to 1.
+        within = regions_of(layout) if self.confined else None
+        regions = self.region(regions_of(sharp), state.regions.stacked(), source, base=base, within=within)
         rough = Rough(
             layout=layout,
             foreground=join(regions),

@@ -66,14 +66,14 @@ class Extent:
         return Extent(*(t.repeat_interleave(times, dim=0) for t in (self.centre, self.height, self.present)))
 
 
-def align(images: Tensor, source: Extent, driving: Extent, *, fill: float | None = -1.0) -> Tensor:
+def align(images: Tensor, source: Extent, driving: Extent, *, fill: float = -1.0) -> Tensor:
     """Moves and scales people so that they stand where others do, and are as tall.
 
     Args:
         images: ``(N, C, H, W)`` floating point, people on ``fill``.
         source: Where they stand.
         driving: Where they shall stand, in images of the same size.
-        fill: What is around them; ``None`` if that is nothing in particular: the images' edges then go on beyond.
+        fill: What is around them.
 
     Returns:
         ``(N, C, H, W)``; all ``fill`` where the source shows nobody, unmoved where the driving mask is empty.
@@ -81,25 +81,41 @@ def align(images: Tensor, source: Extent, driving: Extent, *, fill: float | None
     Raises:
         BatchError: If the numbers of images and extents differ.
     """
-    n, _, height, width = images.shape
-    if not n == len(source.height) == len(driving.height):
+    if not len(images) == len(source.height) == len(driving.height):
         raise BatchError(
-            "images and extents do not pair", expected=n, found=f"{len(source.height)} and {len(driving.height)}"
+            "images and extents do not pair",
+            expected=len(images),
+            found=f"{len(source.height)} and {len(driving.height)}",
         )
     known = source.present & driving.present
     scale = (driving.height / source.height.clamp_min(1e-6)).clamp(*SCALES).where(known, 1.0)
-    shift = torch.where(known[:, None], driving.centre, source.centre)
+    place = torch.where(known[:, None], driving.centre, source.centre)
+    moved = move(images - fill, source.centre, place, scale[:, None].expand(-1, 2)) + fill
+    return moved.where(source.present[:, None, None, None], fill)
+
+
+def move(images: Tensor, start: Tensor, end: Tensor, scale: Tensor, *, padding: str = "zeros") -> Tensor:
+    """Scales images about a place, and moves that place, bilinearly.
+
+    Args:
+        images: ``(N, C, H, W)`` floating point.
+        start: ``(N, 2)`` x, y of the place in pixels.
+        end: ``(N, 2)``: where it shall lie.
+        scale: ``(N, 2)`` along x and y; above 1 enlarges.
+        padding: What lies beyond the edges: ``zeros``, or ``border``, which goes on.
+
+    Returns:
+        ``(N, C, H, W)``.
+    """
+    n, _, height, width = images.shape
     # grid_sample asks, for each place of the result, where it comes from; both in [-1, 1] from edge to edge.
     size = images.new_tensor([width, height])
-    from_edge, to_edge = ((2 * c + 1) / size - 1 for c in (source.centre, shift))
+    from_edge, to_edge = ((2 * place + 1) / size - 1 for place in (start, end))
     theta = images.new_zeros(n, 2, 3)
-    theta[:, 0, 0] = theta[:, 1, 1] = 1 / scale
-    theta[:, :, 2] = from_edge - to_edge / scale[:, None]
+    theta[:, 0, 0], theta[:, 1, 1] = (1 / scale).unbind(dim=1)
+    theta[:, :, 2] = from_edge - to_edge / scale
     grid = functional.affine_grid(theta, [n, 1, height, width], align_corners=False)
-    if fill is None:
-        return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    moved = functional.grid_sample(images - fill, grid, padding_mode="zeros", align_corners=False) + fill
-    return moved.where(source.present[:, None, None, None], fill)
+    return functional.grid_sample(images, grid, padding_mode=padding, align_corners=False)
 
 
 def _ends(hit: Tensor) -> tuple[Tensor, Tensor]:
