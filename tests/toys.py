@@ -24,9 +24,18 @@ from motioncopy.skeletons import BODY25
 
 
 def write_clip(
-    folder: Path, name: str, *, frames: int = 30, size: tuple[int, int] = (32, 32), person: str | None = None
+    folder: Path,
+    name: str,
+    *,
+    frames: int = 30,
+    size: tuple[int, int] = (32, 32),
+    person: str | None = None,
+    parsed: bool = False,
 ) -> Path:
-    """A prepared clip: a bright disc (the person) moves over a still ramp; its joints move with it."""
+    """A prepared clip: a bright disc (the person) moves over a still ramp; its joints move with it.
+
+    If ``parsed``, with parsing (the disc from the top down is head, top, bottom, shoes; nobody has limbs) and flow.
+    """
     random = np.random.default_rng(sum(map(ord, name)))
     height, width = size
     rows, columns = np.mgrid[:height, :width]
@@ -43,17 +52,26 @@ def write_clip(
         skeleton="body25",
         source=None,
         backends={},
-        parts=("mask",),
+        parts=("mask", "parsing", "flow") if parsed else ("mask",),
     ) as writer:
         for t in range(frames):
-            x, y = width / 2 + width / 5 * np.sin(t / 4 + phase), height / 2 + height / 8 * np.cos(t / 5 + phase)
+            (x, y), (x_before, y_before) = (
+                (width / 2 + width / 5 * np.sin(s / 4 + phase), height / 2 + height / 8 * np.cos(s / 5 + phase))
+                for s in (t, max(t - 1, 0))
+            )
             mask = ((columns - x) ** 2 + (rows - y) ** 2 < (height / 5) ** 2).astype(np.uint8) * 255
             image = np.where(mask[..., None] > 0, colour, place).astype(np.uint8)
             joints = np.zeros((len(BODY25), 3), np.float32)
             around = np.linspace(0, 2 * np.pi, len(BODY25), endpoint=False)
             joints[:, 0], joints[:, 1] = x + height / 6 * np.sin(around), y - height / 6 * np.cos(around)
             joints[:, 2] = 1
-            writer.append(image[None], joints[None], mask[None])
+            dense: dict[str, Any] = {}
+            if parsed:
+                bands = np.clip((rows - y + height / 5) * 10 / height, 0, 3.99).astype(np.uint8) + 1
+                dense["parsing"] = np.where(mask > 0, bands, 0).astype(np.uint8)[None]
+                shift = np.array([x_before - x, y_before - y], np.float32)
+                dense["flow"] = (mask[..., None] > 0).astype(np.float32)[None] * shift
+            writer.append(image[None], joints[None], mask[None], **dense)
         writer.set_background(place)
     return path
 

@@ -14,6 +14,8 @@ import yaml
 
 from benchmarks.cli import main
 from benchmarks.stack import methods, variants
+from methods.aligned import Aligned
+from methods.remot import REMOT
 from methods.static import Static
 from motioncopy import checkpoint
 from motioncopy.errors import CheckpointError
@@ -24,7 +26,9 @@ from tests.toys import ToyData, write_clip
 
 CASES = [(method, variant) for method, small in TINY.items() for variant, _ in small]
 #: They show what they are given, and need no training on the person.
-SERVE_ANYONE = (Static,)
+SERVE_ANYONE = (Static, Aligned, REMOT)
+#: Trained on all people, where the others are trained on one.
+GENERAL = ("aligned", "remot")
 FRAMES = 24
 
 
@@ -38,7 +42,7 @@ def test_every_method_has_a_tiny_config() -> None:
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clips")
     for name in ("ann", "bob"):
-        write_clip(folder, name, frames=FRAMES, size=(40, 40))
+        write_clip(folder, name, frames=FRAMES, size=(40, 40), parsed=True)
     return folder
 
 
@@ -48,12 +52,13 @@ def run(request: pytest.FixtureRequest, clips: Path, tmp_path_factory: pytest.Te
     method, variant = request.param
     folder = tmp_path_factory.mktemp(f"{method}-{variant}")
     config = folder / "input.yaml"
+    regime = "general" if method in GENERAL else "personal"
     config.write_text(
         yaml.safe_dump(
             {
                 "seed_everything": 0,
                 "model": tiny(method, variant),
-                "data": {"class_path": "tests.toys.ToyData", "init_args": {"root": str(clips)}},
+                "data": {"class_path": "tests.toys.ToyData", "init_args": {"root": str(clips), "regime": regime}},
                 "trainer": {"accelerator": "cpu", "logger": False},
             }
         )
@@ -99,7 +104,7 @@ def test_every_trial_is_generated_and_scored(run: Path) -> None:
 
 
 def test_the_fitted_method_knows_whom_it_shows(method: Method[Any]) -> None:
-    assert method.subject == "ann"
+    assert method.subject == ("ann" if method.regime == "personal" else None)
     if not isinstance(method, SERVE_ANYONE):
         assert method.reference is not None
         assert len(method.reference) == 2 * FRAMES // 3

@@ -49,12 +49,29 @@ _RELEASED = {
     "fusion": {"network": {"init_args": _CODE}, "discriminator": _DISCRIMINATOR, "schedule": _LENGTH},
     "local": _CROPS,
 }
+_NETWORK = {"init_args": {"width": 4, "downs": 2, "encoder_blocks": 1, "decoder_blocks": 1}}
+_SEQUENCE = {"epochs": 1, "batches": 2, "batch_size": 2, "decay_epochs": 0, "frames": 3, "chunk": 2}
+_TEMPORAL = {"init_args": {"ndf": 4, "n_layers": 1, "skips": [1]}}
+_REMOT = {
+    "image_size": list(SIZE),
+    "perceptual": {"init_args": {"features": _FEATURES}},
+    "layout": {
+        "generator": _NETWORK, "discriminator": _DISCRIMINATOR, "temporal": _TEMPORAL, "schedule": _SEQUENCE
+    },
+    "region": {"generator": _NETWORK, "discriminator": _DISCRIMINATOR, "schedule": _SEQUENCE},
+    "whole": {
+        "generator": _NETWORK, "discriminator": _DISCRIMINATOR, "temporal": _TEMPORAL, "face": _DISCRIMINATOR,
+        "face_size": 8, "schedule": _SEQUENCE,
+    },
+}  # fmt: skip
 _TRIVIAL = {"image_size": list(SIZE)}
 
 #: For each method its variants and presets, each with what makes it tiny.
 TINY: dict[str, dict[tuple[str, str], dict[str, Any]]] = {
     "fakemotion": {("paper", "quick"): _PAPER, ("released", "quick"): _RELEASED},
+    "aligned": {("trivial", ""): _TRIVIAL},
     "nearest": {("trivial", ""): _TRIVIAL},
+    "remot": {("paper", "quick"): _REMOT},
     "static": {("trivial", ""): _TRIVIAL},
 }
 
