@@ -134,12 +134,22 @@ class MotionCLI(LightningCLI):
             partial.replace(folder)
             print(f"{len(trials.trials)} trials generated and scored: {folder}")
 
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """A trainer by the config, with ``kwargs`` on top."""
+        return super().instantiate_trainer(**{"callbacks": self._callbacks} | kwargs)
+
+    @property
+    def _callbacks(self) -> list[Callback]:
+        """Those of the config, in a list of their own: a trainer adds to the list that it is given."""
+        configured = self._get(self.config_init, "trainer").get("callbacks") or []
+        return list(configured) if isinstance(configured, list) else [configured]
+
     def _stage_trainer(self, stage: Stage, folder: Path, epochs: int, callbacks: list[Callback]) -> Trainer:
         config = self._get(self.config_init, "trainer")
         kwargs: dict[str, Any] = {
             "max_epochs": epochs,
             "default_root_dir": str(folder),
-            "callbacks": [*(config.get("callbacks") or []), *callbacks, StageProgress()],
+            "callbacks": [*self._callbacks, *callbacks, StageProgress()],
         }
         if config.get("logger") in (None, False, True):
             kwargs["logger"] = TensorBoardLogger(self.run_folder, name="logs", version=folder.name)

@@ -86,26 +86,59 @@ def test_a_loss_that_is_not_finite_on_one_process_stops_both(clips: Path, tmp_pa
     assert not (tmp_path / "run/method.ckpt").exists()
 
 
-def test_fakemotion_fits_on_two_processes(clips: Path, tmp_path: Path) -> None:
-    """Three kinds of discriminators, and crops that one process may lack and the other not."""
+def fit_and_test(method: str, regime: str, folder: Path, *, parsed: bool) -> list[dict[str, Any]]:
+    """Fits a tiny method on two processes, and tests it on two and on one; gives the stages' summaries."""
     from benchmarks.stack import Stack, merge
     from tests.methods.tiny import TINY
 
-    run = tmp_path / "run"
-    run.mkdir()
-    tiny = {"model": {"init_args": TINY["fakemotion"]["paper", "quick"]}}
-    strategy = "ddp_find_unused_parameters_true"
-    trainer = {"accelerator": "cpu", "devices": 2, "strategy": strategy, "logger": False}
-    config = merge(Stack("fakemotion", "folder").resolve(tiny), {"trainer": trainer})
-    config["data"] = {"class_path": "tests.toys.ToyData", "init_args": {"root": str(clips)}}
-    (run / "input.yaml").write_text(yaml.safe_dump(config))
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cli", "fit", "--config", str(run / "input.yaml"), "--run", str(run)],
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=400, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    clips, run = folder / "clips", folder / "run"
+    for path in (clips, run):
+        path.mkdir()
+    for name in ("ann", "bob", "cid"):  # an odd number of trials for two processes
+        write_clip(clips, name, frames=24, parsed=parsed)
+    tiny = {"model": {"init_args": TINY[method]["paper", "quick"]}}
+    config = merge(Stack(method, "folder").resolve(tiny), {"data": None})
+    config["data"] = {"class_path": "tests.toys.ToyData", "init_args": {"root": str(clips), "regime": regime}}
+    config["trainer"] = {"accelerator": "cpu", "logger": False}
+    (run / "one.yaml").write_text(yaml.safe_dump(config))
+    digests = {"class_path": "tests.toys.Digests", "init_args": {"folder": str(folder)}}
+    config["trainer"] |= {"devices": 2, "strategy": "ddp_find_unused_parameters_true", "callbacks": [digests]}
+    (run / "two.yaml").write_text(yaml.safe_dump(config))
+    shared: dict[str, Any] = {}
+    for command, devices in (("fit", "two"), ("test", "two"), ("test", "one")):
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.cli", command, "--config", str(run / f"{devices}.yaml"),
+             "--run", str(run)],
+            cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=400,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        if (command, devices) == ("test", "two"):
+            shared = scores(run)
+    alone = scores(run)
+    assert list(shared) == list(alone) == ["ann", "bob", "cid"]
+    for trial, expected in alone.items():
+        assert shared[trial].keys() == expected.keys()
+        for key, values in expected.items():
+            np.testing.assert_allclose(np.array(shared[trial][key], float), np.array(values, float), rtol=1e-6)
     stages = [json.loads(p.read_text()) for p in sorted(run.glob("stages/*/done.json"))]
-    assert [(s["stage"], s["world_size"]) for s in stages] == [("foreground", 2), ("local", 2)]
+    for stage in stages:
+        assert stage["world_size"] == 2
+        first, second = ((folder / f"{stage['stage']}-{rank}.txt").read_text() for rank in (0, 1))
+        assert first == second, f"the ranks differ after stage {stage['stage']}"
+    return stages
+
+
+def test_fakemotion_on_two_processes(tmp_path: Path) -> None:
+    """Three kinds of discriminators, and crops that one process may lack and the other not."""
+    stages = fit_and_test("fakemotion", "personal", tmp_path, parsed=False)
+    assert [s["stage"] for s in stages] == ["foreground", "local"]
+
+
+def test_remot_on_two_processes(tmp_path: Path) -> None:
+    """One model for all, sequences with a cut gradient, and heads that one process may lack and the other not."""
+    stages = fit_and_test("remot", "general", tmp_path, parsed=True)
+    assert [s["stage"] for s in stages] == ["layout", "region", "whole"]
 
 
 def test_one_process_and_two_see_the_same_batches(clips: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from datamodules.base import ClipDataModule, Split, TrialSpec
@@ -119,6 +120,19 @@ class ToyData(ClipDataModule):
 class _State:
     appearance: Appearance
     held: Motion | None
+
+
+class Digests(Callback):
+    """Leaves a digest of a stage's parameters behind for every process, so that a test can compare them."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes it."""
+        assert isinstance(pl_module, Stage)
+        digest = [float(p.double().sum()) for p in pl_module.parameters()]
+        (self.folder / f"{pl_module.name}-{pl_module.global_rank}.txt").write_text(repr(digest))
 
 
 class _ToyStage(Stage):
