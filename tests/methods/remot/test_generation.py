@@ -1,0 +1,97 @@
+"""Generation: what the source alone determines is done once, and odd sources and motions are handled or refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
+import torch
+from torch import Tensor
+
+from methods.remot import REMOT
+from methods.remot.networks import LayoutGenerator
+from methods.remot.scene import BLACK, History, Source, cut, join, one_hot, regions_of
+from motioncopy.batch import Appearance, Motion
+from motioncopy.errors import BatchError
+from motioncopy.request import Trial
+from tests.methods.remot.test_networks import build
+from tests.methods.tiny import SIZE, tiny
+from tests.toys import ToyData, write_clip
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    folder = tmp_path_factory.mktemp("clips")
+    for name in ("ann", "bob"):
+        write_clip(folder, name, frames=24, parsed=True)
+    method = build(tiny("remot", "paper"))
+    found: Trial = ToyData(str(folder), regime="general").trials(method.request, "test")[1]
+    return found
+
+
+@pytest.fixture(scope="module")
+def method() -> REMOT:
+    torch.manual_seed(0)
+    return build(tiny("remot", "paper")).eval()
+
+
+def generate(method: REMOT, appearance: Appearance, motion: Motion) -> Tensor:
+    frames = torch.cat(list(method.generate(appearance, motion, chunk=2)))
+    assert frames.shape == (len(motion), 3, *SIZE)
+    assert torch.isfinite(frames).all()
+    return frames
+
+
+def test_the_source_is_encoded_once(method: REMOT, trial: Trial) -> None:
+    with (
+        patch.object(LayoutGenerator, "encode", autospec=True, side_effect=LayoutGenerator.encode) as encode,
+        patch.object(Source, "of", side_effect=Source.of) as cut_out,
+    ):
+        generate(method, trial.appearance, trial.motion)
+    assert encode.call_count == cut_out.call_count == 1
+
+
+def test_a_pose_sequence_with_gaps_still_gives_frames(method: REMOT, trial: Trial) -> None:
+    joints = trial.motion.joints.clone()
+    joints[:, 2:4] = 0
+    generate(method, trial.appearance, replace(trial.motion, joints=joints))
+
+
+def test_a_source_without_some_class_still_gives_frames(method: REMOT, trial: Trial) -> None:
+    assert trial.appearance.parsing is not None
+    parsing = trial.appearance.parsing.clone()
+    parsing[parsing == 1] = 2  # nobody has a head
+    generate(method, replace(trial.appearance, parsing=parsing), trial.motion)
+
+
+def test_a_source_without_a_person_or_a_parsing_is_refused(method: REMOT, trial: Trial) -> None:
+    assert trial.appearance.parsing is not None
+    empty = replace(trial.appearance, parsing=torch.zeros_like(trial.appearance.parsing))
+    with pytest.raises(BatchError, match=r"shows no person.*ann.*choose another"):
+        generate(method, empty, trial.motion)
+    with pytest.raises(BatchError, match=r"no parsing.*--parts parsing"):
+        generate(method, replace(trial.appearance, parsing=None), trial.motion)
+
+
+def test_regions_are_cut_and_joined_without_loss() -> None:
+    labels = torch.randint(0, 6, (2, 1, 8, 6)).to(torch.uint8)
+    image, layout = torch.rand(2, 3, 8, 6) * 2 - 1, one_hot(labels)
+    assert layout.shape == (2, 6, 8, 6)
+    joined = join(cut(image.repeat_interleave(5, dim=0), regions_of(layout)))
+    torch.testing.assert_close(joined, torch.where(labels > 0, image, BLACK))
+    with pytest.raises(BatchError, match="no class"):
+        one_hot(labels + 1)
+
+
+def test_history_keeps_two_frames_and_cuts_the_gradient() -> None:
+    history = History(torch.zeros(1, 1, 2, 2))
+    assert history.first
+    frames = [torch.full((1, 1, 2, 2), float(t), requires_grad=True) for t in (1, 2, 3)]
+    for frame in frames:
+        history.push(frame)
+    assert not history.first
+    assert history.stacked()[0, :, 0, 0].tolist() == [2, 3]
+    assert history.stacked().requires_grad
+    history.detach()
+    assert not history.stacked().requires_grad

@@ -1,0 +1,114 @@
+"""Losses of the three networks, each against a plain computation."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from methods.remot.losses import (
+    ContentAndStyle,
+    FlowLosses,
+    TemporalDiscriminators,
+    compose,
+    confidences,
+    flow_terms,
+    gram,
+    inside,
+    likelihood,
+    trusted,
+)
+from methods.remot.networks import Blended
+from motioncopy.errors import ConfigError
+from motioncopy.features import FeatureNetwork
+from motioncopy.layers.warp import warp
+
+
+def test_gram_is_the_mean_product_of_channels() -> None:
+    features = torch.randn(2, 3, 4, 5)
+    found = gram(features)
+    for i in range(3):
+        for j in range(3):
+            expected = (features[1, i] * features[1, j]).sum() / (3 * 4 * 5)
+            torch.testing.assert_close(found[1, i, j], expected)
+
+
+def test_content_and_style_vanish_for_equal_images_only_and_train_the_generated_alone() -> None:
+    features = FeatureNetwork(network="random_vgg", layers=["relu1_1", "relu2_1"], width=4)
+    loss = ContentAndStyle(features, {"relu1_1": 1.0, "relu2_1": 0.5})
+    real, generated = torch.rand(1, 3, 16, 16, requires_grad=True), torch.rand(1, 3, 16, 16, requires_grad=True)
+    assert loss(real, real).item() == 0
+    value = loss(generated, real)
+    assert value.item() > 0
+    value.backward()
+    assert generated.grad is not None
+    assert real.grad is None
+    with pytest.raises(ConfigError, match="relu9_9"):
+        ContentAndStyle(features, {"relu9_9": 1.0})
+
+
+def test_likelihood_is_that_of_the_true_classes() -> None:
+    layout = torch.full((1, 6, 2, 2), 0.1)
+    layout[:, 3] = 0.5
+    wanted = functional.one_hot(torch.full((1, 2, 2), 3), 6).movedim(-1, 1).float()
+    assert likelihood(layout, wanted).item() == pytest.approx(-math.log(0.5))
+    assert math.isfinite(likelihood(torch.zeros(1, 6, 2, 2), wanted).item())
+
+
+def test_inside_is_a_mean_over_the_mask() -> None:
+    found, wanted, mask = torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4), torch.zeros(1, 1, 4, 4)
+    mask[..., 0, :2] = 1
+    wanted[..., 0, 0], wanted[..., 2, :] = 3, 99
+    assert inside(found, wanted, mask).item() == pytest.approx(2)
+    assert inside(found, wanted, 0 * mask).item() == 0
+
+
+def test_a_flow_is_trusted_where_it_explains_the_frame() -> None:
+    before = torch.rand(1, 3, 8, 8) * 2 - 1
+    flow = torch.zeros(1, 2, 8, 8)
+    flow[:, 0] = 1.0
+    now = warp(before, flow)
+    now[..., 4, 4] = -now[..., 4, 4].sign()
+    found = trusted(now, before, flow)
+    assert found[0, 0, 4, 4] == 0
+    assert found.sum() == 63
+    sequence = confidences(torch.stack((before, now), dim=1), torch.stack((0 * flow, flow), dim=1))
+    assert [c.sum().item() for c in sequence] == [0, 63]
+
+
+def test_two_steps_of_one_pixel_are_a_flow_of_two() -> None:
+    step = torch.zeros(1, 2, 6, 9)
+    step[:, 0] = 1.0
+    torch.testing.assert_close(compose(step, step), 2 * step)
+
+
+def test_temporal_judges_see_the_frames_at_their_distance() -> None:
+    judges = TemporalDiscriminators(1, skips=[1, 2], num_scales=1, n_layers=1, ndf=4)
+    frames = [torch.full((1, 1, 4, 4), float(t)) for t in range(6)]
+    flows = [torch.zeros(1, 2, 4, 4) for _ in range(6)]
+    near, far = judges.triples(frames, flows, start=3)
+    assert near is not None
+    assert far is not None
+    assert near[:, :3, 0, 0].tolist() == [[1, 2, 3], [2, 3, 4], [3, 4, 5]]
+    assert far[:, :3, 0, 0].tolist() == [[0, 2, 4], [1, 3, 5]]
+    assert judges.triples(frames[:2], flows[:2], start=0) == [None, None]
+
+
+def test_flow_terms_vanish_for_the_true_flow_and_start_at_the_second_frame() -> None:
+    flow = torch.zeros(1, 2, 8, 8)
+    flow[:, 0] = 1.0
+    first = torch.rand(1, 3, 8, 8)
+    real = [first, warp(first, flow)]
+    drawn = [Blended.of(image, flow, torch.zeros(1, 1, 8, 8), None) for image in real]
+    sure = [torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)]
+    terms = flow_terms(FlowLosses(), drawn, real, [0 * flow, flow], sure, range(2))
+    assert {name: value.item() for name, (_, value) in terms.items()} == {
+        "flow": 0, "warp": pytest.approx(0, abs=1e-6), "weight": 0,
+    }  # fmt: skip
+    assert not flow_terms(FlowLosses(), drawn, real, [0 * flow, flow], sure, range(1))
+    wrong = [Blended.of(image, 0 * flow, torch.ones(1, 1, 8, 8), None) for image in real]
+    terms = flow_terms(FlowLosses(), wrong, real, [0 * flow, flow], sure, range(2))
+    assert terms["flow"][1].item() == pytest.approx(0.5)  # 1 pixel in x, 0 in y
+    assert terms["weight"][1].item() == 1
