@@ -32,9 +32,11 @@ def fill(images: Tensor, masks: Tensor) -> Tensor:
         levels.append((known, weight))
     known, weight = levels.pop()
     filled = known / weight.clamp_min(_TINY)
-    for known, weight in reversed(levels):
+    for level, (known, weight) in reversed(list(enumerate(levels))):
+        # One known pixel is enough for a place of a coarse level: what is farther away counts only where there is none.
+        sure = (weight * 4**level).clamp_max(1)
         coarse = functional.interpolate(filled, size=known.shape[-2:], mode="bilinear", align_corners=False)
-        filled = known + (1 - weight) * coarse
+        filled = sure * known / weight.clamp_min(_TINY) + (1 - sure) * coarse
     return filled
 
 
