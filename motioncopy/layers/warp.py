@@ -33,7 +33,9 @@ def warp(images: Tensor, flow: Tensor) -> Tensor:
     return sampled.to(images.dtype)
 
 
+# What is kept must serve training, too, which tensors that were made in inference mode refuse.
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def _grid(height: int, width: int, device: torch.device) -> Tensor:
     """``(1, H, W, 2)``: where each pixel's centre lies in [-1, 1], which is from edge to edge."""
     y = (2 * torch.arange(height, device=device) + 1) / height - 1
@@ -42,5 +44,6 @@ def _grid(height: int, width: int, device: torch.device) -> Tensor:
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def _scale(height: int, width: int, device: torch.device) -> Tensor:
     return torch.tensor([2 / width, 2 / height], device=device)

@@ -51,3 +51,14 @@ def test_half_precision_keeps_the_place() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = warp(images, flow)
     torch.testing.assert_close(found, warp(images, flow))
+
+
+def test_what_generated_can_be_trained_on() -> None:
+    """Of a size that no other test has: what is kept between calls is made in the first one."""
+    images, flow = torch.rand(1, 3, 11, 23), torch.zeros(1, 2, 11, 23)
+    with torch.inference_mode():
+        warp(images, flow)
+    moving = flow.clone().requires_grad_()
+    warp(images, moving).square().sum().backward()
+    assert moving.grad is not None
+    assert moving.grad.abs().sum() > 0
