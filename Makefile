@@ -10,7 +10,7 @@ RUN    := $(VENV)/bin/python -m
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
-	@echo "  bench takes METHOD DATA PRESET VARIANT DATA_ROOT SAMPLE=1 ABLATION SEED DEVICES PERSON METRICS RERUN=1 RUNS,"
+	@echo "  bench takes METHOD DATA PRESET VARIANT DATA_ROOT SAMPLE=1 ABLATION SEED DEVICES PERSON METRICS COMPILED=1 RERUN=1 RUNS,"
 	@echo "  the tests take ARGS (for instance ARGS='tests/poses -x')."
 
 # --- The environment. A stamp in .venv is named after the checksum of all that decides what is installed, so a second
@@ -71,12 +71,14 @@ ABLATION  ?=
 PERSON    ?=
 SAMPLE    ?=
 METRICS   ?=
+COMPILED  ?=
 RERUN     ?=
 
 bench: $(STAMP)  ## train and score METHOD on DATA, beside the trivial baselines
 	@$(VENV)/bin/motioncopy bench --method "$(METHOD)" --data "$(DATA)" --preset "$(PRESET)" --variant "$(VARIANT)" \
 		--seed "$(SEED)" --devices "$(DEVICES)" --runs "$(RUNS)" $(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") $(if $(SAMPLE),--sample) \
-		$(if $(ABLATION),--ablation "$(ABLATION)") $(if $(PERSON),--person "$(PERSON)") $(if $(METRICS),--metrics "$(METRICS)") $(if $(RERUN),--rerun)
+		$(if $(ABLATION),--ablation "$(ABLATION)") $(if $(PERSON),--person "$(PERSON)") $(if $(METRICS),--metrics "$(METRICS)") \
+		$(if $(COMPILED),--compiled) $(if $(RERUN),--rerun)
 
 # --- The checks.
 

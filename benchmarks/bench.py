@@ -42,11 +42,12 @@ class Job:
         stack: The config files.
         runs: Where runs lie.
         seed: Of everything random.
-        person: Whom a personal method shows; ``None`` is the data set's own choice.
+        person: Whom to test, where all trials show one person; ``None`` is the data set's own choice.
         data_root: Where the data lies, for data sets that are not made here.
         devices: Processes to train with.
         minutes: A time budget for training, or ``None``.
         metrics: What to score by, see :func:`motioncopy.metrics.catalogue.select`; empty for one of every family.
+        compiled: Whether the test times compiled networks too; it changes no score.
         overrides: Laid over the stack; plain values.
     """
 
@@ -58,6 +59,7 @@ class Job:
     devices: int = 1
     minutes: float | None = None
     metrics: tuple[str, ...] = ()
+    compiled: bool = False
     overrides: Mapping[str, Any] | None = None
 
     @cached_property
@@ -111,7 +113,7 @@ class Job:
                 raise own from None
             raise ConfigError(f"the config of data set {self.stack.data} is wrong", found=str(error)) from error
         module.prepare_data()
-        _ = module.person  # refuses one who is not there
+        _ = module.tested  # refuses one who is not there
         return module
 
     def record(self) -> Record | None:
@@ -149,13 +151,26 @@ def run(job: Job, *, again: bool = False) -> Record:
         config.write_text(yaml.safe_dump(job.config, sort_keys=False))
         try:
             _call("fit", config, job.folder, *(["--fresh", "true"] if again else []))
-            _call("test", config, job.folder)
+            _call("test", config, job.folder, *(["--compiled", "true"] if job.compiled else []))
         except TrainingError as error:
             _keep(_record(job, data, failure=str(error)), job, final=False)
             raise
         record = _record(job, data)
         _keep(record, job, final=True)
         return record
+
+
+def predict(job: Job, checkpoint: Path) -> None:
+    """Generates a job's test trials by a method that has been fitted before; nothing is trained, scored or recorded.
+
+    Raises:
+        TrainingError: If it fails.
+        MotionCopyError: If another process runs the same job.
+    """
+    with _locked(job.folder):
+        config = job.folder / "stack.yaml"
+        config.write_text(yaml.safe_dump(job.config, sort_keys=False))
+        _call("predict", config, job.folder, "--checkpoint", str(checkpoint))
 
 
 def baselines(job: Job) -> list[Job]:
@@ -168,7 +183,7 @@ def baselines(job: Job) -> list[Job]:
         if name == job.stack.method:
             continue
         args = dict(shared)
-        if name == "nearest" and "normalisation" in own:
+        if name != "static" and "normalisation" in own:  # which asks for no pose
             args["normalisation"] = own["normalisation"]
         stack = Stack(name, job.stack.data, variant="trivial", preset="")
         overrides = (
@@ -227,9 +242,10 @@ def _record(job: Job, data: ClipDataModule, failure: str | None = None) -> Recor
             parameters=fit["parameters"],
             fps=speeds[len(speeds) // 2] if speeds else None,
             fps_single=test["speed"]["fps"],
+            fps_compiled=test["speed_compiled"]["fps"] if test["speed_compiled"] else None,
         )
     return Record(
-        id=records.new_id(created, s.method, s.data, *ablation, data.person or "", f"seed{job.seed}"),
+        id=records.new_id(created, s.method, s.data, *ablation, data.tested or "", f"seed{job.seed}"),
         created=created,
         kind="measured",
         method=s.method,
@@ -243,7 +259,7 @@ def _record(job: Job, data: ClipDataModule, failure: str | None = None) -> Recor
         preset=s.preset or None,
         overlays=tuple(_required(s)),
         ablation="+".join(ablation) or None,
-        subject=data.person,
+        subject=data.tested,
         seed=job.seed,
         configs=tuple(s.names()),
         config=portable(job.config, roots),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from benchmarks.pictures import contact_sheet, evenly_spaced, side_by_side, writ
 from benchmarks.stack import Stack
 from datamodules.pair import Pair
 from motioncopy.batch import Motion
-from motioncopy.checkpoint import digest
+from motioncopy.checkpoint import digest, read
 from motioncopy.clips.clip import Clip
 from motioncopy.poses.sticks import draw_motion_sticks
 from motioncopy.prepare import prepare
@@ -36,6 +37,7 @@ def copy_motion(
     *,
     stack: Stack,
     runs: Path,
+    checkpoint: Path | None = None,
     seed: int = 0,
     minutes: float | None = None,
     visible_mark: bool = True,
@@ -49,6 +51,7 @@ def copy_motion(
         output: The result, an MP4 file.
         stack: Method and preset, on the data set ``pair``.
         runs: Where preparation and training go.
+        checkpoint: The ``method.ckpt`` of a method that has been fitted, of which nothing is trained then.
         seed: Of the training.
         minutes: A time budget for training, or ``None``.
         visible_mark: Whether the picture says that it is synthetic; the metadata always do.
@@ -63,12 +66,20 @@ def copy_motion(
     namesakes = motion.stem == appearance.stem and motion.resolve() != appearance.resolve()
     for path, person in ((appearance, appearance.stem), (motion, f"{motion.stem}-2" if namesakes else motion.stem)):
         folder = prepared / digest(str(path.resolve()))[:8]
-        prepare([path], folder, max_size=max_size, person=person)
+        prepare([path], folder, max_size=max_size, person=person, parts=("mask", "parsing"))
         clips.append(Clip.open(folder / path.stem))
     paths = {"appearance": str(clips[0].path), "motion": str(clips[1].path)}
-    job = bench.Job(stack, runs, seed, minutes=minutes, overrides={"data": {"init_args": paths}})
-    print(f"Training on {clips[0].person}; the run's folder is {job.folder}", flush=True)
-    bench.run(job)
+    overrides: dict[str, Any] = {"data": {"init_args": paths}}
+    if checkpoint is None:
+        job = bench.Job(stack, runs, seed, minutes=minutes, overrides=overrides)
+        print(f"Training on {clips[0].person}; the run's folder is {job.folder}", flush=True)
+        bench.run(job)
+    else:
+        kept = read(checkpoint)
+        overrides["model"] = {name: kept[name] for name in ("class_path", "init_args")}
+        job = bench.Job(stack, runs, seed, overrides=overrides)
+        print(f"Generating by {checkpoint}; the run's folder is {job.folder}", flush=True)
+        bench.predict(job, checkpoint)
 
     data = job.data()
     assert isinstance(data, Pair)
@@ -104,7 +115,7 @@ def copy_motion(
         (output, "the person with the motion"),
         (beside, "person, motion and copy side by side"),
         (sheet, "eight moments of it"),
-        (job.folder, "the training"),
+        (job.folder, "the training" if checkpoint is None else "the generated frames"),
     ]
 
 

@@ -41,6 +41,7 @@ class MotionCLI(LightningCLI):
         parser.add_argument(
             "--metrics", type=list[str] | None, default=None, help="test: metrics, such as all, tcm, ssim/uniform."
         )
+        parser.add_argument("--compiled", type=bool, default=False, help="test: time compiled networks too.")
         parser.add_argument(
             "--checkpoint", type=str | None, default=None, help="test, predict: the method (default: the run's)."
         )
@@ -117,6 +118,7 @@ class MotionCLI(LightningCLI):
             summaries = collect(partial, trials.trials.ids)
             device = self.trainer.strategy.root_device
             memory = peak_memory(device)
+            compiled = self._get(self.config, "compiled") and bool(next(model.children(), None))
             model.to(device)  # which the trainer has taken it from
             summary = {
                 "protocol": protocol,
@@ -125,6 +127,8 @@ class MotionCLI(LightningCLI):
                 "networks": evaluator.networks,
                 "peak_memory_bytes": memory,
                 "speed": asdict(measure(model, trials.trials[0])),
+                # Last: what has been compiled stays so.
+                "speed_compiled": asdict(measure(model, trials.trials[0], compiled=True)) if compiled else None,
                 "trials": summaries,
                 "sets": _sets(evaluator, summaries),
             }

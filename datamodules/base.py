@@ -99,9 +99,20 @@ class ClipDataModule(LightningDataModule, ABC):
         Raises:
             DataError: If there is no such person; the message lists those there are.
         """
-        if self.regime == "general":
-            return None
-        name = self._person or self.default_person
+        return None if self.regime == "general" else self.chosen(self._person)
+
+    @property
+    def tested(self) -> str | None:
+        """The one person whom all trials show; ``None`` where they show several."""
+        return self.person
+
+    def chosen(self, person: str | None) -> str:
+        """The person of this name, or the default one.
+
+        Raises:
+            DataError: If there is no such person; the message lists those there are.
+        """
+        name = person or self.default_person
         if name not in self.people():
             raise DataError(
                 f"there is no person {name!r}", expected=f"one of {', '.join(self.people())}", remedy="set data.person"

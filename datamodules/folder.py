@@ -22,15 +22,19 @@ class Folder(ClipDataModule):
     Each clip's person is the clip's name unless it was prepared with another. The trials are the person's own held-out
     frames (reconstruction) and the next person's held-out motion (imitation, for which no truth exists).
 
+    *Personal* regime: a model trains on the person's own training frames. *General* regime: it trains on those of all
+    others, and sees one image of the person.
+
     Args:
         root: A folder of videos, of prepared clips, or of both.
         prepared: Where prepared clips of the videos are kept.
         max_size: Longest side of prepared frames in pixels.
         test_share: The last part of every clip, held out.
         gap: Frames between training and test that belong to neither: neighbours are near copies.
-        regime: See :class:`datamodules.base.ClipDataModule`; ``general`` is not offered for a folder of videos yet.
-        person: Whom to train on; the first clip's by default.
+        regime: See :class:`datamodules.base.ClipDataModule`.
+        person: Who is tested, and in the personal regime trained on; the first clip's by default.
         workers: Loader processes.
+        flow: Whether clips hold the optical flow too.
 
     Raises:
         DataError: If the folder is not there, holds nothing, or a clip is too short to be split.
@@ -47,15 +51,15 @@ class Folder(ClipDataModule):
         regime: Regime = "personal",
         person: str | None = None,
         workers: int = 0,
+        flow: bool = False,
     ) -> None:
         super().__init__(regime=regime, person=person, workers=workers)
         if not root:
             raise DataError(
                 "the folder data set needs a folder", remedy="give DATA_ROOT=DIR (make bench) or --data.root DIR"
             )
-        if regime != "personal":
-            raise DataError("a folder of videos serves personal methods only", found=f"regime {regime}")
         self.root, self.max_size = Path(root), max_size
+        self.parts = ("mask", "parsing", "flow") if flow else ("mask", "parsing")
         # One prepared folder for each source folder: two folders can hold videos of the same name.
         name = f"{self.root.name}-{hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:8]}"
         self.prepared = Path(prepared) / f"{name}-{max_size}"
@@ -83,7 +87,7 @@ class Folder(ClipDataModule):
                 remedy="point DATA_ROOT at the folder that holds the videos themselves",
             )
         if videos:
-            prepare(videos, self.prepared, max_size=self.max_size)
+            prepare(videos, self.prepared, max_size=self.max_size, parts=self.parts)
             folders += [self.prepared / v.stem for v in videos]
         clips = [Clip.open(f) for f in folders]
         names = [c.person for c in clips]
@@ -96,26 +100,48 @@ class Folder(ClipDataModule):
         """One person a clip."""
         return list(self._clips)
 
+    @property
+    def tested(self) -> str:
+        """Whom the trials show, in both regimes."""
+        return self.chosen(self._person)
+
+    @property
+    def _nearby(self) -> str:
+        """Whose motion is imitated: the next one's, who may be the same."""
+        people = self.people()
+        return people[(people.index(self.tested) + 1) % len(people)]
+
     @cached_property
     def _splits(self) -> dict[str, tuple[Excerpt, Excerpt]]:
-        assert self.person is not None
         people = self.people()
-        nearby = people[(people.index(self.person) + 1) % len(people)]
-        return {name: self.rule.split(self._clips[name]) for name in {self.person, nearby}}
+        needed = {self.tested, self._nearby} if self.regime == "personal" else people
+        return {name: self.rule.split(self._clips[name]) for name in sorted(needed)}
 
     def train_excerpts(self) -> list[Excerpt]:
-        """The first part of the person's clip."""
-        assert self.person is not None
-        return [self._splits[self.person][0]]
+        """The first part of the person's clip, or of everybody else's.
+
+        Raises:
+            DataError: If there is nobody else.
+        """
+        if self.regime == "personal":
+            return [self._splits[self.tested][0]]
+        if len(self._splits) == 1:
+            raise DataError(
+                f"{self.root} holds nobody to train a general model on",
+                expected="clips of two people or more, of whom one is tested",
+                found=f"{self.tested} alone",
+                remedy="add videos of other people, or use a personal method",
+            )
+        return [train for name, (train, _) in self._splits.items() if name != self.tested]
 
     def trial_specs(self, split: Split) -> list[TrialSpec]:
         """The held-out part of the person's clip, and of the next person's clip as a motion to imitate."""
         if split == "val":
             raise DataError("a folder of videos has no validation split", remedy="use the test split")
-        assert self.person is not None
-        train, test = self._splits[self.person]
-        specs = [TrialSpec(f"{self.person}-own", "reconstruction", train, test, test)]
-        for other, (_, motion) in sorted(self._splits.items()):
-            if other != self.person:
-                specs.append(TrialSpec(f"{self.person}-as-{other}", "imitation", train, motion, None))
+        nearby = self._nearby
+        train, test = self._splits[self.tested]
+        specs = [TrialSpec(f"{self.tested}-own", "reconstruction", train, test, test)]
+        if nearby != self.tested:
+            motion = self._splits[nearby][1]
+            specs.append(TrialSpec(f"{self.tested}-as-{nearby}", "imitation", train, motion, None))
         return specs

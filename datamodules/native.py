@@ -66,14 +66,15 @@ class NativeData(ClipDataModule):
         regime: See :class:`datamodules.base.ClipDataModule`.
         person: Whom to train on in the personal regime; the first by default.
         workers: Loader processes.
+        flow: Whether clips hold the optical flow too.
     """
 
     #: The data set's name: of its config and of its protocol.
     data_set: ClassVar[str]
     #: Where the data set can be had, in a sentence.
     origin: ClassVar[str]
-    #: What a clip holds beside frames, joints, mask and background.
-    parts: ClassVar[tuple[str, ...]] = ("mask", "parsing")
+    #: What a clip holds beside frames, joints and background, where no flow is asked for.
+    parts: tuple[str, ...] = ("mask", "parsing")
 
     def __init__(
         self,
@@ -84,8 +85,11 @@ class NativeData(ClipDataModule):
         regime: Regime = "personal",
         person: str | None = None,
         workers: int = 0,
+        flow: bool = False,
     ) -> None:
         super().__init__(regime=regime, person=person, workers=workers)
+        if flow:
+            self.parts = (*self.parts, "flow")
         if not root or not Path(root).is_dir():
             raise DataError(
                 f"the data set {self.data_set} is not here",

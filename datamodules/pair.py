@@ -11,6 +11,9 @@ from motioncopy.clips.clip import Clip
 from motioncopy.errors import DataError
 from motioncopy.request import Regime
 
+#: Frames of a clip that a model can be trained on.
+_LEAST = 20
+
 
 class Pair(ClipDataModule):
     """Trains on all frames of one prepared clip; its only trial is the other clip's whole motion, without a truth.
@@ -18,12 +21,13 @@ class Pair(ClipDataModule):
     Args:
         appearance: Prepared clip of the person to show.
         motion: Prepared clip of the motion.
-        regime: See :class:`datamodules.base.ClipDataModule`; personal only.
+        regime: See :class:`datamodules.base.ClipDataModule`; in the general one there is nothing to train on here.
         person: The appearance clip's person, or ``None``.
         workers: Loader processes.
+        flow: Ignored: flow serves training alone, and no personal method asks for it.
 
     Raises:
-        DataError: If a clip is not named, or the appearance clip is too short to train on.
+        DataError: If a clip is not named.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class Pair(ClipDataModule):
         regime: Regime = "personal",
         person: str | None = None,
         workers: int = 0,
+        flow: bool = False,
     ) -> None:
         super().__init__(regime=regime, person=person, workers=workers)
         if not appearance or not motion:
@@ -44,13 +49,6 @@ class Pair(ClipDataModule):
     def clips(self) -> tuple[Clip, Clip]:
         """The clip of the person, and the clip of the motion."""
         shown, driver = (Clip.open(p) for p in self.paths)
-        if len(shown) < 20:
-            raise DataError(
-                f"clip {shown.id} is too short to train on",
-                expected="at least 20 frames",
-                found=len(shown),
-                remedy="record a longer video of the person",
-            )
         return shown, driver
 
     @property
@@ -63,9 +61,30 @@ class Pair(ClipDataModule):
         return [self.clips[0].person]
 
     def train_excerpts(self) -> list[Excerpt]:
-        """The whole appearance clip."""
+        """The whole appearance clip.
+
+        Raises:
+            DataError: If it is too short, or if many people are needed.
+        """
+        if self.regime == "general":
+            raise DataError(
+                "one person is not enough to train a method for all",
+                remedy="train it first, for instance by `make bench METHOD=remot`, and give `motioncopy copy` its "
+                "--checkpoint runs/<run>/method.ckpt",
+            )
         shown, _ = self.clips
-        return [Excerpt(shown, 0, len(shown))]
+        if len(shown) < _LEAST:
+            raise DataError(
+                f"clip {shown.id} is too short to train on",
+                expected=f"at least {_LEAST} frames",
+                found=len(shown),
+                remedy="record a longer video of the person",
+            )
+        return [self._shown]
+
+    @property
+    def _shown(self) -> Excerpt:
+        return Excerpt(self.clips[0], 0, len(self.clips[0]))
 
     def trial_specs(self, split: Split) -> list[TrialSpec]:
         """The whole motion clip."""
@@ -75,7 +94,7 @@ class Pair(ClipDataModule):
             TrialSpec(
                 f"{shown.id}-as-{driver.id}",
                 "reconstruction" if own else "imitation",
-                self.train_excerpts()[0],
+                self._shown,
                 Excerpt(driver, 0, len(driver)),
                 None,
             )

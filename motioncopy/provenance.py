@@ -23,7 +23,7 @@ PACKAGES = (
     "pillow", "decord", "av", "kornia", "POT", "mediapipe", "mmdet", "mmpose", "mmcv-lite",
 )  # fmt: skip
 #: Committed records; a run that adds one has not changed the code.
-RESULTS = ("benchmarks/results", "benchmarks/perception/results")
+RESULTS = ("benchmarks/results", "benchmarks/perception/results", "benchmarks/speed/results")
 
 # An absolute path, at the start of a text or after a separator: /a/b, C:\a, ~/a. URLs do not match.
 _PATH = re.compile(r"(?<![\w/:.@$~-])(?:(?:/[^\s/'\",;:)\]]+){2,}/?|~/[^\s'\",;:)\]]+|[A-Za-z]:[\\/][^\s'\",;:)\]]+)")

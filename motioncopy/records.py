@@ -100,6 +100,7 @@ class Costs:
         parameters: Parameters of the networks that generate.
         fps: Frames generated a second, as the test generates them: some at once, the first ones not counted.
         fps_single: Frames generated a second one at a time, after a warm-up: what a live use would see.
+        fps_compiled: The same with networks that ``torch.compile`` has translated.
     """
 
     train_seconds: dict[str, float] = field(default_factory=dict)
@@ -108,6 +109,7 @@ class Costs:
     parameters: int | None = None
     fps: float | None = None
     fps_single: float | None = None
+    fps_compiled: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class Record:
         preset: How large and how long: ``quick``, ``full``.
         overlays: Further overlays of the stages, such as ``stabilised``.
         ablation: The ablation's name, or ``None`` for the whole method.
-        subject: The person of a personal model.
+        subject: The one person whom all trials show; ``None`` where they show several.
         split: The data split, ``"<id>@<version>"``.
         seed: Of the run.
         configs: Names of the stacked configs, in order.

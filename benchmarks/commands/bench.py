@@ -37,6 +37,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--metrics", default="", help="what to score by, separated by commas: all, tcm, ssim/uniform (default: default)"
     )
+    parser.add_argument("--compiled", action="store_true", help="time networks translated by torch.compile too")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs go (default: %(default)s)")
     parser.add_argument("--rerun", action="store_true", help="run it even if it has finished")
     parser.set_defaults(run_command=run)
@@ -60,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.devices,
         arguments.minutes,
         tuple(filter(None, arguments.metrics.split(","))),
+        arguments.compiled,
     )
     if job.record() is None or arguments.rerun:
         job.data()  # prepared, or refused, before anything is written

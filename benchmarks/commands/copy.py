@@ -27,6 +27,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--motion", type=Path, required=True, metavar="VIDEO", help="shows the motion")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="MP4", help="the result")
     parser.add_argument("--method", default="fakemotion", help=f"one of {', '.join(methods())} (default: %(default)s)")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="CKPT",
+        help="runs/<run>/method.ckpt: nothing is trained. Methods for all people, such as remot, need it",
+    )
     parser.add_argument("--variant", default="paper", help="what is computed: paper, released (default: %(default)s)")
     parser.add_argument("--preset", default="quick", help="how large and how long: quick, full (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=None, help="a time budget for training")
@@ -46,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise MotionCopyError(f"there is no video {path}", remedy="correct the path")
     if arguments.output.suffix.lower() != ".mp4":
         raise MotionCopyError("the result is an MP4 file", found=arguments.output, remedy="let -o end in .mp4")
-    stack = Stack.asked_for(arguments.method, "pair", arguments.variant, arguments.preset)
+    method = _method(arguments.checkpoint) if arguments.checkpoint is not None else arguments.method
+    stack = Stack.asked_for(method, "pair", arguments.variant, arguments.preset)
     stack.files()
     _confirm(arguments.i_have_consent, arguments.appearance.name)
     from benchmarks.reenact import copy_motion  # torch takes seconds to import
@@ -57,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.output,
         stack=stack,
         runs=arguments.runs,
+        checkpoint=arguments.checkpoint,
         seed=arguments.seed,
         minutes=arguments.minutes,
         visible_mark=not arguments.no_visible_mark,
@@ -65,6 +73,14 @@ def run(arguments: argparse.Namespace) -> int:
     for path, what in made:
         print(f"  {path}  {what}")
     return 0
+
+
+def _method(checkpoint: Path) -> str:
+    """Of which method a checkpoint is: the folder below ``methods``."""
+    from motioncopy.checkpoint import read
+
+    name: str = read(checkpoint)["class_path"].split(".")[1]
+    return name
 
 
 def _confirm(given: bool, name: str) -> None:

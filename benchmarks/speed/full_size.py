@@ -2,7 +2,9 @@
 
 Takes a few training steps of every stage, each in a process of its own, and generates frames one at a time with the
 networks as they are and compiled; on random weights, which cost what trained ones do. Where the feature networks of
-losses are not on the machine, ``random_vgg`` of the same shape stands in for VGG-19, which costs the same.
+losses are not on the machine, ``random_vgg`` of the same shape stands in for VGG-19, which costs the same. With
+``--keep`` the figures are kept as ``benchmarks/speed/results/<method>-<variant>-<preset>-<data>.json``, with commit,
+versions and device.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,10 @@ from benchmarks.cli import main as motioncopy
 from benchmarks.stack import Stack
 from motioncopy.method import Method
 from motioncopy.metrics.speed import measure
+from motioncopy.provenance import code, device, packages
+
+#: Where figures are kept.
+RESULTS = Path(__file__).with_name("results")
 
 
 def cut_short(config: Any, steps: int) -> Any:
@@ -73,11 +81,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         return {"stages": [stage.name for stage in method.stages], "networks": sizes, "size": method.request.image_size}
     if arguments.task in ("plain", "compiled"):
         method, data = build(job), job.data()
-        if arguments.task == "compiled":
-            for child in method.children():
-                child.compile()
         trials = data.for_trials(method.request, "test").trials
-        return {"fps": measure(method, trials[0], warm_up=3, frames=5).fps, "peak": peak()}
+        compiled = arguments.task == "compiled"
+        return {"fps": measure(method, trials[0], warm_up=3, frames=5, compiled=compiled).fps, "peak": peak()}
     config = arguments.folder / "stack.yaml"
     if not config.exists():
         job.data()
@@ -105,6 +111,7 @@ def main() -> None:
     parser.add_argument("--preset", default="full")
     parser.add_argument("--data", default="puppets")
     parser.add_argument("--steps", type=int, default=2, help="training steps of every stage")
+    parser.add_argument("--keep", action="store_true", help="keep the figures as a file")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -113,18 +120,43 @@ def main() -> None:
         print(json.dumps(found))
         return
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        names = in_a_process(arguments, "names", folder)
-        height, width = names["size"]
-        print(f"{arguments.method} ({arguments.variant}, {arguments.preset}), {height}x{width}; {torch.__version__=}")
-        for name, size in names["networks"].items():
-            print(f"  {name:<12} {size / 1e6:8.2f} M parameters")
-        for stage in names["stages"]:
-            got = in_a_process(arguments, stage, folder)
-            print(f"  stage {stage:<12} {got['seconds'] / got['steps']:6.1f} s a step, at most {got['peak']:.1f} GiB")
-        for how in ("plain", "compiled"):
-            got = in_a_process(arguments, how, folder)
-            print(f"  generation, {how:<8} {got['fps']:6.2f} frames/s at batch 1, at most {got['peak']:.1f} GiB")
+        found = measured(arguments, Path(temporary))
+    if arguments.keep:
+        name = f"{arguments.method}-{arguments.variant}-{arguments.preset}-{arguments.data}"
+        print(f"Kept: {keep(found, RESULTS / f'{name}.json')}")
+
+
+def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Measures everything, and prints it as it comes."""
+    names = in_a_process(arguments, "names", folder)
+    height, width = names["size"]
+    print(f"{arguments.method} ({arguments.variant}, {arguments.preset}), {height}x{width}; {torch.__version__=}")
+    found: dict[str, Any] = {"networks": names["networks"], "size": names["size"], "stages": {}, "generation": {}}
+    for name, size in names["networks"].items():
+        print(f"  {name:<12} {size / 1e6:8.2f} M parameters")
+    for stage in names["stages"]:
+        got = in_a_process(arguments, stage, folder)
+        step = got["seconds"] / got["steps"]
+        found["stages"][stage] = {"seconds_a_step": step, "steps": got["steps"], "peak_gib": got["peak"]}
+        print(f"  stage {stage:<12} {step:6.1f} s a step, at most {got['peak']:.1f} GiB", flush=True)
+    for how in ("plain", "compiled"):
+        got = in_a_process(arguments, how, folder)
+        found["generation"][how] = {"fps": got["fps"], "peak_gib": got["peak"]}
+        print(
+            f"  generation, {how:<8} {got['fps']:6.2f} frames/s at batch 1, at most {got['peak']:.1f} GiB", flush=True
+        )
+    return found
+
+
+def keep(found: Mapping[str, Any], path: Path) -> Path:
+    """Writes what was measured with where it comes from; an older measurement of the same name is replaced."""
+    machine = replace(device(torch.cuda.device_count()), threads=torch.get_num_threads())
+    whence = {"code": asdict(code()), "device": asdict(machine), "packages": packages()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".partial")
+    aside.write_text(json.dumps({**found, **whence}, indent=1) + "\n", encoding="utf-8")
+    aside.replace(path)
+    return path
 
 
 if __name__ == "__main__":

@@ -32,12 +32,15 @@ class Aligned(Method[_State]):
     Args:
         image_size: (height, width) in pixels.
         crop: See :data:`motioncopy.request.Crop`.
+        normalisation: See :mod:`motioncopy.poses.normalise`; beside a method, that one's.
     """
 
     regime: Regime = "general"  # type: ignore[misc]
 
-    def __init__(self, *, image_size: tuple[int, int] = (96, 72), crop: Crop = "frame") -> None:
-        super().__init__(request=DataRequest(1, image_size, crop=crop), normalisation="none")
+    def __init__(
+        self, *, image_size: tuple[int, int] = (96, 72), crop: Crop = "frame", normalisation: str = "none"
+    ) -> None:
+        super().__init__(request=DataRequest(1, image_size, crop=crop), normalisation=normalisation)
 
     @property
     def stages(self) -> Sequence[Stage]:

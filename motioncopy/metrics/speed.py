@@ -5,10 +5,12 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from motioncopy.errors import BatchError
 from motioncopy.method import Method
@@ -36,7 +38,7 @@ class Speed:
 
 
 @torch.inference_mode()
-def measure(method: Method[Any], trial: Trial, *, warm_up: int = 8, frames: int = 32) -> Speed:
+def measure(method: Method[Any], trial: Trial, *, warm_up: int = 8, frames: int = 32, compiled: bool = False) -> Speed:
     """Times a method, one driving frame a step.
 
     What is done once a person (``Method.start``) and the steps of the warm-up are not timed, nor are the frames that a
@@ -47,10 +49,15 @@ def measure(method: Method[Any], trial: Trial, *, warm_up: int = 8, frames: int 
         trial: What to generate; its motion is repeated where it is too short.
         warm_up: Steps before the clock starts.
         frames: Steps to time.
+        compiled: Whether ``torch.compile`` translates the method's networks first, which they then stay; it does so
+            during the warm-up.
 
     Raises:
         BatchError: If the method gives fewer frames than it is asked for.
     """
+    if compiled:
+        for network in _networks(method):
+            network.compile()
     motion = trial.motion
     while len(motion) < warm_up + frames:
         motion = motion.then(trial.motion)
@@ -71,6 +78,15 @@ def measure(method: Method[Any], trial: Trial, *, warm_up: int = 8, frames: int 
         raise BatchError(f"{type(method).__name__} gave too few frames", expected=warm_up + frames, found=done)
     parameters = sum(p.numel() for p in method.parameters())
     return Speed(frames / seconds, frames, warm_up, parameters, peak_memory(device))
+
+
+def _networks(module: nn.Module) -> Iterator[nn.Module]:
+    """What is called as a whole: lists and dicts of networks are not."""
+    for child in module.children():
+        if isinstance(child, nn.ModuleList | nn.ModuleDict):
+            yield from _networks(child)
+        else:
+            yield child
 
 
 def peak_memory(device: torch.device) -> int:

@@ -135,6 +135,32 @@ def test_the_video_is_made_beside_the_motion_and_marked(
     assert started.commands == ["fit", "test"], "trained before"
 
 
+def test_a_method_that_was_trained_before_is_not_trained(
+    folder: Path, started: Started, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert copy(folder, "--i-have-consent") == 0
+    (checkpoint,) = (folder / "runs").glob("*/method.ckpt")
+    with VideoReader(folder / "out/c.mp4") as video:
+        trained = video.frames(range(FRAMES // 2))
+    started.commands.clear()
+    assert copy(folder, "--i-have-consent", "--method", "fakemotion", "--checkpoint", str(checkpoint)) == 0
+    assert started.commands == ["predict"]
+    assert f"Generating by {checkpoint}" in capsys.readouterr().out
+    with VideoReader(folder / "out/c.mp4") as video:
+        np.testing.assert_array_equal(video.frames(range(FRAMES // 2)), trained)
+
+
+def test_a_method_for_all_asks_for_its_checkpoint(
+    folder: Path, started: Started, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert copy(folder, "--i-have-consent", "--method", "remot") == 1
+    assert "--checkpoint" in capsys.readouterr().err
+    assert started.commands == []
+    assert copy(folder, "--i-have-consent", "--checkpoint", str(folder / "none.ckpt")) == 1
+    assert "no checkpoint at" in capsys.readouterr().err
+    assert made(folder) == []
+
+
 def test_the_person_stands_in_their_own_place(folder: Path, started: Started, truth: tuple[np.ndarray, ...]) -> None:
     """Ann's own motion finds her own frames, which then lie where they were taken from."""
     assert copy(folder, "--i-have-consent", "--no-visible-mark", motion="ann.mp4") == 0

@@ -96,6 +96,21 @@ def test_one_clip_alone_has_only_own_frames(tmp_path: Path) -> None:
     assert data.fingerprint()["regime"] == "personal"
 
 
+def test_a_general_model_sees_everybody_but_the_one_who_is_tested(root: Path, tmp_path: Path) -> None:
+    write_discs(root / "cid", still(20, 12, 40), size=SIZE, person="cid")
+    for person, others, nearby in (("ann", ["bob", "cid"], "bob"), ("cid", ["ann", "bob"], "ann")):
+        data = Folder(str(root), regime="general", person=person, test_share=0.25, gap=3)
+        assert [(e.clip.person, e.start, e.stop) for e in data.train_excerpts()] == [(n, 0, 27) for n in others]
+        assert (data.person, data.tested) == (None, person)
+        own, other = data.trial_specs("test")
+        assert (own.id, other.id) == (f"{person}-own", f"{person}-as-{nearby}")
+        assert (other.motion.start, other.motion.stop) == (30, 40), "nor does it see the motion that is asked for"
+    assert Folder(str(root), regime="general").tested == "ann", "the first one by default"
+    write_discs(tmp_path / "one" / "ann", still(8, 12, 40), size=SIZE)
+    with pytest.raises(DataError, match=r"nobody to train a general model on.*ann alone"):
+        Folder(str(tmp_path / "one"), regime="general").train_excerpts()
+
+
 def test_videos_are_prepared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, joints, masks = walk(30, (48, 64))
     pose = KnownPose(joints, masks)
@@ -108,19 +123,21 @@ def test_videos_are_prepared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     data.prepare_data()
     assert data.people() == ["ann"]
     (train,) = data.train_excerpts()
+    assert train.clip.parts == {"mask", "parsing"}
     assert train.clip.size == (24, 32)
     assert tmp_path / "prepared" in train.clip.path.parents
     assert list(root.iterdir()) == [root / "ann.mp4"], "nothing is written beside the user's videos"
     pose.shown.clear()
     Folder(str(root), prepared=str(tmp_path / "prepared"), max_size=32).prepare_data()
     assert pose.shown == []
+    data = Folder(str(root), prepared=str(tmp_path / "prepared"), max_size=32, flow=True)
+    assert data.train_excerpts()[0].clip.parts == {"mask", "parsing", "flow"}
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"root": None}, "needs a folder.*DATA_ROOT"),
-        ({"regime": "general"}, "personal methods only"),
         ({"test_share": 1.0}, "split by time is wrong"),
         ({"test_share": 0.0}, "split by time is wrong"),
         ({"gap": -1}, "split by time is wrong"),

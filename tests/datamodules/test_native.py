@@ -45,7 +45,7 @@ class Discs(NativeData):
 
     data_set: ClassVar[str] = "discs"
     origin: ClassVar[str] = "Draw them yourself."
-    parts: ClassVar[tuple[str, ...]] = ("mask",)
+    parts: tuple[str, ...] = ("mask",)
     opened: ClassVar[list[str]] = []
 
     @classmethod

@@ -54,3 +54,11 @@ def test_what_does_not_serve_is_refused(folders: tuple[str, str], tmp_path: Path
         Pair(folders[1], folders[0]).train_excerpts()
     with pytest.raises(DataError, match="no person 'cid'"):
         _ = Pair(*folders, person="cid").person
+
+
+def test_a_general_method_is_shown_the_person_and_cannot_be_trained_on_one(folders: tuple[str, str]) -> None:
+    data = Pair(folders[1], folders[0], regime="general", flow=True)  # 7 frames are enough to be shown
+    (spec,) = data.trial_specs("test")
+    assert (spec.id, spec.appearance.clip.person, len(spec.motion)) == ("dance-as-shown", "bob", 24)
+    with pytest.raises(DataError, match=r"one person is not enough.*--checkpoint"):
+        data.train_excerpts()
