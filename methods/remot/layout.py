@@ -25,7 +25,7 @@ from methods.remot.scene import History, Source, draw_poses, one_hot
 from methods.remot.sequence import Schedule, SequenceStage, together
 from motioncopy.batch import MotionBatch
 from motioncopy.losses.adversarial import AdversarialLoss
-from motioncopy.request import Crop
+from motioncopy.request import AppearanceRule, Crop
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class LayoutStage(SequenceStage[LayoutPlay]):
         plan: Length, rate, batch.
         image_size: (height, width).
         crop: See :data:`motioncopy.request.Crop`.
+        appearance: See :class:`SequenceStage`.
         config_keys: See :class:`motioncopy.method.Stage`.
         share: Likewise.
     """
@@ -96,6 +97,7 @@ class LayoutStage(SequenceStage[LayoutPlay]):
         plan: Schedule,
         image_size: tuple[int, int],
         crop: Crop,
+        appearance: AppearanceRule,
         config_keys: Sequence[str],
         share: float = 1.0,
     ) -> None:
@@ -109,6 +111,7 @@ class LayoutStage(SequenceStage[LayoutPlay]):
             plan=plan,
             image_size=image_size,
             crop=crop,
+            appearance=appearance,
             parts=("parsing", "flow"),
             config_keys=config_keys,
             share=share,

@@ -22,7 +22,7 @@ from motioncopy.batch import Appearance, Motion
 from motioncopy.layers.coder import check_size
 from motioncopy.losses.adversarial import AdversarialLoss, LeastSquares
 from motioncopy.method import Method, Stage
-from motioncopy.request import Crop, DataRequest, Regime
+from motioncopy.request import AppearanceRule, Crop, DataRequest, Regime
 
 
 @dataclass
@@ -105,6 +105,8 @@ class REMOT(Method[_State]):
     Args:
         image_size: (height, width) in pixels, divisible by the generators' stride.
         crop: See :data:`motioncopy.request.Crop`.
+        appearance: Which frame is the source in training, see :data:`motioncopy.request.AppearanceRule`; section 3.3:
+            "a forward frame in a video".
         normalisation: See :mod:`motioncopy.poses.normalise`; the paper fits no bodies, its Layout GAN does.
         layout: The Layout GAN.
         region: The Region GAN.
@@ -126,6 +128,7 @@ class REMOT(Method[_State]):
         whole: WholeGAN | None = None,
         image_size: tuple[int, int] = (256, 192),
         crop: Crop = "frame",
+        appearance: AppearanceRule = "random_earlier",
         normalisation: str = "none",
         gan: AdversarialLoss | None = None,
         perceptual: ContentAndStyle | None = None,
@@ -143,7 +146,7 @@ class REMOT(Method[_State]):
         )
         self.feature_identity = perceptual.features.identity() if perceptual is not None else None
         # What only training needs is not registered: it is in no checkpoint of the method.
-        self._training = (layout, region, whole, gan or LeastSquares(), perceptual)
+        self._training = (layout, region, whole, gan or LeastSquares(), perceptual, appearance)
 
     # -- training -------------------------------------------------------------------------------------------------
 
@@ -154,9 +157,14 @@ class REMOT(Method[_State]):
 
     @cached_property
     def _stages(self) -> list[Stage]:
-        layout, region, whole, gan, perceptual = self._training
-        shared: dict[str, Any] = {"image_size": self.request.image_size, "crop": self.request.crop, "gan": gan}
-        common = ["image_size", "crop", "gan"]
+        layout, region, whole, gan, perceptual, appearance = self._training
+        shared: dict[str, Any] = {
+            "image_size": self.request.image_size,
+            "crop": self.request.crop,
+            "appearance": appearance,
+            "gan": gan,
+        }
+        common = list(shared)
         stages: list[Stage] = [
             LayoutStage(
                 layout.generator,

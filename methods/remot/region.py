@@ -15,7 +15,7 @@ from methods.remot.scene import BLACK, History, Source, cut, one_hot, regions_of
 from methods.remot.sequence import Schedule, SequenceStage, together
 from motioncopy.batch import MotionBatch
 from motioncopy.losses.adversarial import AdversarialLoss
-from motioncopy.request import Crop
+from motioncopy.request import AppearanceRule, Crop
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class RegionStage(SequenceStage[RegionPlay]):
         plan: Length, rate, batch.
         image_size: (height, width).
         crop: See :data:`motioncopy.request.Crop`.
+        appearance: See :class:`SequenceStage`.
         config_keys: See :class:`motioncopy.method.Stage`.
         share: Likewise.
     """
@@ -89,6 +90,7 @@ class RegionStage(SequenceStage[RegionPlay]):
         plan: Schedule,
         image_size: tuple[int, int],
         crop: Crop,
+        appearance: AppearanceRule,
         config_keys: Sequence[str],
         share: float = 1.0,
     ) -> None:
@@ -99,6 +101,7 @@ class RegionStage(SequenceStage[RegionPlay]):
             plan=plan,
             image_size=image_size,
             crop=crop,
+            appearance=appearance,
             parts=("parsing",),
             config_keys=config_keys,
             upstream=[perceptual] if perceptual is not None else [],

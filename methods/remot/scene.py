@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from methods.remot.filling import fill, fit
+from methods.remot.filling import fill, fit, soften
 from methods.remot.networks import CLASSES, REGIONS
 from motioncopy.batch import Appearance, Motion
 from motioncopy.errors import BatchError
@@ -111,8 +111,8 @@ class Source:
 
     @cached_property
     def filled(self) -> Tensor:
-        """The regions continued beyond their edges, ``(5 N, 3, H, W)``; grey where the source has no such region."""
-        return fill(self.image.repeat_interleave(REGIONS, dim=0), regions_of(self.layout))
+        """The regions continued beyond their edges, soft, ``(5 N, 3, H, W)``; grey where the source has none such."""
+        return soften(fill(self.image.repeat_interleave(REGIONS, dim=0), regions_of(self.layout)))
 
     def person_in(self, layout: Tensor) -> Tensor:
         """The person on black, moved to where the layout has the person (section 3.1, Global Alignment Module).

@@ -15,7 +15,7 @@ from motioncopy.batch import MotionBatch
 from motioncopy.errors import ConfigError
 from motioncopy.losses.weighted import weighted
 from motioncopy.method import Stage, frozen
-from motioncopy.request import Crop, DataRequest
+from motioncopy.request import AppearanceRule, Crop, DataRequest
 
 Play = TypeVar("Play")
 
@@ -49,6 +49,7 @@ class SequenceStage(Stage, Generic[Play]):
         plan: Length, rate, batch.
         image_size: (height, width).
         crop: See :data:`motioncopy.request.Crop`.
+        appearance: Which frame is the source, see :data:`motioncopy.request.AppearanceRule`.
         parts: See :class:`motioncopy.request.DataRequest`.
         config_keys: See :class:`motioncopy.method.Stage`.
         depends: Likewise.
@@ -65,6 +66,7 @@ class SequenceStage(Stage, Generic[Play]):
         plan: Schedule,
         image_size: tuple[int, int],
         crop: Crop,
+        appearance: AppearanceRule,
         parts: tuple[str, ...],
         config_keys: Sequence[str],
         depends: Sequence[str] = (),
@@ -78,7 +80,7 @@ class SequenceStage(Stage, Generic[Play]):
                 image_size,
                 window=plan.frames,
                 crop=crop,
-                appearance="random_earlier",  # section 3.3: "a forward frame in a video as the source image"
+                appearance=appearance,
                 batches=plan.batches,
                 parts=parts,
             ),

@@ -28,7 +28,7 @@ from methods.remot.sequence import Schedule, SequenceStage, together
 from motioncopy.batch import MotionBatch
 from motioncopy.layers.alignment import Extent
 from motioncopy.losses.adversarial import AdversarialLoss
-from motioncopy.request import Crop
+from motioncopy.request import AppearanceRule, Crop
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,7 @@ class WholeStage(SequenceStage[WholePlay]):
         plan: Length, rate, batch.
         image_size: (height, width).
         crop: See :data:`motioncopy.request.Crop`.
+        appearance: See :class:`SequenceStage`.
         config_keys: See :class:`motioncopy.method.Stage`.
         upstream: The networks of ``sketch``.
         share: See :class:`motioncopy.method.Stage`.
@@ -139,6 +140,7 @@ class WholeStage(SequenceStage[WholePlay]):
         plan: Schedule,
         image_size: tuple[int, int],
         crop: Crop,
+        appearance: AppearanceRule,
         config_keys: Sequence[str],
         upstream: Sequence[nn.Module],
         share: float = 1.0,
@@ -155,6 +157,7 @@ class WholeStage(SequenceStage[WholePlay]):
             plan=plan,
             image_size=image_size,
             crop=crop,
+            appearance=appearance,
             parts=("parsing", "flow"),
             config_keys=config_keys,
             depends=("layout", "region"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from methods.remot.filling import fill, fit
+from methods.remot.filling import fill, fit, soften
 
 
 def test_what_is_known_stays_and_the_rest_takes_colours_from_near_by() -> None:
@@ -35,3 +35,12 @@ def test_an_absent_region_is_not_moved() -> None:
     mask[..., 2:5, 3:6] = 1
     for source, wanted in ((mask, 0 * mask), (0 * mask, mask)):
         torch.testing.assert_close(fit(image, source, wanted), image, atol=1e-5, rtol=0)
+
+
+def test_softening_keeps_colours_and_takes_patterns_away() -> None:
+    plain = torch.tensor([0.5, -0.25, 1.0])[None, :, None, None].expand(1, 3, 48, 36)
+    torch.testing.assert_close(soften(plain), plain.contiguous())
+    stripes = plain.clone()
+    stripes[..., ::2] = -stripes[..., ::2]
+    assert soften(stripes)[..., 4:-4].abs().amax() < 0.25 * stripes.abs().amax()  # edges are repeated
+    assert soften(torch.rand(2, 3, 2, 2)).shape == (2, 3, 2, 2), "however small"
