@@ -27,7 +27,7 @@ from motioncopy.records import Record
 #: The trivial baselines: a method that does not beat them has learnt nothing.
 BASELINES = ("static", "nearest", "aligned")
 COLUMNS = (
-    "data", "protocol", "subject", "label", "method", "variant", "preset", "overlays", "ablation", "kind", "metric",
+    "data", "protocol", "regime", "subject", "label", "method", "variant", "preset", "overlays", "ablation", "kind", "metric",
     "mean", "std", "seeds", "trials", "best", "weak", "reason",
 )  # fmt: skip
 _KINDS = ("reconstruction", "imitation")
@@ -40,7 +40,7 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
     """One line for every row (subject, method, ablation) and column (kind of trial, metric) of a table.
 
     Args:
-        records: Of one data set and one protocol; those of papers are left aside.
+        records: Of one data set, protocol and regime; those of papers are left aside.
 
     Returns:
         A frame with :data:`COLUMNS`: ``mean`` and ``std`` over seeds (NaN where there is no value, or one seed),
@@ -48,11 +48,13 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
         the trivial baselines), ``reason`` (why there is no value).
 
     Raises:
-        RecordError: If there is no record, or records of several data sets, protocols, metric versions or trials.
+        RecordError: If there is no record, or records of several data sets, protocols, regimes, metric versions or
+            trials.
     """
     records = sorted((r for r in records if r.kind != "paper"), key=lambda r: (r.created, r.id))
     _check_one("data set", {r.data for r in records}, "choose one with --data")
     _check_one("protocol", {r.protocol for r in records}, "choose one with --protocol")
+    _check_one("regime", {r.regime for r in records}, "choose one with --regime")
     finished = [r for r in records if r.status == "finished"]
     metrics = _metrics(finished)
     kinds = [k for k in _KINDS if any(k in r.results.aggregates for r in finished)] or [_KINDS[0]]
@@ -147,6 +149,7 @@ def _line(label: str, runs: Sequence[Record], kind: str, metric: str) -> dict[st
     return {
         "data": one.data,
         "protocol": one.protocol,
+        "regime": one.regime,
         "subject": one.subject,
         "label": label,
         "method": one.method,
@@ -237,7 +240,8 @@ def _columns(frame: pd.DataFrame) -> list[tuple[str, list[str]]]:
 
 
 def _title(frame: pd.DataFrame) -> str:
-    return f"{frame['data'].iloc[0]}, protocol {frame['protocol'].iloc[0]}"
+    one = frame.iloc[0]
+    return f"{one['data']}, protocol {one['protocol']}, {one['regime']}"
 
 
 def _heading(metric: Definition) -> str:

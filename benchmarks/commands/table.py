@@ -22,11 +22,14 @@ RESULTS = Path(__file__).parents[1] / "results"
 def add_parser(subparsers: Any) -> None:
     """Adds the command to the ``motioncopy`` parser."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
-        "table", help="show records as tables", description="Shows records as tables, one for each data set."
+        "table",
+        help="show records as tables",
+        description="Shows records as tables, one for each data set and regime (one model a person, or one for all).",
     )
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records (%(default)s)")
     parser.add_argument("--data", help="only this data set")
     parser.add_argument("--protocol", metavar="ID@VERSION", help="only this protocol")
+    parser.add_argument("--regime", choices=("personal", "general"), help="only models of one person, or for all")
     parser.add_argument("--ablations", action="store_true", help="what each part is worth, beside what the paper found")
     parser.add_argument("--format", choices=("terminal", "markdown", "svg", "csv", "json"), default="terminal")
     parser.set_defaults(run_command=run)
@@ -42,7 +45,11 @@ def run(args: argparse.Namespace) -> int:
     from motioncopy.records import read_all
 
     records = [r for r in read_all(args.results) if r.kind != "paper"]
-    chosen = [r for r in records if args.data in (None, r.data) and args.protocol in (None, r.protocol)]
+    chosen = [
+        r
+        for r in records
+        if args.data in (None, r.data) and args.protocol in (None, r.protocol) and args.regime in (None, r.regime)
+    ]
     if not chosen:
         raise RecordError(
             f"{args.results} holds no such record",
@@ -57,11 +64,8 @@ def run(args: argparse.Namespace) -> int:
             )
         show([frame], ablations, args.format)
     else:
-        show(
-            [tables.table(r for r in chosen if r.data == data) for data in sorted({r.data for r in chosen})],
-            tables,
-            args.format,
-        )
+        parts = sorted({(r.data, r.regime) for r in chosen}, key=lambda part: (part[0], part[1] == "general"))
+        show([tables.table(r for r in chosen if (r.data, r.regime) == part) for part in parts], tables, args.format)
     return 0
 
 

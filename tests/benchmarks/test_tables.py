@@ -151,7 +151,7 @@ def test_missing_cells_are_dashes_with_their_reasons() -> None:
         record("c", status="failed", reason="loss d is nan at step 7", results=Results()),
     ])  # fmt: skip
     text = markdown(frame)
-    reconstruction, imitation = text.split("**puppets, protocol puppets@1: imitation**")
+    reconstruction, imitation = text.split("**puppets, protocol puppets@1, personal: imitation**")
     lines = reconstruction.splitlines()
     for line in ("| a | **0.500** | **20.00** | –¹ |", "| b | –² | **20.00** | **0.300** |", "| c | –⁴ | –⁴ | –⁴ |"):
         assert line in lines
@@ -208,8 +208,8 @@ def test_a_narrow_terminal_loses_no_name_and_no_value(width: int) -> None:
 def test_the_terminal_shows_the_same_in_one_part_for_each_kind() -> None:
     own = record("a", imitation=True, missing={LPIPS: "no [weights]"})
     text = printed(table([own, record("static", 0.4, lpips=0.2)]))
-    assert "puppets, protocol puppets@1: reconstruction" in text
-    assert "puppets, protocol puppets@1: imitation" in text
+    assert "puppets, protocol puppets@1, personal: reconstruction" in text
+    assert "puppets, protocol puppets@1, personal: imitation" in text
     assert "0.500" in text
     assert "–¹" in text
     assert "LPIPS ↓" in text
@@ -219,6 +219,7 @@ def test_the_terminal_shows_the_same_in_one_part_for_each_kind() -> None:
     ("other", "message"),
     [
         ({"data": "iper"}, "one data set.*iper, puppets"),
+        ({"regime": "general", "subject": None}, "one regime.*general, personal"),
         ({"protocol": "puppets@2"}, "one protocol.*puppets@1, puppets@2"),
         ({"ssim_key": "ssim/gaussian@2"}, "one version of a metric.*ssim/gaussian@1, ssim/gaussian@2"),
         ({"trials": ("walk", "jump")}, "different trials"),
@@ -260,6 +261,19 @@ def test_the_command_prints_every_format(tmp_path: Path, capsys: pytest.CaptureF
     assert pd.read_csv(io.StringIO(outputs["csv"])).shape == (4, len(COLUMNS))
     assert call("--results", str(tmp_path), "--data", "puppets", "--format", "csv") == 0
     assert "iper" not in capsys.readouterr().out
+
+
+def test_regimes_have_a_table_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are tested on other people: their means do not compare."""
+    write(record("fakemotion"), tmp_path)
+    write(record("remot", id="all", regime="general", subject=None), tmp_path)
+    assert call("--results", str(tmp_path), "--format", "markdown") == 0
+    personal, general = capsys.readouterr().out.split("**puppets, protocol puppets@1, general: reconstruction**")
+    assert "fakemotion" in personal
+    assert "remot" not in personal
+    assert "remot" in general
+    assert call("--results", str(tmp_path), "--regime", "general", "--format", "csv") == 0
+    assert "fakemotion" not in capsys.readouterr().out
 
 
 def test_the_command_says_what_there_is(tmp_path: Path) -> None:
