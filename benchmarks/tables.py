@@ -8,11 +8,13 @@ finished one counts.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import rich.box
 import rich.table
@@ -22,13 +24,14 @@ from rich.text import Text
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.catalogue import METRICS, definition
 from motioncopy.metrics.definition import Definition, split_key
+from motioncopy.metrics.scores import interval
 from motioncopy.records import Record
 
 #: The trivial baselines: a method that does not beat them has learnt nothing.
 BASELINES = ("static", "nearest", "aligned")
 COLUMNS = (
-    "data", "protocol", "regime", "subject", "label", "method", "variant", "preset", "overlays", "ablation", "kind", "metric",
-    "mean", "std", "seeds", "trials", "best", "weak", "reason",
+    "data", "protocol", "regime", "subject", "label", "method", "variant", "preset", "overlays", "ablation", "kind",
+    "metric", "mean", "std", "low", "high", "seeds", "trials", "best", "weak", "reason",
 )  # fmt: skip
 _KINDS = ("reconstruction", "imitation")
 #: In a terminal, of a table: characters of a method's name before it is folded, and between two columns.
@@ -36,16 +39,19 @@ _LABEL, _GAP = 16, 2
 _WEAK = "° no better than the better one of the trivial baselines"
 
 
-def table(records: Iterable[Record]) -> pd.DataFrame:
+def table(records: Iterable[Record], *, intervals: bool = False) -> pd.DataFrame:
     """One line for every row (subject, method, ablation) and column (kind of trial, metric) of a table.
 
     Args:
         records: Of one data set, protocol and regime; those of papers are left aside.
+        intervals: Whether to find the 95% bootstrap intervals over trials, which then stand in the cells in place of
+            the deviations over seeds.
 
     Returns:
         A frame with :data:`COLUMNS`: ``mean`` and ``std`` over seeds (NaN where there is no value, or one seed),
-        ``trials`` a seed, ``best`` (as good as the best that is shown for this subject), ``weak`` (not better than
-        the trivial baselines), ``reason`` (why there is no value).
+        ``low`` and ``high`` of the interval (NaN without one), ``trials`` a seed, ``best`` (as good as the best that
+        is shown for this subject), ``weak`` (not better than the trivial baselines), ``reason`` (why there is no
+        value).
 
     Raises:
         RecordError: If there is no record, or records of several data sets, protocols, regimes, metric versions or
@@ -63,7 +69,7 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
     lines = []
     for label, runs in _rows(records):
         for kind in kinds:
-            lines += [_line(label, runs, kind, metric) for metric in metrics]
+            lines += [_line(label, runs, kind, metric, intervals) for metric in metrics]
     frame = pd.DataFrame(lines, columns=list(COLUMNS))
     return _compared(frame)
 
@@ -142,10 +148,11 @@ def _label(record: Record) -> str:
     return f"{label}: {record.ablation}" if record.ablation else label
 
 
-def _line(label: str, runs: Sequence[Record], kind: str, metric: str) -> dict[str, Any]:
+def _line(label: str, runs: Sequence[Record], kind: str, metric: str, intervals: bool) -> dict[str, Any]:
     one = runs[0]
     found = [r.results.aggregates.get(kind, {}).get(metric) for r in runs]  # type: ignore[call-overload]
     values = [a.value for a in found if a is not None]
+    low, high = _interval(runs, kind, metric) if intervals else (None, None)
     return {
         "data": one.data,
         "protocol": one.protocol,
@@ -161,10 +168,26 @@ def _line(label: str, runs: Sequence[Record], kind: str, metric: str) -> dict[st
         "metric": metric,
         "mean": statistics.fmean(values) if values else float("nan"),
         "std": statistics.stdev(values) if len(values) > 1 else float("nan"),
+        "low": float("nan") if low is None else low,
+        "high": float("nan") if high is None else high,
         "seeds": len(values),
         "trials": max((a.clips or 0 for a in found if a is not None), default=0),
         "reason": None if values else _reason(runs[-1], kind, metric),
     }
+
+
+def _interval(runs: Sequence[Record], kind: str, metric: str) -> tuple[float | None, float | None]:
+    """Over trials, of each trial's mean over seeds; that of the record where a metric has no value of a trial."""
+    by_trial: dict[str, list[float]] = defaultdict(list)
+    for record in runs:
+        for name, trial in record.results.trials.items():
+            value = trial.scores[metric].value if trial.kind == kind and metric in trial.scores else None
+            if value is not None:
+                by_trial[name].append(value)
+    if by_trial:
+        return interval(np.array([statistics.fmean(values) for _, values in sorted(by_trial.items())]))
+    whole = runs[0].results.aggregates.get(kind, {}).get(metric) if len(runs) == 1 else None  # type: ignore[call-overload]
+    return (whole.low, whole.high) if whole is not None else (None, None)
 
 
 def _reason(record: Record, kind: str, metric: str) -> str:
@@ -290,7 +313,11 @@ def _cell(line: dict[Any, Any], reasons: Sequence[str], bold: Callable[[str], st
     if not line["seeds"]:
         return "–" + _superscript(reasons.index(line["reason"]) + 1)
     digits = 2 if definition(line["metric"]).unit == "dB" else 3
-    text = f"{line['mean']:.{digits}f}" + (f" ± {line['std']:.{digits}f}" if line["seeds"] > 1 else "")
+    text = f"{line['mean']:.{digits}f}"
+    if not math.isnan(line["low"]):
+        text += f" [{line['low']:.{digits}f}, {line['high']:.{digits}f}]"
+    elif line["seeds"] > 1:
+        text += f" ± {line['std']:.{digits}f}"
     return (bold(text) if line["best"] else text) + ("°" if line["weak"] else "")
 
 

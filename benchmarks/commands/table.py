@@ -31,6 +31,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--protocol", metavar="ID@VERSION", help="only this protocol")
     parser.add_argument("--regime", choices=("personal", "general"), help="only models of one person, or for all")
     parser.add_argument("--ablations", action="store_true", help="what each part is worth, beside what the paper found")
+    parser.add_argument(
+        "--intervals",
+        action="store_true",
+        help="95%% bootstrap intervals over trials in place of deviations over seeds",
+    )
     parser.add_argument("--format", choices=("terminal", "markdown", "svg", "csv", "json"), default="terminal")
     parser.set_defaults(run_command=run)
 
@@ -65,7 +70,9 @@ def run(args: argparse.Namespace) -> int:
         show([frame], ablations, args.format)
     else:
         parts = sorted({(r.data, r.regime) for r in chosen}, key=lambda part: (part[0], part[1] == "general"))
-        show([tables.table(r for r in chosen if (r.data, r.regime) == part) for part in parts], tables, args.format)
+        chosen_for = {part: [r for r in chosen if (r.data, r.regime) == part] for part in parts}
+        frames = [tables.table(found, intervals=args.intervals) for found in chosen_for.values()]
+        show(frames, tables, args.format)
     return 0
 
 

@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -16,7 +17,7 @@ from rich.console import Console
 from benchmarks.commands import table as command
 from benchmarks.tables import COLUMNS, markdown, table, terminal
 from motioncopy.errors import RecordError
-from motioncopy.metrics.scores import ClipScores
+from motioncopy.metrics.scores import ClipScores, interval
 from motioncopy.provenance import Code, Device
 from motioncopy.records import PaperRow, Record, Results, write
 
@@ -261,6 +262,22 @@ def test_the_command_prints_every_format(tmp_path: Path, capsys: pytest.CaptureF
     assert pd.read_csv(io.StringIO(outputs["csv"])).shape == (4, len(COLUMNS))
     assert call("--results", str(tmp_path), "--data", "puppets", "--format", "csv") == 0
     assert "iper" not in capsys.readouterr().out
+
+
+def test_intervals_are_over_trials_of_their_means_over_seeds() -> None:
+    def scored(seed: int, *values: float) -> Record:
+        clips = [ClipScores(f"trial{k}", 1, {SSIM: (value,)}, {}) for k, value in enumerate(values)]
+        return record("remot", seed=seed, results=Results.of({"reconstruction": clips}))
+
+    records = [scored(0, 0.2, 0.5, 0.8), scored(1, 0.4, 0.7, 1.0)]
+    line = cell(table(records, intervals=True), "remot")
+    assert (line["low"], line["high"]) == pytest.approx(interval(np.array([0.3, 0.6, 0.9])))
+    assert f"0.600 [{line['low']:.3f}, {line['high']:.3f}]" in markdown(table(records, intervals=True))
+    plain = table(records)
+    assert plain["low"].isna().all()
+    assert "0.600 ± 0.141" in markdown(plain)
+    alone = table([record("remot")], intervals=True)
+    assert alone["low"].isna().all(), "one trial has no interval"
 
 
 def test_regimes_have_a_table_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
