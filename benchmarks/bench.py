@@ -143,7 +143,7 @@ def run(job: Job, *, again: bool = False) -> Record:
             for name in ("stages", "outputs", "record.json", "method.ckpt", "failure.txt"):
                 path = job.folder / name
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        elif (done := job.record()) is not None:
+        elif (done := job.record()) is not None and not _untimed(job, done):
             print(f"{job.stack.method}: finished before, see {job.folder} (RERUN=1 runs it again)")
             return done
         kept.write_text(content)
@@ -160,8 +160,13 @@ def run(job: Job, *, again: bool = False) -> Record:
         return record
 
 
+def _untimed(job: Job, done: Record) -> bool:
+    """Whether the compiled networks are still to be timed: the stages are then taken over, and the test is repeated."""
+    return job.compiled and bool(done.costs.parameters) and done.costs.fps_compiled is None
+
+
 def predict(job: Job, checkpoint: Path) -> None:
-    """Generates a job's test trials by a method that has been fitted before; nothing is trained, scored or recorded.
+    """Generates a job's test trials by a method that has been fitted before; nothing is trained or recorded.
 
     Raises:
         TrainingError: If it fails.

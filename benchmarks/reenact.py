@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks import bench
 from benchmarks.pictures import contact_sheet, evenly_spaced, side_by_side, write_png
-from benchmarks.stack import Stack
+from benchmarks.stack import Stack, merge
+from benchmarks.stack import read as read_config
 from datamodules.pair import Pair
 from motioncopy.batch import Motion
 from motioncopy.checkpoint import digest, read
@@ -76,7 +77,10 @@ def copy_motion(
         bench.run(job)
     else:
         kept = read(checkpoint)
-        overrides["model"] = {name: kept[name] for name in ("class_path", "init_args")}
+        model: dict[str, Any] = {name: kept[name] for name in ("class_path", "init_args")}
+        for file in stack.pair_files():  # crop and fit are those of two videos, not of what it was trained on
+            model = merge(model, read_config(file).get("model", {}))
+        overrides["model"] = model
         job = bench.Job(stack, runs, seed, overrides=overrides)
         print(f"Generating by {checkpoint}; the run's folder is {job.folder}", flush=True)
         bench.predict(job, checkpoint)
@@ -87,7 +91,8 @@ def copy_motion(
     folder = job.folder / "outputs" / f"{data.protocol}-test"
     frames = np.load(folder / f"{trial.id}.npy", mmap_mode="r")
     box = _box(job, data)
-    comment = json.dumps({"synthetic": True, "note": _COMMENT, "method": stack.method, "preset": stack.preset})
+    trained = {"preset": stack.preset} if checkpoint is None else {"checkpoint": checkpoint.parent.name}
+    comment = json.dumps({"synthetic": True, "note": _COMMENT, "method": stack.method, **trained})
     metadata = {"comment": comment, "title": f"{clips[0].person} with the motion of {clips[1].person} (synthetic)"}
     beside = output.with_name(f"{output.stem}_side_by_side.mp4")
     sheet = output.with_name(f"{output.stem}_contact_sheet.png")

@@ -129,9 +129,7 @@ class Stack:
         folder = files("methods") / self.method
         variant = _choose("VARIANT", self.variant, variants(self.method))
         found = [folder / "configs" / f"{variant}.yaml", files("datamodules") / "configs" / f"{self.data}.yaml"]
-        pair = f"{self.method}_{self.data}"
-        paired = [files("benchmarks") / "configs" / f"{name}.yaml" for name in (pair, f"{pair}_{self.variant}")]
-        found += [path for path in paired if path.is_file()]
+        found += self.pair_files()
         if self.preset:
             found.append(folder / "presets" / f"{_choose('PRESET', self.preset, presets(self.method))}.yaml")
             own = folder / "presets" / f"{self.preset}_{self.variant}.yaml"
@@ -140,6 +138,12 @@ class Stack:
         known = ablations(self.method)
         found += [folder / "ablations" / f"{_choose('ABLATION', n, known)}.yaml" for n in self.all_overlays()]
         return found
+
+    def pair_files(self) -> list[Traversable]:
+        """What this data set alone needs of this method, if there is anything."""
+        pair = f"{self.method}_{self.data}"
+        paired = [files("benchmarks") / "configs" / f"{name}.yaml" for name in (pair, f"{pair}_{self.variant}")]
+        return [path for path in paired if path.is_file()]
 
     def all_overlays(self) -> list[str]:
         """The overlays that the preset requires, then those asked for."""

@@ -89,7 +89,7 @@ class MotionCLI(LightningCLI):
 
     def test(self, model: Method[Any], datamodule: ClipDataModule, **_: Any) -> None:
         """Generates and scores the test trials."""
-        self._run_trials(model, datamodule, "test")
+        self._run_trials(model, datamodule, "test", timed=True)
 
     def validate(self, model: Method[Any], datamodule: ClipDataModule, **_: Any) -> None:
         """Generates and scores the validation trials."""
@@ -99,7 +99,7 @@ class MotionCLI(LightningCLI):
         """Generates the test trials, whether there is a truth or not."""
         self._run_trials(model, datamodule, "test")
 
-    def _run_trials(self, model: Method[Any], datamodule: ClipDataModule, split: Split) -> None:
+    def _run_trials(self, model: Method[Any], datamodule: ClipDataModule, split: Split, *, timed: bool = False) -> None:
         path = Path(self._get(self.config, "checkpoint") or self.run_folder / "method.ckpt")
         checkpoint.restore(model, checkpoint.read(path), path=path)
         trials = datamodule.for_trials(model.request, split)
@@ -118,7 +118,7 @@ class MotionCLI(LightningCLI):
             summaries = collect(partial, trials.trials.ids)
             device = self.trainer.strategy.root_device
             memory = peak_memory(device)
-            compiled = self._get(self.config, "compiled") and bool(next(model.children(), None))
+            compiled = timed and self._get(self.config, "compiled") and any(True for _ in model.parameters())
             model.to(device)  # which the trainer has taken it from
             summary = {
                 "protocol": protocol,
@@ -126,7 +126,7 @@ class MotionCLI(LightningCLI):
                 "missing": evaluator.missing,
                 "networks": evaluator.networks,
                 "peak_memory_bytes": memory,
-                "speed": asdict(measure(model, trials.trials[0])),
+                "speed": asdict(measure(model, trials.trials[0])) if timed else None,
                 # Last: what has been compiled stays so.
                 "speed_compiled": asdict(measure(model, trials.trials[0], compiled=True)) if compiled else None,
                 "trials": summaries,

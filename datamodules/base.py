@@ -50,11 +50,14 @@ class ClipDataModule(LightningDataModule, ABC):
         regime: ``personal`` trains and tests on one person; ``general`` trains on many and tests on others.
         person: Whom, in the personal regime; ``None`` takes :attr:`default_person`.
         workers: Loader processes. Reading the store is so cheap that small models need none.
+        flow: Whether clips hold the optical flow too.
     """
 
-    def __init__(self, *, regime: Regime = "personal", person: str | None = None, workers: int = 0) -> None:
+    def __init__(
+        self, *, regime: Regime = "personal", person: str | None = None, workers: int = 0, flow: bool = False
+    ) -> None:
         super().__init__()
-        self.regime, self.workers = regime, workers
+        self.regime, self.workers, self.flow = regime, workers, flow
         self._person = person
         self._boxes: dict[tuple[str, tuple[int, int]], Box | None] = {}
         self._views: dict[tuple[tuple[int, int], str], list[View]] = {}
@@ -124,13 +127,13 @@ class ClipDataModule(LightningDataModule, ABC):
         return {
             "protocol": self.protocol,
             "regime": self.regime,
-            "excerpts": [_identity(e) for e in self.train_excerpts()],
+            "excerpts": [self._identity(e) for e in self.train_excerpts()],
         }
 
     def content(self) -> Mapping[str, Any]:
         """Besides the training clips, those of the test trials: equal contents, equal scores of equal code."""
         trials = [
-            [s.id, *(_identity(e) if e else None for e in (s.appearance, s.motion, s.truth, s.real))]
+            [s.id, *(self._identity(e) if e else None for e in (s.appearance, s.motion, s.truth, s.real))]
             for s in self.trial_specs("test")
         ]
         return {**self.fingerprint(), "trials": trials}
@@ -176,10 +179,11 @@ class ClipDataModule(LightningDataModule, ABC):
         """Loaders that give each trial to one process only."""
         return TrialData(self.trials(request, split))
 
-
-def _identity(excerpt: Excerpt) -> list[Any]:
-    clip = excerpt.clip
-    return [clip.id, {name: p.sha256 for name, p in clip.manifest.parts.items()}, excerpt.start, excerpt.stop]
+    def _identity(self, excerpt: Excerpt) -> list[Any]:
+        clip = excerpt.clip
+        # Flow that another method has asked for changes nothing for one that does not.
+        parts = {name: p.sha256 for name, p in clip.manifest.parts.items() if name != "flow" or self.flow}
+        return [clip.id, parts, excerpt.start, excerpt.stop]
 
 
 class Trials(Sequence[Trial], Dataset[Trial]):

@@ -53,7 +53,7 @@ class Folder(ClipDataModule):
         workers: int = 0,
         flow: bool = False,
     ) -> None:
-        super().__init__(regime=regime, person=person, workers=workers)
+        super().__init__(regime=regime, person=person, workers=workers, flow=flow)
         if not root:
             raise DataError(
                 "the folder data set needs a folder", remedy="give DATA_ROOT=DIR (make bench) or --data.root DIR"

@@ -87,7 +87,7 @@ class NativeData(ClipDataModule):
         workers: int = 0,
         flow: bool = False,
     ) -> None:
-        super().__init__(regime=regime, person=person, workers=workers)
+        super().__init__(regime=regime, person=person, workers=workers, flow=flow)
         if flow:
             self.parts = (*self.parts, "flow")
         if not root or not Path(root).is_dir():

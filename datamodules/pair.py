@@ -40,7 +40,7 @@ class Pair(ClipDataModule):
         workers: int = 0,
         flow: bool = False,
     ) -> None:
-        super().__init__(regime=regime, person=person, workers=workers)
+        super().__init__(regime=regime, person=person, workers=workers, flow=flow)
         if not appearance or not motion:
             raise DataError("a pair needs two prepared clips", remedy="use `motioncopy copy`")
         self.paths = Path(appearance), Path(motion)

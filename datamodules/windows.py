@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -90,7 +91,8 @@ class Windows(Sequence[MotionBatch], Dataset[MotionBatch]):
         same = [v for v in self.views if v.clip.person == e.clip.person]
         other = same[int(random.integers(len(same)))]
         frame = int(random.integers(other.excerpt.start, other.excerpt.stop))
-        return other.appearance([frame], e.clip.person, parsing=parsing)
+        shown = other.appearance([frame], e.clip.person, parsing=parsing)
+        return replace(shown, background=view.background[None])  # the place is the window's, whatever clip shows who
 
     @cached_property
     def _fixed(self) -> dict[int, Appearance]:

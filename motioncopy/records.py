@@ -137,7 +137,7 @@ class Record:
         id: Unique; the file's name. See :func:`new_id`.
         created: UTC, ``2025-01-31T12:00:00Z``. See :func:`now`.
         kind: ``measured``, ``paper``, or ``external``: frames that were made elsewhere, scored here.
-        method: Its folder's name; the trivial baselines are ``static`` and ``nearest``.
+        method: Its folder's name; the trivial baselines are ``static``, ``nearest`` and ``aligned``.
         data: The data set's name.
         regime: One model a person, or one for all.
         protocol: ``"<id>@<version>"``.

@@ -26,7 +26,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--variant", default="paper", help="what is computed: paper, released (default: %(default)s)")
     parser.add_argument("--preset", default="quick", help="how large and how long: quick, full (default: %(default)s)")
     parser.add_argument("--ablation", default="", help="overlays of the method, separated by commas")
-    parser.add_argument("--person", default=None, help="whom a personal method shows (default: the data set's own)")
+    parser.add_argument(
+        "--person",
+        default=None,
+        help="whom a personal method shows; of folder, who is tested (default: the data set's own)",
+    )
     parser.add_argument("--data-root", default=None, help="where the data lies")
     parser.add_argument(
         "--sample", action="store_true", help="run on a miniature of the data set, written to data/miniatures if needed"

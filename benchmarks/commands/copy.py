@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.stack import Stack, methods
-from motioncopy.errors import MotionCopyError
+from benchmarks.stack import Stack, methods, variants
+from motioncopy.errors import ConfigError, MotionCopyError
 
 _CONSENT = """\
 The result will show a real person doing what they did not do.
@@ -20,8 +20,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "copy",
         help="one person moves like another",
-        description="Prepares both videos, trains on the person of the first, fits the motion of the second to their "
-        "body, and writes a video of the person performing it, marked as synthetic.",
+        description="Prepares both videos, trains on the person of the first (unless --checkpoint gives a method that "
+        "has been trained), fits the motion of the second to their body, and writes a video of the person performing "
+        "it, marked as synthetic.",
     )
     parser.add_argument("--appearance", type=Path, required=True, metavar="VIDEO", help="shows the person")
     parser.add_argument("--motion", type=Path, required=True, metavar="VIDEO", help="shows the motion")
@@ -40,7 +41,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--i-have-consent", action="store_true", help="the person shown has agreed")
     parser.add_argument("--no-visible-mark", action="store_true", help="mark the file in its metadata only")
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), help="where the training goes (default: %(default)s)"
+        "--runs", type=Path, default=Path("runs"), help="where preparation and training go (default: %(default)s)"
     )
     parser.set_defaults(run_command=run)
 
@@ -52,8 +53,17 @@ def run(arguments: argparse.Namespace) -> int:
             raise MotionCopyError(f"there is no video {path}", remedy="correct the path")
     if arguments.output.suffix.lower() != ".mp4":
         raise MotionCopyError("the result is an MP4 file", found=arguments.output, remedy="let -o end in .mp4")
-    method = _method(arguments.checkpoint) if arguments.checkpoint is not None else arguments.method
-    stack = Stack.asked_for(method, "pair", arguments.variant, arguments.preset)
+    if arguments.checkpoint is not None:
+        method = _method(arguments.checkpoint)
+        stack = Stack(method, "pair", variants(method)[0], preset="")  # what was trained, the checkpoint knows
+    else:
+        stack = Stack.asked_for(arguments.method, "pair", arguments.variant, arguments.preset)
+        if stack.resolve()["data"].get("init_args", {}).get("regime") == "general":
+            raise ConfigError(
+                f"{arguments.method} is one model for all people, which one person's video cannot train",
+                remedy=f"train it once, for instance by `make bench METHOD={arguments.method}`, and give "
+                "--checkpoint runs/<run>/method.ckpt",
+            )
     stack.files()
     _confirm(arguments.i_have_consent, arguments.appearance.name)
     from benchmarks.reenact import copy_motion  # torch takes seconds to import

@@ -50,8 +50,8 @@ class Puppets(ClipDataModule):
         flow: bool = False,
         max_frames: int | None = None,
     ) -> None:
-        super().__init__(regime=regime, person=person, workers=workers)
-        self.size, self.cache, self.flow, self.max_frames = (size[0], size[1]), Path(cache), flow, max_frames
+        super().__init__(regime=regime, person=person, workers=workers, flow=flow)
+        self.size, self.cache, self.max_frames = (size[0], size[1]), Path(cache), max_frames
         self.rules: Protocol = protocol()
 
     @property

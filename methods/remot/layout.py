@@ -154,7 +154,8 @@ class LayoutStage(SequenceStage[LayoutPlay]):
         found = [judge(self.judges["layout"], poses, real, drawn.detach() if detached else drawn)]
         if self.temporal is not None:
             found += self.temporal.judge(
-                self.temporal.triples(play.real, play.flows, start), self.temporal.triples(layouts, play.flows, start)
+                self.temporal.triples(play.real, play.flows, start, stop),
+                self.temporal.triples(layouts, play.flows, start, stop),
             )
         return found
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from methods.remot.networks import Blended
-from motioncopy.errors import ConfigError
+from motioncopy.errors import BatchError, ConfigError
 from motioncopy.features import FeatureNetwork
 from motioncopy.layers.discriminators import MultiScaleDiscriminator
 from motioncopy.layers.warp import warp
@@ -112,7 +112,13 @@ class Judged:
 
 
 def judge(discriminator: nn.Module, condition: Tensor | None, real: Tensor, fake: Tensor) -> Judged:
-    """Both in one pass: two passes through a batch norm fail under DDP."""
+    """Both in one pass: two passes through a batch norm fail under DDP.
+
+    Raises:
+        BatchError: If real and generated images are not as many: a wrong half would pass for the other.
+    """
+    if len(real) != len(fake):
+        raise BatchError("a discriminator sees pairs", expected=f"{len(real)} generated images", found=len(fake))
     if condition is not None:
         real, fake = (torch.cat((condition, images), dim=1) for images in (real, fake))
     maps = [[layer.chunk(2) for layer in scale] for scale in discriminator(torch.cat((real, fake)))]
@@ -146,17 +152,18 @@ class TemporalDiscriminators(nn.Module):
             for _ in self.skips
         )
 
-    def triples(self, frames: Sequence[Tensor], flows: Sequence[Tensor], start: int) -> list[Tensor | None]:
-        """What each judge sees: the triples that end in frame ``start`` or later; ``None`` where none is long enough.
+    def triples(self, frames: Sequence[Tensor], flows: Sequence[Tensor], start: int, stop: int) -> list[Tensor | None]:
+        """What each judge sees: the triples that end in frames ``start`` to ``stop``; ``None`` where there is none.
 
         Args:
             frames: Each ``(N, channels, H, W)``, from the sequence's first on.
             flows: Each ``(N, 2, H, W)``, from a frame to the one before.
             start: The first frame that is new.
+            stop: One past the last.
         """
         found: list[Tensor | None] = []
         for skip in self.skips:
-            ends = range(max(start, 2 * skip), len(frames))
+            ends = range(max(start, 2 * skip), stop)
             rows = [
                 torch.cat(
                     [*(frames[e - k * skip] for k in (2, 1, 0)), *(_far(flows, e - k * skip, skip) for k in (1, 0))],
@@ -198,20 +205,20 @@ class Fooling:
 
 
 def fooling(weights: Fooling, gan: AdversarialLoss, judged: Sequence[Judged]) -> dict[str, tuple[float, Tensor]]:
-    """The generator's adversarial and feature matching terms, means over the judges."""
+    """The generator's adversarial and feature matching terms, summed over the judges as in vid2vid."""
     terms: dict[str, tuple[float, Tensor]] = {}
     if weights.adversarial and judged:
-        fooled = torch.stack([gan.generator(j.logits[1]) for j in judged]).mean()
+        fooled = torch.stack([gan.generator(j.logits[1]) for j in judged]).sum()
         terms["adversarial"] = (weights.adversarial, fooled)
     if weights.feature_matching and judged:
-        matched = torch.stack([feature_matching(j.real, j.fake) for j in judged]).mean()
+        matched = torch.stack([feature_matching(j.real, j.fake) for j in judged]).sum()
         terms["feature_matching"] = (weights.feature_matching, matched)
     return terms
 
 
 def telling(gan: AdversarialLoss, judged: Sequence[Judged]) -> Tensor:
-    """The discriminators' loss, the mean over the judges."""
-    return torch.stack([gan.discriminator(*j.logits) for j in judged]).mean()
+    """The discriminators' loss, summed over the judges."""
+    return torch.stack([gan.discriminator(*j.logits) for j in judged]).sum()
 
 
 @dataclass(frozen=True)
@@ -221,11 +228,14 @@ class FlowLosses(Fooling):
     Attributes:
         flow: L1 to the reference flow where that explains the frame.
         warp: L1 of the true frame before, seen through the predicted flow, to the true frame.
+        consistency: L1 of the drawn frame to the drawn frame before, seen through the reference flow, where that can be
+            trusted.
         weight: Keeps the weight of what is drawn anew small where the flow can be trusted.
     """
 
     flow: float = 5.0
     warp: float = 10.0
+    consistency: float = 10.0
     weight: float = 1.0
 
 
@@ -255,6 +265,9 @@ def flow_terms(
     if weights.warp and later:
         errors = [functional.l1_loss(warp(real[t - 1], drawn[t].flow), real[t]) for t in later]
         terms["warp"] = (weights.warp, torch.stack(errors).mean())
+    if weights.consistency and later:
+        errors = [masked_l1(drawn[t].final, warp(drawn[t - 1].final.detach(), flows[t]), confidence[t]) for t in later]
+        terms["consistency"] = (weights.consistency, torch.stack(errors).mean())
     if weights.weight and later:
         excess = [(drawn[t].weight * confidence[t]).mean() for t in later]
         terms["weight"] = (weights.weight, torch.stack(excess).mean())

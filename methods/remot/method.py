@@ -135,7 +135,7 @@ class REMOT(Method[_State]):
     ) -> None:
         size = (image_size[0], image_size[1])
         super().__init__(
-            request=DataRequest(1, size, crop=crop, appearance="first", parts=("parsing",)),
+            request=DataRequest(1, size, crop=crop, parts=("parsing",)),
             normalisation=normalisation,
         )
         check_size(size, layout.generator.source.stride)
@@ -146,7 +146,7 @@ class REMOT(Method[_State]):
         )
         self.feature_identity = perceptual.features.identity() if perceptual is not None else None
         # What only training needs is not registered: it is in no checkpoint of the method.
-        self._training = (layout, region, whole, gan or LeastSquares(), perceptual, appearance)
+        self._training = (layout, region, whole, gan or LeastSquares("sum"), perceptual, appearance)
 
     # -- training -------------------------------------------------------------------------------------------------
 
@@ -213,8 +213,13 @@ class REMOT(Method[_State]):
     # -- generation -----------------------------------------------------------------------------------------------
 
     def start(self, appearance: Appearance) -> _State:
-        """Encodes the source layout, and cuts the person into regions."""
+        """Encodes the source layout, and cuts the person into regions.
+
+        Raises:
+            BatchError: If the source image shows nobody.
+        """
         source = Source.of(appearance)
+        source.check(appearance.person)
         return _State(self.sketcher.start(source), History(torch.full_like(source.image, BLACK)), appearance.background)
 
     def step(self, state: _State, motion: Motion) -> tuple[Tensor, _State]:

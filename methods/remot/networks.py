@@ -154,7 +154,7 @@ class RegionGenerator(nn.Module):
 
         Args:
             mask: ``(N, 1, H, W)`` in [0, 1], where the region lies in the driving pose.
-            previous: ``(N, 6, H, W)``: the region as drawn in frames t-1 and t-2, -1 before the first.
+            previous: ``(N, 6, H, W)``: the region as drawn in frames t-2 and t-1, -1 before the first.
             source: ``(N, 3, H, W)``: the region in the source image, aligned, -1 outside it.
             base: ``(N, 3, H, W)`` in [-1, 1]: what the network changes rather than draws; in the paper it draws.
             within: ``(N, 1, H, W)`` in [0, 1], outside which the region is black by construction, or ``None``; in the

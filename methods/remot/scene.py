@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -92,7 +93,7 @@ class Source:
         """The first of the appearance frames.
 
         Raises:
-            BatchError: If it has no parsing, or shows nobody.
+            BatchError: If it has no parsing.
         """
         if appearance.parsing is None:
             raise BatchError(
@@ -101,13 +102,22 @@ class Source:
         image, layout = appearance.images[:, 0], one_hot(appearance.parsing[:, 0])
         mask = person_of(layout)
         extent = Extent.of_mask(mask)
-        if not bool(extent.present.all()):
-            names = [p for p, found in zip(appearance.person, extent.present.tolist(), strict=True) if not found]
-            raise BatchError(
-                "a source image shows no person", found=", ".join(names), remedy="choose another appearance frame"
-            )
         pieces = cut(image.repeat_interleave(REGIONS, dim=0), regions_of(layout))
         return cls(image, layout, cut(image, mask), pieces, extent, appearance.background)
+
+    def check(self, people: Sequence[str]) -> None:
+        """Refuses to show somebody who is not there; in training, such a frame teaches nothing and costs nothing.
+
+        Raises:
+            BatchError: Naming who is not there.
+        """
+        absent = [name for name, found in zip(people, self.extent.present.tolist(), strict=True) if not found]
+        if absent:
+            raise BatchError(
+                "a source image shows no person",
+                found=", ".join(absent),
+                remedy="look at the clip's mask (motioncopy prepare --overlays), and give frames that show the person",
+            )
 
     @cached_property
     def filled(self) -> Tensor:

@@ -64,6 +64,12 @@ class Rough:
     source: Tensor
     guide: Tensor
 
+    @property
+    def condition(self) -> Tensor:
+        """What the discriminator sees beside the image: layout and pose of frame t, ``(N, 6 + 3, H, W)``."""
+        pose = self.guide.shape[1] // 3 - self.layout.shape[1]
+        return torch.cat((self.layout, self.guide[:, -pose:]), dim=1)
+
 
 #: Draws the frames of a batch one after the other.
 Sketch = Callable[[MotionBatch], list[Rough]]
@@ -203,14 +209,13 @@ class WholeStage(SequenceStage[WholePlay]):
         """Of whole images and of sequences; ``free`` of the generator's gradient."""
         drawn = together([d.image for d in play.drawn], start, stop)
         foregrounds = [f.final.detach() if free else f.final for f in play.foregrounds]
-        channels = play.rough[0].guide.shape[1] // 3
-        condition = together([r.guide[:, -channels:] for r in play.rough], start, stop)
+        condition = together([r.condition for r in play.rough], start, stop)
         real = together(play.images, start, stop)
         found = [judge(self.judges["image"], condition, real, drawn.detach() if free else drawn)]
         if self.temporal is not None:
             found += self.temporal.judge(
-                self.temporal.triples(play.real, play.flows, start),
-                self.temporal.triples(foregrounds, play.flows, start),
+                self.temporal.triples(play.real, play.flows, start, stop),
+                self.temporal.triples(foregrounds, play.flows, start, stop),
             )
         return found
 

@@ -102,7 +102,9 @@ def test_every_block_names_rows_metrics_and_pairs_of_values(method: str) -> None
 
 def test_the_command_prints_it_and_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(run([20.0, 22.0]), tmp_path)
-    arguments = argparse.Namespace(results=tmp_path, data=None, protocol=None, format="terminal", ablations=True)
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    arguments = parser.parse_args(["table", "--ablations", "--results", str(tmp_path)])
     with pytest.raises(RecordError, match="no run of an ablation"):
         command.run(arguments)
     write(run([19.0, 20.0], "rgn"), tmp_path)

@@ -11,17 +11,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 
 from benchmarks import bench, reenact
 from benchmarks.cli import main
 from datamodules.views import Excerpt, View
 from methods.nearest import Nearest
+from motioncopy import checkpoint
 from motioncopy.clips import Clip
 from motioncopy.prepare import Backends
 from motioncopy.request import DataRequest
 from motioncopy.video import VideoReader, VideoWriter, read_metadata
 from tests.benchmarks.in_process import Started
 from tests.datamodules.making import PLACE, still, write_discs
+from tests.methods.tiny import tiny
 from tests.motioncopy.perception.figures import KnownPose, walk
 
 FRAMES, SIZE = 24, (96, 128)
@@ -139,13 +142,13 @@ def test_a_method_that_was_trained_before_is_not_trained(
     folder: Path, started: Started, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert copy(folder, "--i-have-consent") == 0
-    (checkpoint,) = (folder / "runs").glob("*/method.ckpt")
+    (trained_before,) = (folder / "runs").glob("*/method.ckpt")
     with VideoReader(folder / "out/c.mp4") as video:
         trained = video.frames(range(FRAMES // 2))
     started.commands.clear()
-    assert copy(folder, "--i-have-consent", "--method", "fakemotion", "--checkpoint", str(checkpoint)) == 0
+    assert copy(folder, "--i-have-consent", "--method", "fakemotion", "--checkpoint", str(trained_before)) == 0
     assert started.commands == ["predict"]
-    assert f"Generating by {checkpoint}" in capsys.readouterr().out
+    assert f"Generating by {trained_before}" in capsys.readouterr().out
     with VideoReader(folder / "out/c.mp4") as video:
         np.testing.assert_array_equal(video.frames(range(FRAMES // 2)), trained)
 
@@ -155,10 +158,26 @@ def test_a_method_for_all_asks_for_its_checkpoint(
 ) -> None:
     assert copy(folder, "--i-have-consent", "--method", "remot") == 1
     assert "--checkpoint" in capsys.readouterr().err
-    assert started.commands == []
+    assert not (folder / "runs").exists(), "refused before anything is prepared"
     assert copy(folder, "--i-have-consent", "--checkpoint", str(folder / "none.ckpt")) == 1
     assert "no checkpoint at" in capsys.readouterr().err
     assert made(folder) == []
+
+
+def test_a_method_for_all_fits_two_videos_whatever_it_was_trained_on(folder: Path, started: Started) -> None:
+    model = tiny("remot", "paper", crop="frame", normalisation="none")
+    method = checkpoint.build(model["class_path"], model["init_args"])
+    kept = folder / "runs/trained/method.ckpt"
+    checkpoint.save(method, kept, hashes={})
+    assert copy(folder, "--i-have-consent", "--checkpoint", str(kept)) == 0
+    (config,) = (folder / "runs").glob("remot-*/stack.yaml")
+    args = yaml.safe_load(config.read_text())["model"]["init_args"]
+    assert (args["crop"], args["normalisation"]) == ("person", "global_height")
+    with VideoReader(folder / "out/c.mp4") as video:
+        assert len(video) == FRAMES // 2
+    said = json.loads(read_metadata(folder / "out/c.mp4")["comment"])
+    assert (said["method"], said["checkpoint"]) == ("remot", "trained")
+    assert "preset" not in said
 
 
 def test_the_person_stands_in_their_own_place(folder: Path, started: Started, truth: tuple[np.ndarray, ...]) -> None:

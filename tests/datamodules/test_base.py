@@ -69,6 +69,17 @@ def test_the_person_is_the_first_unless_another_is_named(clips: dict[str, Clip])
         _ = Discs(clips, person="cid").person
 
 
+def test_flow_counts_for_those_alone_who_ask_for_it(tmp_path: Path) -> None:
+    """Another method that has a folder's clips prepared with flow must not make this one's results look stale."""
+    found = {}
+    for parts in (False, True):
+        clip = write_discs(tmp_path / str(parts) / "a1", still(20, 20, 15), size=(64, 96), every_part=parts)
+        for flow in (False, True):
+            found[parts, flow] = Discs({"a1": clip}, flow=flow).fingerprint()["excerpts"][0][1]
+    assert "flow" in found[True, True]
+    assert "flow" not in found[True, False]
+
+
 def test_the_fingerprint_names_what_is_trained_on(clips: dict[str, Clip], tmp_path: Path) -> None:
     ann = Discs(clips).fingerprint()
     assert ann == Discs(clips).fingerprint()

@@ -126,6 +126,14 @@ def test_any_training_frame_of_the_same_person(people: list[Excerpt]) -> None:
         assert {shown(w) for w in drawn} == set(range(2, 8)), "training frames only"
 
 
+def test_the_place_is_the_window_s_own_whatever_clip_shows_the_person(people: list[Excerpt]) -> None:
+    places = [np.full((*SIZE, 3), shade, np.uint8) for shade in (50, 100, 150)]
+    clips = [replace(e, background=place) for e, place in zip(people, places, strict=True)]
+    windows = Windows(clips, replace(REQUEST, appearance="random"))
+    assert {int(windows[0, draw].appearance.background[0, 0, 4, 4]) for draw in range(40)} == {50}
+    assert {int(windows[8, draw].appearance.background[0, 0, 4, 4]) for draw in range(40)} == {100}
+
+
 def test_random_appearances_are_a_function_of_window_and_draw(people: list[Excerpt]) -> None:
     one, other = (Windows(people, replace(REQUEST, appearance="random")) for _ in range(2))
     drawn = [shown(one[4, draw]) for draw in range(20)]

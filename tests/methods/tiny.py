@@ -50,8 +50,8 @@ _RELEASED = {
     "local": _CROPS,
 }
 _NETWORK = {"init_args": {"width": 4, "downs": 2, "encoder_blocks": 1, "decoder_blocks": 1}}
-_SEQUENCE = {"epochs": 1, "batches": 2, "batch_size": 2, "decay_epochs": 0, "frames": 3, "chunk": 2}
-_TEMPORAL = {"init_args": {"ndf": 4, "n_layers": 1, "skips": [1]}}
+_SEQUENCE = {"epochs": 1, "batches": 2, "batch_size": 2, "decay_epochs": 0, "frames": 5, "chunk": 2}
+_TEMPORAL = {"init_args": {"ndf": 4, "n_layers": 1, "skips": [1, 2]}}
 _REMOT = {
     "image_size": list(SIZE),
     "perceptual": {"init_args": {"features": _FEATURES}},

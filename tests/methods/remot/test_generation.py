@@ -52,6 +52,25 @@ def test_the_source_is_encoded_once(method: REMOT, trial: Trial) -> None:
     assert encode.call_count == cut_out.call_count == 1
 
 
+def test_the_whole_is_judged_beside_its_layout_and_pose(method: REMOT, trial: Trial) -> None:
+    state = method.sketcher.start(Source.of(trial.appearance.as_float()))
+    *_, pose = poses = method.sketcher.poses(trial.motion.frames(0, 3))
+    rough = [method.sketcher.draw(state, p) for p in poses][-1]
+    assert rough.condition.shape == (1, 9, *SIZE)
+    torch.testing.assert_close(rough.condition[:, :6], rough.layout)
+    torch.testing.assert_close(rough.condition[:, 6:], pose)
+
+
+def test_a_training_frame_without_a_person_stops_no_training(method: REMOT, trial: Trial) -> None:
+    shown = trial.appearance.as_float()
+    assert shown.parsing is not None
+    nobody = replace(shown, mask=torch.zeros_like(shown.mask), parsing=torch.zeros_like(shown.parsing))
+    state = method.sketcher.start(Source.of(nobody))
+    rough = method.sketcher.draw(state, method.sketcher.poses(trial.motion.frames(0, 1))[0])
+    assert torch.isfinite(rough.foreground).all()
+    assert (rough.source == BLACK).all()
+
+
 def test_a_pose_sequence_with_gaps_still_gives_frames(method: REMOT, trial: Trial) -> None:
     joints = trial.motion.joints.clone()
     joints[:, 2:4] = 0
@@ -71,7 +90,7 @@ def test_a_source_without_some_class_still_gives_frames(method: REMOT, trial: Tr
 def test_a_source_without_a_person_or_a_parsing_is_refused(method: REMOT, trial: Trial) -> None:
     assert trial.appearance.parsing is not None
     empty = replace(trial.appearance, parsing=torch.zeros_like(trial.appearance.parsing))
-    with pytest.raises(BatchError, match=r"shows no person.*ann.*choose another"):
+    with pytest.raises(BatchError, match=r"shows no person.*ann.*frames that show the person"):
         generate(method, empty, trial.motion)
     with pytest.raises(BatchError, match=r"no parsing.*--parts parsing"):
         generate(method, replace(trial.appearance, parsing=None), trial.motion)

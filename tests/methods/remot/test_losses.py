@@ -11,19 +11,25 @@ from torch.nn import functional
 from methods.remot.losses import (
     ContentAndStyle,
     FlowLosses,
+    Fooling,
     TemporalDiscriminators,
     compose,
     confidences,
     flow_terms,
+    fooling,
     gram,
     inside,
+    judge,
     likelihood,
+    telling,
     trusted,
 )
 from methods.remot.networks import Blended
-from motioncopy.errors import ConfigError
+from motioncopy.errors import BatchError, ConfigError
 from motioncopy.features import FeatureNetwork
+from motioncopy.layers.discriminators import MultiScaleDiscriminator
 from motioncopy.layers.warp import warp
+from motioncopy.losses.adversarial import LeastSquares
 
 
 def test_gram_is_the_mean_product_of_channels() -> None:
@@ -88,12 +94,33 @@ def test_temporal_judges_see_the_frames_at_their_distance() -> None:
     judges = TemporalDiscriminators(1, skips=[1, 2], num_scales=1, n_layers=1, ndf=4)
     frames = [torch.full((1, 1, 4, 4), float(t)) for t in range(6)]
     flows = [torch.zeros(1, 2, 4, 4) for _ in range(6)]
-    near, far = judges.triples(frames, flows, start=3)
+    near, far = judges.triples(frames, flows, start=3, stop=6)
     assert near is not None
     assert far is not None
     assert near[:, :3, 0, 0].tolist() == [[1, 2, 3], [2, 3, 4], [3, 4, 5]]
     assert far[:, :3, 0, 0].tolist() == [[0, 2, 4], [1, 3, 5]]
-    assert judges.triples(frames[:2], flows[:2], start=0) == [None, None]
+    assert judges.triples(frames[:2], flows[:2], start=0, stop=2) == [None, None]
+    near, far = judges.triples(frames, flows, start=1, stop=4)  # what comes behind is not known to what is drawn
+    assert near is not None
+    assert near[:, 2, 0, 0].tolist() == [2, 3]
+    assert far is None
+
+
+def test_a_judge_sees_as_much_that_is_real_as_is_generated() -> None:
+    network = MultiScaleDiscriminator(3, num_scales=1, n_layers=1, ndf=4)
+    with pytest.raises(BatchError, match=r"pairs.*4 generated.*2"):
+        judge(network, None, torch.zeros(4, 3, 16, 16), torch.zeros(2, 3, 16, 16))
+
+
+def test_judges_are_summed() -> None:
+    network = MultiScaleDiscriminator(3, num_scales=2, n_layers=1, ndf=4)
+    real, fake = torch.rand(2, 2, 3, 16, 16)
+    one = judge(network, None, real, fake)
+    gan = LeastSquares("sum")
+    for k, weights in enumerate((Fooling(1.0, 0.0), Fooling(0.0, 1.0))):
+        ((_, once),), ((_, twice),) = (fooling(weights, gan, [one] * n).values() for n in (1, 2))
+        torch.testing.assert_close(twice, 2 * once, msg=f"term {k}")
+    torch.testing.assert_close(telling(gan, [one, one]), 2 * telling(gan, [one]))
 
 
 def test_flow_terms_vanish_for_the_true_flow_and_start_at_the_second_frame() -> None:
@@ -105,8 +132,10 @@ def test_flow_terms_vanish_for_the_true_flow_and_start_at_the_second_frame() -> 
     sure = [torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)]
     terms = flow_terms(FlowLosses(), drawn, real, [0 * flow, flow], sure, range(2))
     assert {name: value.item() for name, (_, value) in terms.items()} == {
-        "flow": 0, "warp": pytest.approx(0, abs=1e-6), "weight": 0,
+        "flow": 0, "warp": pytest.approx(0, abs=1e-6), "consistency": pytest.approx(0, abs=1e-6), "weight": 0,
     }  # fmt: skip
+    still = [drawn[0], Blended.of(first, flow, torch.zeros(1, 1, 8, 8), None)]
+    assert flow_terms(FlowLosses(), still, real, [0 * flow, flow], sure, range(2))["consistency"][1] > 0.05
     assert not flow_terms(FlowLosses(), drawn, real, [0 * flow, flow], sure, range(1))
     wrong = [Blended.of(image, 0 * flow, torch.ones(1, 1, 8, 8), None) for image in real]
     terms = flow_terms(FlowLosses(), wrong, real, [0 * flow, flow], sure, range(2))

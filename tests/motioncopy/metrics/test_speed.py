@@ -67,3 +67,14 @@ def test_frames_are_asked_for_one_by_one_and_the_start_is_not_timed(late: int) -
 def test_lost_frames_are_refused() -> None:
     with pytest.raises(BatchError, match="too few frames"):
         measure(Slow(late=2, lost=1), trial(), warm_up=2, frames=3)
+
+
+def test_compiled_networks_are_timed_where_they_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda self: compiled.append(type(self).__name__))
+    method = Slow()
+    method.more = nn.ModuleDict({"a": nn.ModuleList([nn.Identity()])})
+    measure(method, trial(), warm_up=1, frames=2)
+    assert compiled == []
+    assert measure(method, trial(), warm_up=1, frames=2, compiled=True).frames == 2
+    assert compiled == ["Linear", "Identity"], "containers are never called themselves"
