@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """One task: the stages' names, a stage, or generation (``plain`` or ``compiled``)."""
     stack = Stack(arguments.method, arguments.data, variant=arguments.variant, preset=arguments.preset)
     model = cut_short(stack.resolve()["model"], arguments.steps)
-    job = Job(stack, arguments.folder, overrides={"model": model, "data": {"init_args": {"num_workers": 0}}})
+    job = Job(stack, arguments.folder, overrides={"model": model})
     torch.manual_seed(0)
     if arguments.task == "names":
         method = build(job)
