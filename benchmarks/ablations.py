@@ -119,7 +119,8 @@ def compare(records: Iterable[Record]) -> pd.DataFrame:
             fixed = {"data": data, "protocol": protocol, "subject": subject, "method": method, "ablation": name}
             named = fixed | {"part": ablation.part, "compared": ablation.compared, "seeds": len(seeds)}
             lines += [named | line for line in _differences([(without[s], with_[s]) for s in seeds], ablation)]
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    # As objects: pandas would turn the None of the whole method into a NaN beside another row's name.
+    return pd.DataFrame(lines, columns=list(COLUMNS), dtype=object)
 
 
 def _differences(pairs: Sequence[tuple[Record, Record]], ablation: Ablation) -> list[dict[str, Any]]:

@@ -59,6 +59,9 @@ def test_a_row_is_compared_with_the_row_that_its_overlay_names() -> None:
     found = line(records, "rgn_without_gam")
     assert (found["compared"], found["worth"]) == ("rgn", pytest.approx(1.0))
     assert line(records, "rgn")["worth"] == pytest.approx(10.0)
+    printed = markdown(compare(records))
+    assert "rgn_without_gam, against rgn |" in printed
+    assert "rgn, against the whole method |" in printed
 
 
 def test_only_seeds_that_both_rows_have_count() -> None:
