@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +24,7 @@ from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule
 from motioncopy import records
 from motioncopy.checkpoint import digest
-from motioncopy.errors import ConfigError, MotionCopyError, TrainingError, own_cause
+from motioncopy.errors import BusyError, ConfigError, TrainingError, own_cause
 from motioncopy.metrics.catalogue import select
 from motioncopy.metrics.scores import Aggregate
 from motioncopy.provenance import code, device, packages, portable, redacted
@@ -103,6 +105,18 @@ class Job:
             ConfigError: If its config is wrong.
             DataError: If the data are not there, or the person is not in them.
         """
+        module = self.unprepared_data()
+        module.prepare_data()
+        _ = module.tested  # refuses one who is not there
+        return module
+
+    def unprepared_data(self) -> ClipDataModule:
+        """The data module as it is built: it knows its people and trials, and may lack their clips.
+
+        Raises:
+            ConfigError: If its config is wrong.
+            DataError: If the data are not there.
+        """
         parser = ArgumentParser(exit_on_error=False)
         parser.add_subclass_arguments(ClipDataModule, "data")
         try:
@@ -112,8 +126,6 @@ class Job:
             if (own := own_cause(error)) is not None:
                 raise own from None
             raise ConfigError(f"the config of data set {self.stack.data} is wrong", found=str(error)) from error
-        module.prepare_data()
-        _ = module.tested  # refuses one who is not there
         return module
 
     def record(self) -> Record | None:
@@ -131,9 +143,9 @@ def run(job: Job, *, again: bool = False) -> Record:
 
     Raises:
         TrainingError: If it fails; a record of the failure is kept.
-        MotionCopyError: If another process runs the same job.
+        BusyError: If another process runs the same job.
     """
-    with _locked(job.folder):
+    with _locked(job.folder) as lock:
         data = job.data()
         content, kept = digest(data.content()), job.folder / "data.sha256"
         if job.record() is not None and kept.is_file() and kept.read_text() != content:
@@ -144,19 +156,23 @@ def run(job: Job, *, again: bool = False) -> Record:
                 path = job.folder / name
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         elif (done := job.record()) is not None and not _untimed(job, done):
+            _publish(done, job)  # a kill may have come between the two files
             print(f"{job.stack.method}: finished before, see {job.folder} (RERUN=1 runs it again)")
             return done
         kept.write_text(content)
         config = job.folder / "stack.yaml"
         config.write_text(yaml.safe_dump(job.config, sort_keys=False))
+        start = time.perf_counter()
         try:
-            _call("fit", config, job.folder, *(["--fresh", "true"] if again else []))
-            _call("test", config, job.folder, *(["--compiled", "true"] if job.compiled else []))
+            _call("fit", config, job.folder, lock, *(["--fresh", "true"] if again else []))
+            _call("test", config, job.folder, lock, *(["--compiled", "true"] if job.compiled else []))
         except TrainingError as error:
-            _keep(_record(job, data, failure=str(error)), job, final=False)
+            _publish(_record(job, data, failure=str(error)), job)
             raise
-        record = _record(job, data)
-        _keep(record, job, final=True)
+        record = _record(job, data, seconds=time.perf_counter() - start)
+        # First the one that says that the run has finished: published twice would be a run that nobody made.
+        _write_aside(job.folder / "record.json", json.dumps(record.to_dict(), indent=1, ensure_ascii=False) + "\n")
+        _publish(record, job)
         return record
 
 
@@ -170,12 +186,12 @@ def predict(job: Job, checkpoint: Path) -> None:
 
     Raises:
         TrainingError: If it fails.
-        MotionCopyError: If another process runs the same job.
+        BusyError: If another process runs the same job.
     """
-    with _locked(job.folder):
+    with _locked(job.folder) as lock:
         config = job.folder / "stack.yaml"
         config.write_text(yaml.safe_dump(job.config, sort_keys=False))
-        _call("predict", config, job.folder, "--checkpoint", str(checkpoint))
+        _call("predict", config, job.folder, lock, "--checkpoint", str(checkpoint))
 
 
 def baselines(job: Job) -> list[Job]:
@@ -198,14 +214,15 @@ def baselines(job: Job) -> list[Job]:
     return found
 
 
-def _call(command: str, config: Path, run: Path, *options: str) -> None:
+def _call(command: str, config: Path, run: Path, lock: int, *options: str) -> None:
     failure = run / "failure.txt"
     failure.unlink(missing_ok=True)
     # A process of its own: under DDP, Lightning runs the command line again in every child.
     arguments = [sys.executable, "-m", "benchmarks.cli", command, "--config", str(config), "--run", str(run), *options]
-    done = subprocess.run(arguments, check=False)
+    # It holds the lock too: should this process be killed, nobody starts the same fit beside the one that goes on.
+    done = subprocess.run(arguments, check=False, pass_fds=(lock,))
     if done.returncode:
-        reason = failure.read_text() if failure.is_file() else f"exit status {done.returncode}"
+        reason = failure.read_text() if failure.is_file() else _ending(done.returncode)
         if done.returncode == 130:
             raise KeyboardInterrupt
         raise TrainingError(
@@ -213,7 +230,19 @@ def _call(command: str, config: Path, run: Path, *options: str) -> None:
         )
 
 
-def _record(job: Job, data: ClipDataModule, failure: str | None = None) -> Record:
+def _ending(status: int) -> str:
+    """What an exit status says of a process that could not say anything itself."""
+    if status >= 0:
+        return f"exit status {status}; its last lines are above"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    cause = ", as the system does where memory runs out" if name == "SIGKILL" else ""
+    return f"it was ended by {name}{cause}"
+
+
+def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, seconds: float | None = None) -> Record:
     s, created = job.stack, records.now()
     roots = {"run": job.folder, "runs": job.runs, "home": Path.home()}
     if job.data_root is not None:
@@ -248,6 +277,7 @@ def _record(job: Job, data: ClipDataModule, failure: str | None = None) -> Recor
             fps=speeds[len(speeds) // 2] if speeds else None,
             fps_single=test["speed"]["fps"],
             fps_compiled=test["speed_compiled"]["fps"] if test["speed_compiled"] else None,
+            wall_seconds=round(seconds, 1) if seconds is not None else None,
         )
     return Record(
         id=records.new_id(created, s.method, s.data, *ablation, data.tested or "", f"seed{job.seed}"),
@@ -281,21 +311,31 @@ def _required(stack: Stack) -> list[str]:
     return [name for name in stack.all_overlays() if name not in stack.overlays]
 
 
-def _keep(record: Record, job: Job, *, final: bool) -> None:
-    path = records.write(record, job.runs / "records")
-    if final:
-        shutil.copy2(path, job.folder / "record.json")
+def _publish(record: Record, job: Job) -> None:
+    """Puts a record beside those of the other runs; does nothing if it is there already."""
+    if not (job.runs / "records" / f"{record.id}.json").exists():
+        records.write(record, job.runs / "records")
+
+
+def _write_aside(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One process a run folder; the lock goes with the process, however it ends."""
+def _locked(folder: Path) -> Iterator[int]:
+    """One process a run folder, with those it starts; the lock goes with the last of them, however they end.
+
+    Yields:
+        The lock's file descriptor, to be handed on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise MotionCopyError(
+            raise BusyError(
                 f"another process is running {folder.name}", remedy="wait for it, or choose another RUNS folder"
             ) from error
-        yield
+        yield file.fileno()

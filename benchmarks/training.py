@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -201,10 +202,22 @@ def run_lightning(arguments: Sequence[str]) -> None:
     torch.set_float32_matmul_precision("high")
     try:
         _start(arguments)
-    except MotionCopyError as error:
-        if run is not None and Path(run).is_dir():
-            (Path(run) / "failure.txt").write_text(str(error))  # for whoever started this process
+    except Exception as error:
+        if run is not None:
+            _leave_word(Path(run), error)
         raise
+
+
+def _leave_word(run: Path, error: Exception) -> None:
+    """Says in the run's folder why it failed, for whoever started this process."""
+    text = str(error)
+    if not isinstance(error, MotionCopyError):
+        text = f"{type(error).__name__}: {text.splitlines()[0] if text else 'without a word'}"
+        if "CUDA" in text and "out of memory" not in text:
+            text += " (the GPU was lost, or is in a state that only a restart of its driver mends: see nvidia-smi)"
+    with suppress(OSError):  # a full disk must not hide what it caused
+        if run.is_dir():
+            (run / "failure.txt").write_text(text)
 
 
 def _start(arguments: list[str]) -> None:

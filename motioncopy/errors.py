@@ -85,5 +85,9 @@ class TrainingError(MotionCopyError):
     """A training that cannot go on, for instance because a loss is not finite."""
 
 
+class BusyError(MotionCopyError):
+    """What is asked for is being done by another process."""
+
+
 class RecordError(MotionCopyError):
     """A record that does not follow the schema, or records that cannot stand in one table."""

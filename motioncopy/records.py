@@ -101,6 +101,8 @@ class Costs:
         fps: Frames generated a second, as the test generates them: some at once, the first ones not counted.
         fps_single: Frames generated a second one at a time, after a warm-up: what a live use would see.
         fps_compiled: The same with networks that ``torch.compile`` has translated.
+        wall_seconds: What the run took by the clock, from the start of its training to the end of its scoring. Stages
+            that were taken over from another run, or done before an interruption, are not in it.
     """
 
     train_seconds: dict[str, float] = field(default_factory=dict)
@@ -110,6 +112,7 @@ class Costs:
     fps: float | None = None
     fps_single: float | None = None
     fps_compiled: float | None = None
+    wall_seconds: float | None = None
 
 
 @dataclass(frozen=True)
