@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup bench test test-slow test-ddp lint type all-checks clean
+.PHONY: help setup bench table test test-slow test-ddp lint type all-checks clean
 
 PYTHON ?= python3.11
 VENV   := .venv
@@ -11,6 +11,8 @@ RUN    := $(VENV)/bin/python -m
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo "  bench takes METHOD DATA PRESET VARIANT DATA_ROOT SAMPLE=1 ABLATION SEED DEVICES PERSON METRICS COMPILED=1 RERUN=1 RUNS,"
+	@echo "  table takes TABLE (remot/table4, all, or a YAML file), and PRESET DATA DATA_ROOT SAMPLE=1 PEOPLE SEEDS ROW_SEEDS DEVICES"
+	@echo "  METRICS RUNS DRY=1,"
 	@echo "  the tests take ARGS (for instance ARGS='tests/poses -x')."
 
 # --- The environment. A stamp in .venv is named after the checksum of all that decides what is installed, so a second
@@ -79,6 +81,19 @@ bench: $(STAMP)  ## train and score METHOD on DATA, beside the trivial baselines
 		--seed "$(SEED)" --devices "$(DEVICES)" --runs "$(RUNS)" $(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") $(if $(SAMPLE),--sample) \
 		$(if $(ABLATION),--ablation "$(ABLATION)") $(if $(PERSON),--person "$(PERSON)") $(if $(METRICS),--metrics "$(METRICS)") \
 		$(if $(COMPILED),--compiled) $(if $(RERUN),--rerun)
+
+# Its own default is the tables' own data sets, not the puppets.
+TABLE     ?=
+PEOPLE    ?=
+SEEDS     ?= 0,1,2
+ROW_SEEDS ?= 0
+DRY       ?=
+
+table: $(STAMP)  ## run the rows of a paper's table: TABLE=remot/table4 DATA=puppets
+	@$(VENV)/bin/motioncopy suite $(TABLE) --preset "$(PRESET)" --seeds "$(SEEDS)" \
+		--row-seeds "$(ROW_SEEDS)" --devices "$(DEVICES)" --runs "$(RUNS)" $(if $(filter-out file,$(origin DATA)),--data "$(DATA)") \
+		$(foreach root,$(DATA_ROOT),--data-root "$(root)") $(if $(SAMPLE),--sample) $(if $(PEOPLE),--people "$(PEOPLE)") \
+		$(if $(METRICS),--metrics "$(METRICS)") $(if $(DRY),--dry-run)
 
 # --- The checks.
 

@@ -134,6 +134,18 @@ class Job:
         return Record.from_dict(json.loads(path.read_text()), str(path)) if path.is_file() else None
 
 
+class RunError(TrainingError):
+    """A run that failed.
+
+    Attributes:
+        record: What it left behind.
+    """
+
+    def __init__(self, error: TrainingError, record: Record) -> None:
+        super().__init__(error.what, expected=error.expected, found=error.found, remedy=error.remedy)
+        self.record = record
+
+
 def run(job: Job, *, again: bool = False) -> Record:
     """Fits and tests one job and writes its record; a finished one is only read.
 
@@ -142,7 +154,7 @@ def run(job: Job, *, again: bool = False) -> Record:
         again: Run it even if it has finished.
 
     Raises:
-        TrainingError: If it fails; a record of the failure is kept.
+        RunError: If it fails; a record of the failure is kept.
         BusyError: If another process runs the same job.
     """
     with _locked(job.folder) as lock:
@@ -167,8 +179,9 @@ def run(job: Job, *, again: bool = False) -> Record:
             _call("fit", config, job.folder, lock, *(["--fresh", "true"] if again else []))
             _call("test", config, job.folder, lock, *(["--compiled", "true"] if job.compiled else []))
         except TrainingError as error:
-            _publish(_record(job, data, failure=str(error)), job)
-            raise
+            failed = _record(job, data, failure=str(error))
+            _publish(failed, job)
+            raise RunError(error, failed) from error
         record = _record(job, data, seconds=time.perf_counter() - start)
         # First the one that says that the run has finished: published twice would be a run that nobody made.
         _write_aside(job.folder / "record.json", json.dumps(record.to_dict(), indent=1, ensure_ascii=False) + "\n")

@@ -2,7 +2,19 @@
 
 from types import ModuleType
 
-from benchmarks.commands import audit, bench, check, copy, evaluate, prepare, protocol, sample, table, weights
+from benchmarks.commands import audit, bench, check, copy, evaluate, prepare, protocol, sample, suite, table, weights
 
 #: In the order in which ``motioncopy --help`` lists them.
-COMMANDS: tuple[ModuleType, ...] = (bench, copy, evaluate, audit, check, prepare, sample, protocol, table, weights)
+COMMANDS: tuple[ModuleType, ...] = (
+    bench,
+    suite,
+    copy,
+    evaluate,
+    audit,
+    check,
+    prepare,
+    sample,
+    protocol,
+    table,
+    weights,
+)

@@ -7,10 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import roots
 from benchmarks.stack import Stack, data_sets, methods
 from motioncopy.errors import ConfigError
-
-_MINIATURES = Path("data/miniatures")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -55,7 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks import bench, show
 
     start = time.perf_counter()
-    data_root = _miniature(arguments) if arguments.sample else arguments.data_root
+    if arguments.sample and arguments.data_root is not None:
+        raise ConfigError("SAMPLE=1 and DATA_ROOT contradict each other", remedy="give one of them")
+    data_root = roots.miniature(arguments.data) if arguments.sample else arguments.data_root
     job = bench.Job(
         stack,
         arguments.runs,
@@ -82,27 +83,3 @@ def run(arguments: argparse.Namespace) -> int:
     for name, what in (("table.md", "the table"), *files, ("record.json", "the record")):
         print(f"  {name:<16} {what}")
     return 0
-
-
-def _miniature(arguments: argparse.Namespace) -> str:
-    """The root of the miniature of the data set that is asked for; written if it is not there.
-
-    Raises:
-        ConfigError: If the data set has none, or a root is given too.
-    """
-    from datamodules import miniatures
-
-    name = arguments.data
-    if arguments.data_root is not None:
-        raise ConfigError("SAMPLE=1 and DATA_ROOT contradict each other", remedy="give one of them")
-    if name not in miniatures.names():
-        raise ConfigError(
-            f"there is no miniature of {name}",
-            expected=f"DATA one of {', '.join(miniatures.names())}",
-            remedy="leave SAMPLE away" if name == "puppets" else "give DATA_ROOT",
-        )
-    root = _MINIATURES / name
-    if not root.exists():
-        print(f"Writing a miniature of {name} to {root}", flush=True)
-    miniatures.write(name, root)
-    return str(root)

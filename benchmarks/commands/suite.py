@@ -1,0 +1,132 @@
+"""``motioncopy suite``: runs a paper's table, or a list of one's own, and shows what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.stack import data_sets
+from motioncopy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from benchmarks.suites.estimate import Estimator
+    from benchmarks.suites.plan import Options
+    from benchmarks.suites.suite import Suite
+
+#: Some runs failed; the others have finished.
+FAILED = 3
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the command to the console script."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "suite",
+        help="run a table of a paper: methods x data x people x ablations x seeds",
+        description="Runs the rows of a paper's table that methods of this project produce, with the trivial baselines "
+        "beside them, and shows the paper's cells beside the measured ones. First comes the plan and how long it will "
+        "take. What has finished is not run again, down to single stages; a run that fails does not stop the others; "
+        "stopped at any moment, the same command goes on. Called in two terminals, the two share the work. Exit status "
+        f"{FAILED}: some runs failed.",
+    )
+    parser.add_argument(
+        "table", nargs="+", metavar="TABLE", help="remot/table4, all, or a YAML file: see docs/suites.md"
+    )
+    parser.add_argument("--preset", default="quick", help="how large and how long: quick, full (default: %(default)s)")
+    parser.add_argument("--data", default="", help="in place of the table's data sets, separated by commas")
+    parser.add_argument(
+        "--people", default=None, help="whom personal methods show: names with commas, all, or one: the data set's own "
+        "choice (default: one with preset quick, else all)",
+    )  # fmt: skip
+    parser.add_argument("--seeds", default="0,1,2", help="of whole methods (default: %(default)s)")
+    parser.add_argument("--row-seeds", default="0", help="of ablations (default: %(default)s)")
+    parser.add_argument(
+        "--data-root", action="append", default=[], metavar="[NAME=]DIR", help="where a data set lies; may be repeated"
+    )
+    parser.add_argument("--sample", action="store_true", help="run on miniatures of the data sets")
+    parser.add_argument("--devices", type=int, default=1, help="processes to train with")
+    parser.add_argument("--metrics", default="", help="what to score by, separated by commas (default: default)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs go (default: %(default)s)")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, and run nothing")
+    parser.set_defaults(run_command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Plans, runs, and shows the tables."""
+    from rich.console import Console
+
+    from benchmarks.suites import suite
+
+    suites = suite.named(arguments.table)  # a wrong name is refused before torch is imported
+    from benchmarks.suites import plan as planning
+    from benchmarks.suites import run as running
+    from benchmarks.suites import show
+
+    # A pipe has no width of its own, and a table that is folded to 80 cannot be read.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    found = planning.plan(suites, _options(arguments, suites), _estimator(arguments.runs))
+    show.plan(found, console)
+    if arguments.dry_run:
+        return 0
+    planning.prepare(found)
+    came = running.run(found)
+    show.outcome(found, came, console)
+    for path in show.tables(found, came, arguments.runs / "tables"):
+        console.print(f"  {path}")
+    console.print(f"  {arguments.runs / 'records'}: a record of each run (motioncopy report shows them)")
+    return FAILED if came.failed else 0
+
+
+def _options(arguments: argparse.Namespace, suites: Sequence[Suite]) -> Options:
+    from benchmarks import roots
+    from benchmarks.suites.plan import Options
+
+    data = _words(arguments.data)
+    used = data or tuple(dict.fromkeys(name for suite in suites for name in suite.data))
+    for name in data:
+        if name not in data_sets():
+            raise ConfigError(f"there is no DATA={name}", expected=f"one of {', '.join(data_sets())}")
+    given = roots.parse(arguments.data_root, used)
+    if arguments.sample:
+        if given:
+            raise ConfigError("SAMPLE=1 and DATA_ROOT contradict each other", remedy="give one of them")
+        from datamodules import miniatures
+
+        given = {name: roots.miniature(name) for name in used if name in miniatures.names()}
+    people = arguments.people or ("one" if arguments.preset == "quick" else "all")
+    return Options(
+        preset=arguments.preset,
+        data=data,
+        people=() if people == "one" else _words(people),
+        seeds=_numbers("SEEDS", arguments.seeds),
+        row_seeds=_numbers("ROW_SEEDS", arguments.row_seeds),
+        runs=arguments.runs,
+        roots=given,
+        fixed={"devices": arguments.devices, "metrics": _words(arguments.metrics)},
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, text.replace(" ", ",").split(","))))
+
+
+def _numbers(name: str, text: str) -> tuple[int, ...]:
+    words = _words(text)
+    if not words or not all(word.isdigit() for word in words):
+        raise ConfigError(f"{name}={text} is no list of numbers", expected="such as 0,1,2")
+    return tuple(map(int, words))
+
+
+def _estimator(runs: Path) -> Estimator:
+    """Knows the committed runs, and those of this folder."""
+    import torch
+
+    from benchmarks.commands.table import RESULTS
+    from benchmarks.suites.estimate import Estimator
+    from motioncopy.provenance import device
+    from motioncopy.records import read_all
+
+    here = device(int(torch.cuda.is_available()))
+    return Estimator([*read_all(RESULTS), *read_all(runs / "records")], here.cpu, here.gpu)

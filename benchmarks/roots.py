@@ -1,0 +1,56 @@
+"""Where data sets lie: as a command line says it, or a miniature of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from motioncopy.errors import ConfigError
+
+_MINIATURES = Path("data/miniatures")
+
+
+def parse(given: Sequence[str], data: Sequence[str]) -> dict[str, str]:
+    """Roots by data set.
+
+    Args:
+        given: ``DIR``, where there is one data set, or ``NAME=DIR``; one text may hold several, with spaces between.
+        data: The data sets that are run on.
+
+    Raises:
+        ConfigError: If a root names no data set that is run on, or none and there are several.
+    """
+    roots = {}
+    for text in (word for words in given for word in ([words] if Path(words).exists() else words.split())):
+        name, separator, folder = text.partition("=")
+        if not separator and len(data) == 1:
+            name, folder = data[0], text
+        elif not separator or name not in data:
+            raise ConfigError(
+                f"DATA_ROOT={text} does not say of which data set",
+                expected=f"NAME=DIR, where NAME is one of {', '.join(data)}",
+                remedy="correct DATA_ROOT",
+            )
+        roots[name] = folder
+    return roots
+
+
+def miniature(name: str) -> str:
+    """The root of the miniature of a data set; written if it is not there.
+
+    Raises:
+        ConfigError: If the data set has none.
+    """
+    from datamodules import miniatures
+
+    if name not in miniatures.names():
+        raise ConfigError(
+            f"there is no miniature of {name}",
+            expected=f"DATA one of {', '.join(miniatures.names())}",
+            remedy="leave SAMPLE away" if name == "puppets" else "give DATA_ROOT",
+        )
+    root = _MINIATURES / name
+    if not root.exists():
+        print(f"Writing a miniature of {name} to {root}", flush=True)
+    miniatures.write(name, root)
+    return str(root)

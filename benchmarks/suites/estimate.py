@@ -1,0 +1,71 @@
+"""How long a run will take: as long as such runs have taken before."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from benchmarks.bench import Job
+from motioncopy.records import Record
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long a run will take.
+
+    Attributes:
+        seconds: The median of such runs; ``None`` if there was none.
+        runs: How many those are.
+        bound: Whether it is at most so long, for instance because an ablation takes over stages.
+    """
+
+    seconds: float | None
+    runs: int = 0
+    bound: bool = False
+
+
+class Estimator:
+    """Knows the runs that there were.
+
+    Args:
+        records: Of any methods and data sets; failed ones are left aside.
+        cpu: This machine's processor; where runs on it are known, others do not count.
+        gpu: Its GPU, if it has one.
+    """
+
+    def __init__(self, records: Iterable[Record], cpu: str, gpu: str | None) -> None:
+        self._seconds: dict[tuple[str, ...], dict[bool, list[float]]] = defaultdict(lambda: defaultdict(list))
+        for r in records:
+            if r.kind != "measured" or r.status != "finished" or r.device is None:
+                continue
+            took = r.costs.wall_seconds or sum(r.costs.train_seconds.values())
+            here = (r.device.cpu, r.device.gpu) == (cpu, gpu)
+            if took:  # a baseline has no training, and older records no time by the clock
+                key = (r.method, r.data, r.variant or "", r.preset or "", r.ablation or "")
+                self._seconds[key][here].append(took)
+
+    def of(self, job: Job, done: Record | None = None) -> Estimate:
+        """How long a job will take: not at all if it has finished."""
+        if done is not None:
+            return Estimate(0.0)
+        s = job.stack
+        ablation = "+".join(o for o in s.all_overlays() if o in s.overlays)
+        found = self._of((s.method, s.data, s.variant, s.preset, ablation))
+        if found.seconds is None and ablation:
+            whole = self._of((s.method, s.data, s.variant, s.preset, ""))
+            return Estimate(whole.seconds, whole.runs, bound=True)
+        return found
+
+    def _of(self, key: tuple[str, ...]) -> Estimate:
+        known = self._seconds.get(key, {})
+        times = known.get(True) or known.get(False) or []
+        return Estimate(statistics.median(times), len(times)) if times else Estimate(None)
+
+
+def spoken(seconds: float) -> str:
+    """A time as one says it: ``40 s``, ``7 min``, ``3.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

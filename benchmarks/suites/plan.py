@@ -1,0 +1,203 @@
+"""From suites to runs: methods x data x people x ablations x seeds, each once, whole methods before their ablations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks import bench
+from benchmarks.bench import Job
+from benchmarks.suites.estimate import Estimate, Estimator
+from benchmarks.suites.suite import Row, Suite
+from motioncopy.errors import ConfigError, DataError
+from motioncopy.records import Record
+
+Role = Literal["whole", "ablation", "baseline"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How suites are run.
+
+    Attributes:
+        preset: How large and how long.
+        data: In place of the suites' own data sets; empty: those.
+        people: Whom personal methods show: names, ``("all",)``, or empty: the data set's own choice.
+        seeds: Of whole methods.
+        row_seeds: Of ablations.
+        runs: Where runs lie.
+        roots: Where data sets lie, by name.
+        fixed: Further arguments of :class:`benchmarks.bench.Job`, the same for all runs.
+    """
+
+    preset: str = "quick"
+    data: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+    row_seeds: tuple[int, ...] = (0,)
+    runs: Path = Path("runs")
+    roots: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a plan.
+
+    Attributes:
+        job: What is run.
+        label: Of its row.
+        role: What it is in the plan.
+        person: Whom a personal method shows.
+        after: Ids of jobs whose stages it may take over, and which therefore come first.
+        done: Its record, if it has finished.
+        estimate: How long it will take.
+    """
+
+    job: Job
+    label: str
+    role: Role
+    person: str | None
+    after: tuple[str, ...]
+    done: Record | None
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of some suites, in order, and what cannot be run.
+
+    Attributes:
+        suites: As they were asked for.
+        options: How.
+        runs: Each once, however many suites want it.
+        left_out: Suite, what cannot be run (a method or a data set), and why.
+    """
+
+    suites: tuple[Suite, ...]
+    options: Options
+    runs: tuple[Planned, ...]
+    left_out: tuple[tuple[str, str, str], ...]
+
+    @property
+    def open(self) -> list[Planned]:
+        """Those that have not finished."""
+        return [run for run in self.runs if run.done is None]
+
+
+def plan(suites: Sequence[Suite], options: Options, estimator: Estimator) -> Plan:
+    """Expands suites to runs.
+
+    Raises:
+        ConfigError: If nothing can be run: the message has each reason.
+        DataError: If a data set is not where it is said to be, or a person is not in it.
+    """
+    found: dict[str, Planned] = {}
+    left_out: list[tuple[str, str, str]] = []
+    for suite in suites:
+        left_out += [(suite.name, *row) for row in suite.left_out]
+        for data in options.data or suite.data:
+            try:
+                for run in _runs(suite, data, options, estimator):
+                    found.setdefault(run.job.id, run)
+            except _NoDataError as error:
+                left_out.append((suite.name, data, str(error)))
+    if not found:
+        reasons = "; ".join(dict.fromkeys(f"{what}: {why}" for _, what, why in left_out))
+        raise ConfigError("nothing of this can be run", found=reasons, remedy="choose other data, or give its root")
+    return Plan(tuple(suites), options, tuple(found.values()), tuple(left_out))
+
+
+class _NoDataError(Exception):
+    """A data set that cannot be run on, for a reason that does not concern the others."""
+
+
+def _runs(suite: Suite, data: str, options: Options, estimator: Estimator) -> Iterator[Planned]:
+    """The runs of one suite on one data set: of each person, baselines, then whole methods, then ablations."""
+    jobs = {row: _job(row, data, options) for row in suite.rows}
+    by_regime: dict[str, list[Row]] = {}
+    for row, job in jobs.items():
+        by_regime.setdefault(_regime(job), []).append(row)
+    for regime, rows in by_regime.items():
+        people = _people(jobs[rows[0]], options) if regime == "personal" else [(None, None)]
+        for person, shown in people:
+            of_person = {row: replace(jobs[row], person=person) for row in rows}
+            for run in _of_person(rows, of_person, options, estimator):
+                yield replace(run, person=shown)
+
+
+def _of_person(
+    rows: Sequence[Row], jobs: Mapping[Row, Job], options: Options, estimator: Estimator
+) -> Iterator[Planned]:
+    whole = [row for row in rows if not row.overlays]
+    for seed in options.seeds:
+        for row in whole or rows[:1]:
+            for baseline in bench.baselines(replace(jobs[row], seed=seed)):
+                yield _planned(baseline, baseline.stack.method, "baseline", (), estimator)
+    for row in whole:
+        for seed in options.seeds:
+            yield _planned(replace(jobs[row], seed=seed), row.label, "whole", (), estimator)
+    for row in rows:
+        for seed in options.row_seeds if row.overlays else ():
+            first = next((r for r in rows if r.method == row.method and not r.overlays), None)
+            after = (replace(jobs[first], seed=seed).id,) if first is not None and seed in options.seeds else ()
+            yield _planned(replace(jobs[row], seed=seed), row.label, "ablation", after, estimator)
+
+
+def _planned(job: Job, label: str, role: Role, after: tuple[str, ...], estimator: Estimator) -> Planned:
+    done = job.record()
+    return Planned(job, label, role, None, after, done, estimator.of(job, done))
+
+
+def _job(row: Row, data: str, options: Options) -> Job:
+    try:
+        stack = row.stack(data, options.preset)
+    except ConfigError as error:
+        if "DATA=" in error.what:
+            raise _NoDataError("not a data set of this project, and not public") from None
+        raise
+    root = options.roots.get(data)
+    job = Job(stack, options.runs, data_root=root, overrides=row.overrides or None, **options.fixed)
+    if root is None:
+        try:
+            job.unprepared_data()
+        except DataError as error:
+            raise _NoDataError(str(error)) from None
+    return job
+
+
+def _regime(job: Job) -> str:
+    return str(job.config["data"].get("init_args", {}).get("regime", "personal"))
+
+
+def _people(job: Job, options: Options) -> list[tuple[str | None, str | None]]:
+    """Whom a personal method is trained for: as a job names them (``None``: the data set's choice), and their names."""
+    data = job.unprepared_data()
+    if not options.people:
+        return [(None, data.person)]
+    known = data.people()
+    if options.people == ("all",):
+        return [(name, name) for name in known]
+    for name in options.people:
+        if name not in known:
+            raise ConfigError(
+                f"there is no PEOPLE={name} in {job.stack.data}", expected=f"of {', '.join(known)}, or all"
+            )
+    return [(name, name) for name in options.people]
+
+
+def prepare(plan: Plan) -> None:
+    """Prepares the data of all runs that are open, so that what is wrong with them shows before anything is run.
+
+    Raises:
+        ConfigError: If the config of a data set is wrong.
+        DataError: If the data are not there.
+    """
+    ready: set[str] = set()
+    for run in plan.open:
+        config = str(run.job.config["data"])
+        if config not in ready:
+            run.job.data()
+            ready.add(config)

@@ -1,0 +1,133 @@
+"""Runs a plan on this machine, one run after another; and what came of it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from benchmarks import bench
+from benchmarks.suites.estimate import spoken
+from benchmarks.suites.plan import Plan, Planned
+from motioncopy.errors import BusyError, MotionCopyError, TrainingError
+from motioncopy.records import Record
+
+#: Less than this, and a checkpoint of the larger presets has no room.
+_LEAST_SPACE = 2 * 2**30
+_POLL_SECONDS = 5.0
+
+
+@dataclass
+class Outcome:
+    """What came of a plan.
+
+    Attributes:
+        finished: Record of each run that finished, now or before, by job id.
+        failed: Reason of each that did not, by job id.
+        failures: The records that those left, where they came so far.
+    """
+
+    finished: dict[str, Record] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    failures: list[Record] = field(default_factory=list)
+
+
+def run(plan: Plan, say: Callable[[str], None] = print) -> Outcome:
+    """Runs what has not finished; a failure is kept, and the next run begins.
+
+    What another process is running (the same command, called twice, shares its work) comes last, and is waited for.
+
+    Args:
+        plan: What to run.
+        say: Where a line of progress goes.
+
+    Raises:
+        TrainingError: If going on is pointless: the disk is full, or a GPU is gone.
+    """
+    outcome = Outcome({r.job.id: r.done for r in plan.runs if r.done is not None})
+    waiting = list(plan.open)
+    gpus = _gpus() if waiting else 0
+    announced: set[str] = set()
+    while waiting:
+        busy: list[Planned] = []
+        for number, planned in enumerate(waiting):
+            if {p.job.id for p in busy} & set(planned.after):
+                busy.append(planned)  # it would train what is being trained
+                continue
+            _refuse_full_disk(plan)
+            say(_headline(planned, len(outcome.finished) + len(outcome.failed), plan, waiting[number:]))
+            try:
+                outcome.finished[planned.job.id] = bench.run(planned.job)
+            except BusyError:
+                busy.append(planned)
+            except (MotionCopyError, OSError) as error:
+                outcome.failed[planned.job.id] = str(error)
+                if isinstance(error, bench.RunError):
+                    outcome.failures.append(error.record)
+                say(f"Failed: {title(planned)}. {error}")
+                _refuse_lost_gpu(gpus)
+        if len(busy) == len(waiting):
+            if new := [p for p in busy if p.job.id not in announced]:
+                say(f"Waiting for another process, which runs {'; '.join(title(p) for p in new)}")
+                announced |= {p.job.id for p in new}
+            time.sleep(_POLL_SECONDS)
+        waiting = busy
+    return outcome
+
+
+def title(run: Planned) -> str:
+    """What a run is, in a few words."""
+    words = [run.job.stack.method, "+".join(run.job.stack.overlays), run.job.stack.data, run.person or ""]
+    return ", ".join([*filter(None, words), f"seed {run.job.seed}"])
+
+
+def time_left(runs: Iterable[Planned]) -> str:
+    """How long these will take, as far as such runs are known."""
+    estimates = [run.estimate for run in runs]
+    unknown = sum(e.seconds is None for e in estimates)
+    known = sum(e.seconds for e in estimates if e.seconds is not None)
+    bound = "at most " if any(e.bound for e in estimates) else "about "
+    if unknown == len(estimates):
+        return "unknown" if estimates else "nothing"
+    return bound + spoken(known) + (f", and {unknown} runs of unknown length" if unknown else "")
+
+
+def _headline(planned: Planned, over: int, plan: Plan, left: list[Planned]) -> str:
+    count = f"[{over + 1}/{len(plan.runs)}]"
+    return f"\n{count} {title(planned)}; left in all: {time_left(left)}"
+
+
+def _refuse_full_disk(plan: Plan) -> None:
+    folder = plan.options.runs
+    while not folder.exists():
+        folder = folder.absolute().parent
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_SPACE:
+        raise TrainingError(
+            "the disk of the runs is nearly full",
+            expected=f"{_LEAST_SPACE / 2**30:.0f} GiB free",
+            found=f"{free / 2**30:.1f} GiB",
+            remedy="free some, and call again: what has finished is kept",
+        )
+
+
+def _gpus() -> int:
+    """GPUs that work, seen by a process of its own: this one would remember what it saw first."""
+    if shutil.which("nvidia-smi") is None:
+        return 0
+    code = "import torch; print(torch.cuda.device_count())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return int(done.stdout) if done.returncode == 0 and done.stdout.strip().isdigit() else 0
+
+
+def _refuse_lost_gpu(before: int) -> None:
+    if before and (now := _gpus()) < before:
+        raise TrainingError(
+            "a GPU was lost while the suite ran",
+            expected=f"{before} GPUs",
+            found=f"{now}",
+            remedy="see nvidia-smi, then call again: what has finished is kept",
+        )

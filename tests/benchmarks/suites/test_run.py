@@ -1,0 +1,179 @@
+"""Running a plan: failures do not stop it, what is finished stays, and nothing is done twice, whenever it is killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from benchmarks import bench
+from benchmarks.cli import main
+from benchmarks.suites import run as running
+from benchmarks.suites.estimate import Estimator
+from benchmarks.suites.plan import Options, Plan, plan
+from benchmarks.suites.suite import of_file
+from motioncopy import records
+from motioncopy.errors import BusyError, TrainingError
+from tests.benchmarks.in_process import Started
+from tests.benchmarks.suites.conftest import row, write_suite
+
+ROOT = Path(__file__).parents[3]
+
+
+def planned(clips: Path, suite_file: Path, **options: Any) -> Plan:
+    given: dict[str, Any] = {"runs": clips.parent / "runs", "roots": {"folder": str(clips)}, "seeds": (0,)} | options
+    return plan([of_file(suite_file)], Options(**given), Estimator([], "", None))
+
+
+def command(clips: Path, suite_file: Path, *options: str) -> list[str]:
+    runs = clips.parent / "runs"
+    return ["suite", str(suite_file), "--data-root", str(clips), "--runs", str(runs), "--seeds", "0", *options]
+
+
+def test_all_runs_and_is_not_run_again(
+    clips: Path, suite_file: Path, started: Started, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(clips, suite_file)) == 0
+    said = capsys.readouterr().out
+    assert started.commands == ["fit", "test"] * 4
+    assert "4 of 4 runs to do: unknown" in said
+    assert "[4/4] fakemotion, no_local, folder, ann, seed 0" in said
+    assert "4 of 4 runs have finished, 0 failed" in said
+    assert "Training of fakemotion on folder, a run: ann " in said
+    assert "all runs together" in said
+    table = (clips.parent / "runs/tables/small-folder-quick.md").read_text()
+    assert all(name in table for name in ("static", "nearest", "fakemotion", "no_local"))
+
+    assert main(command(clips, suite_file)) == 0
+    assert started.commands == ["fit", "test"] * 4
+    assert "All has finished." in capsys.readouterr().out
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(
+    clips: Path, suite_file: Path, started: Started, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(clips, suite_file, "--dry-run")) == 0
+    said = capsys.readouterr().out
+    assert "Plan of small" in said
+    assert "no_local" in said
+    assert started.commands == []
+    assert not (clips.parent / "runs").exists()
+
+
+def test_a_failure_does_not_stop_the_others(
+    clips: Path, tmp_path: Path, started: Started, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = write_suite(tmp_path / "broken.yaml", [row("no_face", image_size=[30, 30]), row("no_local")])
+    assert main(command(clips, broken)) == 3
+    said = capsys.readouterr().out
+    assert "1 failed" in said
+    assert "fakemotion, no_face, folder, ann, seed 0: fit failed" in said
+    assert "30x30" in said
+    found = records.read_all(clips.parent / "runs/records")
+    assert Counter(r.status for r in found) == {"finished": len(found) - 1, "failed": 1}
+    table = (clips.parent / "runs/tables/broken-folder-quick.md").read_text()
+    assert "the run failed" in table, "in the table, with its reason"
+
+    started.commands.clear()
+    assert main(command(clips, broken)) == 3
+    assert started.commands == ["fit"], "the one that failed is tried again"
+
+
+def test_a_run_that_gives_nan_is_a_failed_row(clips: Path, suite_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Started()
+
+    def diverging(arguments: list[str], **options: Any) -> Any:
+        if arguments[3] == "fit" and "fakemotion" in arguments[7]:
+            (Path(arguments[7]) / "failure.txt").write_text("stage foreground: loss quality is not finite at step 3.")
+            return SimpleNamespace(returncode=1)
+        return real(arguments, **options)
+
+    monkeypatch.setattr(bench, "subprocess", SimpleNamespace(run=diverging))
+    came = running.run(planned(clips, suite_file))
+    assert len(came.finished) == 2, "the baselines"
+    assert all("not finite" in reason for reason in came.failed.values())
+    assert [r.status for r in came.failures] == ["failed"] * 2
+    assert all("not finite" in (r.reason or "") for r in came.failures)
+
+
+def test_what_another_process_runs_comes_last_and_is_waited_for(
+    clips: Path, suite_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = planned(clips, suite_file)
+    whole = next(r for r in found.runs if r.role == "whole").job.id
+    ran: list[str] = []
+    said: list[str] = []
+    busy = {whole}
+
+    def run(job: bench.Job) -> Any:
+        if job.id in busy:
+            raise BusyError(f"another process is running {job.id}")
+        ran.append(job.id)
+
+    monkeypatch.setattr(bench, "run", run)
+    monkeypatch.setattr(time, "sleep", lambda _: busy.clear())
+    running.run(found, said.append)
+    assert ran == [r.job.id for r in found.runs], "its ablation waits too, whose stages it would train"
+    (waiting,) = [line for line in said if "Waiting" in line]
+    assert waiting.endswith("fakemotion, folder, ann, seed 0; fakemotion, no_local, folder, ann, seed 0")
+
+
+def test_a_full_disk_stops_the_suite_with_a_remedy(
+    clips: Path, suite_file: Path, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000))
+    with pytest.raises(TrainingError, match=r"nearly full.*free some, and call again"):
+        running.run(planned(clips, suite_file))
+    assert started.commands == []
+
+
+def test_a_lost_gpu_stops_the_suite(clips: Path, suite_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = iter([2, 1])
+    monkeypatch.setattr(running, "_gpus", lambda: next(counts))
+    lost = SimpleNamespace(run=lambda arguments, **_: SimpleNamespace(returncode=-signal.SIGABRT))
+    monkeypatch.setattr(bench, "subprocess", lost)
+    with pytest.raises(TrainingError, match=r"a GPU was lost.*2 GPUs.*1"):
+        running.run(planned(clips, suite_file))
+    (record,) = records.read_all(clips.parent / "runs/records")
+    assert "SIGABRT" in (record.reason or "")
+
+
+@pytest.mark.slow
+def test_killed_ten_times_it_loses_no_finished_run_and_repeats_none(clips: Path, suite_file: Path) -> None:
+    runs, chance = clips.parent / "runs", random.Random(0)
+    arguments = [sys.executable, "-m", "benchmarks.cli", *command(clips, suite_file)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    seen: dict[str, str] = {}
+    for kill in range(10):
+        process = subprocess.Popen(
+            arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        time.sleep(chance.uniform(3, 25))
+        # With all that it started, or alone: what it started then goes on without it.
+        if kill % 2:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
+        found = {r.id: r.config_sha256 for r in records.read_all(runs / "records") if r.status == "finished"}
+        assert seen.items() <= found.items(), "a finished run is never lost"
+        seen = found
+    done = subprocess.run(
+        arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=500
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    finished = [r for r in records.read_all(runs / "records") if r.status == "finished"]
+    assert seen.keys() <= {r.id for r in finished}
+    assert Counter(r.config_sha256 for r in finished).most_common(1)[0][1] == 1, "none was run twice"
+    assert len(finished) == 4
