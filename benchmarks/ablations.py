@@ -1,14 +1,14 @@
 """What a part of a method is worth, beside what the paper found: rows of ablation tables, compared in pairs.
 
-A method's overlay says in its block ``ablation`` which part it takes away, with which row it is compared (a paper's
-rows need not all be compared with the whole method), and what the paper printed::
+A method's overlay says in its block ``ablation`` which part it takes away, and with which row it is compared (a paper's
+rows need not all be compared with the whole method)::
 
     ablation:
       part: Global Alignment Module
       compared: rgn                       # another overlay; absent: the whole method
-      paper:
-        solodance:
-          mask_psnr/inside@1: [24.56, 25.54]      # without the part, with it
+
+What the paper found is read from its tables, :mod:`benchmarks.papers`: the row of the method and the overlay, against
+the row that this one is compared with.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import pandas as pd
 import rich.box
 import rich.table
 
-from benchmarks import stack
+from benchmarks import papers, stack
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.catalogue import definition
 from motioncopy.metrics.scores import interval
@@ -48,18 +48,18 @@ class Ablation:
     Attributes:
         part: Its name.
         compared: The overlay whose run has the part and is otherwise the same; ``None``: the whole method.
-        paper: For each data set and metric key the paper's values without and with the part.
+        paper: For each data set, kind of trial and metric key the paper's values without and with the part.
     """
 
     part: str
     compared: str | None = None
-    paper: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    paper: Mapping[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
 
-    def found_by_the_paper(self, metric: str) -> str:
-        """The paper's own differences, signed so that positive is better with the part."""
+    def found_by_the_paper(self, kind: str, metric: str) -> str:
+        """The paper's own differences, signed so that positive is better with the part; empty if it has none."""
         sign = 1 if definition(metric).direction == "higher" else -1
-        found = {data: sign * (values[metric][1] - values[metric][0]) for data, values in self.paper.items()}
-        return ", ".join(f"{difference:+.3g} ({data})" for data, difference in found.items())
+        pairs = {data: pair for (data, *rest), pair in self.paper.items() if rest == [kind, metric]}
+        return ", ".join(f"{sign * (more - less):+.3g} ({data})" for data, (less, more) in pairs.items())
 
 
 def ablations(method: str) -> dict[str, Ablation]:
@@ -74,13 +74,25 @@ def ablations(method: str) -> dict[str, Ablation]:
         if block is None:
             continue
         try:
-            found[name] = Ablation(**block)
+            found[name] = Ablation(**block, paper=_printed(method, name))
         except TypeError as error:
             raise ConfigError(
                 f"the block ablation of {method}'s overlay {name} is wrong",
-                expected="part, compared, paper",
+                expected="part, compared",
                 found=error,
             ) from error
+    return found
+
+
+def _printed(method: str, ablation: str) -> dict[tuple[str, str, str], tuple[float, float]]:
+    """What the papers' tables say of an overlay: each cell without the part, and the same cell with it."""
+    found: dict[tuple[str, str, str], tuple[float, float]] = {}
+    for table in papers.tables().values():
+        for row in (r for r in table.rows if (r.method, r.ablation) == (method, ablation)):
+            for less, more in zip(row.cells, table.compared_with(row).cells, strict=True):
+                if less.value is not None and more.value is not None:
+                    # Two tables can print a row twice; the first one counts.
+                    found.setdefault((less.data, less.kind, less.metric), (less.value, more.value))
     return found
 
 
@@ -140,8 +152,7 @@ def _differences(pairs: Sequence[tuple[Record, Record]], ablation: Ablation) -> 
             continue
         low, high = interval(values)
         line = {"kind": kind, "metric": key, "worth": float(values.mean()), "trials": len(values)}
-        paper = ablation.found_by_the_paper(key) if any(key in by_key for by_key in ablation.paper.values()) else ""
-        lines.append(line | {"low": low, "high": high, "paper": paper})
+        lines.append(line | {"low": low, "high": high, "paper": ablation.found_by_the_paper(kind, key)})
     return sorted(lines, key=lambda line: (line["kind"] != "reconstruction", str(line["metric"])))
 
 

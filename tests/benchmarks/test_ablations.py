@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import stack
+from benchmarks import papers, stack
 from benchmarks.ablations import ablations, compare, markdown, verdict
 from benchmarks.commands import table as command
 from motioncopy.errors import RecordError
@@ -98,9 +98,34 @@ def test_every_block_names_rows_metrics_and_pairs_of_values(method: str) -> None
         assert ablation.part
         assert ablation.compared in (None, *stack.ablations(method))
         assert ablation.compared != name
-        for values in ablation.paper.values():
-            assert values.keys() <= METRICS.keys()
-            assert all(len(pair) == 2 for pair in values.values())
+        assert {metric for _, _, metric in ablation.paper} <= METRICS.keys()
+        assert all(len(pair) == 2 for pair in ablation.paper.values())
+
+
+def test_the_paper_s_values_come_from_its_tables() -> None:
+    found = ablations("remot")["rgn_without_gam"]
+    assert found.paper["solodance", "reconstruction", PSNR] == (24.56, 25.54)  # against the row without the WCN
+    assert found.found_by_the_paper("reconstruction", PSNR) == "+0.38 (iper), +0.98 (solodance)"
+    assert found.found_by_the_paper("imitation", PSNR) == ""
+    l2 = ablations("fakemotion")["l2"]
+    assert l2.paper["complexmotion", "imitation", "fid/tf@1"] == (63.62, 48.03)
+    assert l2.found_by_the_paper("imitation", "fid/tf@1") == "+15.6 (complexmotion), +8.08 (iper)"
+
+
+def test_all_rows_of_the_paper_s_ablations_are_known() -> None:
+    assert len(ablations("fakemotion")) == 11
+    assert all(ablation.paper for method in ("fakemotion", "remot") for ablation in ablations(method).values())
+
+
+def test_the_paper_s_row_is_compared_with_the_row_that_the_overlay_names() -> None:
+    checked = 0
+    for table in papers.tables().values():
+        for row in table.rows:
+            found = ablations(row.method).get(row.ablation or "") if row.method in stack.methods() else None
+            if found is not None:
+                assert table.compared_with(row).ablation == found.compared
+                checked += 1
+    assert checked == 18
 
 
 def test_the_command_prints_it_and_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
