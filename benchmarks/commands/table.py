@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from motioncopy.errors import RecordError
+from motioncopy.errors import ConfigError, RecordError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,13 @@ def add_parser(subparsers: Any) -> None:
         description="Shows records as tables, one for each data set and regime (one model a person, or one for all).",
     )
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records (%(default)s)")
+    parser.add_argument(
+        "--source",
+        choices=("records", "paper"),
+        default="records",
+        help="what was measured, or the papers' own cells (%(default)s)",
+    )
+    parser.add_argument("--table", metavar="ID", help="only this table of a paper, such as remot/table4")
     parser.add_argument("--data", help="only this data set")
     parser.add_argument("--protocol", metavar="ID@VERSION", help="only this protocol")
     parser.add_argument("--regime", choices=("personal", "general"), help="only models of one person, or for all")
@@ -44,8 +51,13 @@ def run(args: argparse.Namespace) -> int:
     """Prints the tables.
 
     Raises:
+        ConfigError: If there is no such table of a paper, or an option belongs to the other source.
         RecordError: If there is no such record, a record is damaged, or records cannot stand in one table.
     """
+    if args.source == "paper":
+        return _show_papers(args)
+    if args.table is not None:
+        raise ConfigError("--table names a table of a paper", remedy="add --source paper")
     from benchmarks import ablations, tables  # pandas and torch take seconds to import
     from motioncopy.records import read_all
 
@@ -73,6 +85,16 @@ def run(args: argparse.Namespace) -> int:
         chosen_for = {part: [r for r in chosen if (r.data, r.regime) == part] for part in parts}
         frames = [tables.table(found, intervals=args.intervals) for found in chosen_for.values()]
         show(frames, tables, args.format)
+    return 0
+
+
+def _show_papers(args: argparse.Namespace) -> int:
+    from benchmarks.papers import show as papers
+
+    if args.ablations or args.intervals:
+        raise ConfigError("--ablations and --intervals are about records", remedy="leave out --source paper")
+    chosen = papers.choose(args.table, data=args.data, regime=args.regime, protocol=args.protocol)
+    papers.show(chosen, args.format)
     return 0
 
 
