@@ -20,25 +20,20 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import rich.box
 import rich.table
 
-from benchmarks import papers, stack
+from benchmarks import grids, papers, significance, stack
+from benchmarks.grids import Cell, Grid, Note
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.catalogue import definition
-from motioncopy.metrics.scores import interval
 from motioncopy.records import Record
 
 COLUMNS = (
     "data", "protocol", "subject", "method", "ablation", "part", "compared", "kind", "metric",
     "worth", "low", "high", "trials", "seeds", "paper",
 )  # fmt: skip
-_NOTE = (
-    "Worth: how much better the score is with the part than without it, trial by trial, seeds averaged; the interval "
-    "is a 95% bootstrap over trials and does not know how far other seeds would lead."
-)
+_NOTE = Note(f"Worth: how much better the score is with the part than without it, trial by trial. {significance.NOTE}")
 
 
 @dataclass(frozen=True)
@@ -147,27 +142,29 @@ def _differences(pairs: Sequence[tuple[Record, Record]], ablation: Ablation) -> 
                     gains[a.kind, key][name].append(more - less if direction == "higher" else less - more)
     lines = []
     for (kind, key), by_trial in gains.items():
-        values = np.array([statistics.fmean(v) for _, v in sorted(by_trial.items()) if len(v) == len(pairs)])
-        if not len(values):
+        values = {name: statistics.fmean(v) for name, v in by_trial.items() if len(v) == len(pairs)}
+        if not values:
             continue
-        low, high = interval(values)
-        line = {"kind": kind, "metric": key, "worth": float(values.mean()), "trials": len(values)}
-        lines.append(line | {"low": low, "high": high, "paper": ablation.found_by_the_paper(kind, key)})
+        found = significance.paired(values, dict.fromkeys(values, 0.0))
+        line = {"kind": kind, "metric": key, "worth": found.mean, "trials": found.trials}
+        paper = ablation.found_by_the_paper(kind, key)
+        lines.append(line | {"low": found.low, "high": found.high, "paper": paper})
     return sorted(lines, key=lambda line: (line["kind"] != "reconstruction", str(line["metric"])))
 
 
 def verdict(line: Mapping[Any, Any]) -> str:
     """Whether the part helped, by the interval."""
-    if line["low"] is None or np.isnan(line["low"]):
-        return "not shown (one trial)"
-    return "helps" if line["low"] > 0 else "harms" if line["high"] < 0 else "not shown"
+    found = significance.Difference(line["worth"], line["low"], line["high"], line["trials"])
+    if found.told_apart is None:
+        return f"not tested ({found.untested})"
+    return ("helps" if found.mean > 0 else "harms") if found.told_apart else "not shown"
 
 
 def _cells(frame: pd.DataFrame) -> list[list[str]]:
     cells = []
     for line in frame.to_dict("records"):
         metric = definition(line["metric"])
-        digits = 2 if metric.unit == "dB" else 3
+        digits = grids.digits(line["metric"])
         bounds = "" if line["low"] is None else f" [{line['low']:+.{digits}f}, {line['high']:+.{digits}f}]"
         where = line["data"] + (f", {line['subject']}" if line["subject"] else "")
         row = f"{line['method']}: {line['ablation']}, against {line['compared'] or 'the whole method'}"
@@ -190,18 +187,22 @@ def markdown(frame: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{_NOTE}\n"
 
 
+def latex(frame: pd.DataFrame) -> str:
+    """The comparison in LaTeX, for the package booktabs: a float for each ablation, with the note below."""
+    return grids.latex(_layout(frame), [_NOTE])
+
+
 def terminal(frame: pd.DataFrame, width: int = 160) -> tuple[list[rich.table.Table], list[str]]:
     """The comparison for a terminal: a part for each ablation, and the note."""
-    parts = []
+    return [part for grid in _layout(frame) for part in grids.terminal(grid, width)], [str(_NOTE)]
+
+
+def _layout(frame: pd.DataFrame) -> list[Grid]:
+    """A grid for each ablation."""
+    found = []
     for _, lines in frame.groupby(["data", "method", "ablation"], sort=False):
         cells = _cells(lines)
         where, row, part, *_ = cells[0]
-        title = f"{where}: {row} ({part})"
-        breadth = min(len(title), width)
-        table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left", min_width=breadth)
-        for heading in _HEADINGS[3:]:
-            table.add_column(heading, overflow="fold")
-        for cell in cells:
-            table.add_row(*cell[3:])
-        parts.append(table)
-    return parts, [_NOTE]
+        rows = tuple(tuple(map(Cell, cell[3:])) for cell in cells)
+        found.append(Grid(f"{where}: {row} ({part})", _HEADINGS[3:], rows, left=len(_HEADINGS[3:])))
+    return found

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+    from motioncopy.records import Record
+
 #: The committed records.
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -33,8 +35,17 @@ def add_parser(subparsers: Any) -> None:
         default="records",
         help="what was measured, or the papers' own cells (%(default)s)",
     )
-    parser.add_argument("--table", metavar="ID", help="only this table of a paper, such as remot/table4")
+    parser.add_argument(
+        "--table",
+        metavar="ID",
+        help="one table of a paper, such as remot/table4: its cells beside what was measured on the paper's data, or "
+        "on --data; with --source paper its cells alone",
+    )
     parser.add_argument("--data", help="only this data set")
+    parser.add_argument("--preset", help="only this preset: how large and how long, such as quick")
+    parser.add_argument(
+        "--overlays", metavar="NAMES", help="only runs with just these overlays, such as stabilised; '' for none"
+    )
     parser.add_argument("--protocol", metavar="ID@VERSION", help="only this protocol")
     parser.add_argument("--regime", choices=("personal", "general"), help="only models of one person, or for all")
     parser.add_argument("--ablations", action="store_true", help="what each part is worth, beside what the paper found")
@@ -43,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="95%% bootstrap intervals over trials in place of deviations over seeds",
     )
-    parser.add_argument("--format", choices=("terminal", "markdown", "svg", "csv", "json"), default="terminal")
+    parser.add_argument("--format", choices=("terminal", "markdown", "latex", "svg", "csv", "json"), default="terminal")
     parser.set_defaults(run_command=run)
 
 
@@ -56,17 +67,13 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.source == "paper":
         return _show_papers(args)
-    if args.table is not None:
-        raise ConfigError("--table names a table of a paper", remedy="add --source paper")
     from benchmarks import ablations, tables  # pandas and torch take seconds to import
     from motioncopy.records import read_all
 
     records = [r for r in read_all(args.results) if r.kind != "paper"]
-    chosen = [
-        r
-        for r in records
-        if args.data in (None, r.data) and args.protocol in (None, r.protocol) and args.regime in (None, r.regime)
-    ]
+    if args.table is not None:
+        return _compare(args, records)
+    chosen = [r for r in records if args.data in (None, r.data) and _asked_for(r, args)]
     if not chosen:
         raise RecordError(
             f"{args.results} holds no such record",
@@ -88,11 +95,45 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _asked_for(record: Record, args: argparse.Namespace) -> bool:
+    """Whether the options leave a record in; the baselines have no preset and no overlays."""
+    overlays = None if args.overlays is None else tuple(name for name in args.overlays.split(",") if name)
+    trained = record.preset is not None
+    return (
+        args.protocol in (None, record.protocol)
+        and args.regime in (None, record.regime)
+        and not (trained and args.preset not in (None, record.preset))
+        and not (trained and overlays is not None and sorted(overlays) != sorted(record.overlays))
+    )
+
+
+def _compare(args: argparse.Namespace, records: Sequence[Record]) -> int:
+    from benchmarks import comparison, papers
+
+    if args.ablations or args.intervals:
+        raise ConfigError(
+            "--table shows intervals and what parts are worth anyway", remedy="leave out --ablations and --intervals"
+        )
+    frame = comparison.compare(papers.table(args.table), [r for r in records if _asked_for(r, args)], args.data)
+    show([frame], comparison, args.format)
+    if frame["mean"].isna().all() and args.format == "terminal":
+        places = sorted({r.data for r in records})
+        print(
+            f"Nothing was measured beside these cells. There are records on {', '.join(places) or 'no data set'}: "
+            f"`--data {places[0] if places else 'NAME'}` shows those."
+        )
+    return 0
+
+
 def _show_papers(args: argparse.Namespace) -> int:
     from benchmarks.papers import show as papers
 
-    if args.ablations or args.intervals:
-        raise ConfigError("--ablations and --intervals are about records", remedy="leave out --source paper")
+    if args.ablations or args.intervals or args.preset is not None or args.overlays is not None:
+        raise ConfigError(
+            "--ablations, --intervals, --preset and --overlays are about records", remedy="leave out --source paper"
+        )
+    if args.format == "latex":
+        raise ConfigError("the papers' own cells are not written as LaTeX", remedy="leave out --source paper")
     chosen = papers.choose(args.table, data=args.data, regime=args.regime, protocol=args.protocol)
     papers.show(chosen, args.format)
     return 0
@@ -103,6 +144,9 @@ class Layout(Protocol):
 
     def markdown(self, frame: pd.DataFrame) -> str:
         """As Markdown."""
+
+    def latex(self, frame: pd.DataFrame) -> str:
+        """As LaTeX."""
 
     def terminal(self, frame: pd.DataFrame, width: int) -> tuple[list[Table], list[str]]:
         """For a terminal of so many columns: its parts, and the notes below."""
@@ -115,6 +159,8 @@ def show(frames: Sequence[pd.DataFrame], layout: Layout, style: str = "terminal"
 
     if style == "markdown":
         print("\n".join(map(layout.markdown, frames)))
+    elif style == "latex":
+        print("\n".join(map(layout.latex, frames)))
     elif style == "csv":
         pd.concat(frames).to_csv(sys.stdout, index=False)
     elif style == "json":

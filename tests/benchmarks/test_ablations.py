@@ -34,15 +34,17 @@ def line(records: list[Record], ablation: str, metric: str = PSNR) -> dict[Any, 
 
 
 def test_worth_is_the_mean_of_the_differences_trial_by_trial() -> None:
-    found = line([run([20.0, 22.0, 24.0]), run([19.0, 20.0, 21.0], "without_tam")], "without_tam")
+    whole, without = [20.0, 22.0, 24.0, 20.0, 22.0, 24.0], [19.0, 20.0, 21.0, 19.0, 20.0, 21.0]
+    found = line([run(whole), run(without, "without_tam")], "without_tam")
     assert found["worth"] == pytest.approx(2.0)
-    assert (found["trials"], found["seeds"]) == (3, 1)
+    assert (found["trials"], found["seeds"]) == (6, 1)
     assert 1.0 <= found["low"] < 2.0 < found["high"] <= 3.0
     assert verdict(found) == "helps"
 
 
 def test_where_lower_is_better_the_sign_turns() -> None:
-    records = [run([20.0, 21.0], lpips=0.3), run([20.0, 21.0], "without_tam", lpips=0.1)]
+    psnr = [20.0, 21.0, 22.0, 23.0, 24.0, 25.0]
+    records = [run(psnr, lpips=0.3), run(psnr, "without_tam", lpips=0.1)]
     found = line(records, "without_tam", LPIPS)
     assert found["worth"] == pytest.approx(-0.2)
     assert verdict(found) == "harms"
@@ -50,8 +52,17 @@ def test_where_lower_is_better_the_sign_turns() -> None:
 
 
 def test_an_interval_around_nothing_shows_nothing() -> None:
-    assert verdict(line([run([20.0, 22.0]), run([21.0, 21.0], "rgn")], "rgn")) == "not shown"
-    assert "one trial" in verdict(line([run([20.0]), run([21.0], "rgn")], "rgn"))
+    up_and_down = [20.0, 22.0, 20.0, 22.0, 20.0, 22.0]
+    assert verdict(line([run(up_and_down), run([21.0] * 6, "rgn")], "rgn")) == "not shown"
+
+
+def test_few_trials_have_an_interval_but_no_verdict() -> None:
+    found = line([run([20.0, 22.0]), run([19.0, 20.0], "rgn")], "rgn")
+    assert found["low"] is not None
+    assert verdict(found) == "not tested (2 trials, and a 95% test needs 6)"
+    alone = line([run([20.0]), run([21.0], "rgn")], "rgn")
+    assert alone["low"] is None
+    assert verdict(alone).startswith("not tested (1 trial,")
 
 
 def test_a_row_is_compared_with_the_row_that_its_overlay_names() -> None:
@@ -79,7 +90,7 @@ def test_nothing_to_compare_with_is_refused() -> None:
 
 
 def test_the_text_names_part_verdict_and_both_values() -> None:
-    text = markdown(compare([run([20.0, 22.0, 24.0]), run([19.0, 20.0, 21.0], "without_tam")]))
+    text = markdown(compare([run([20.0, 22.0, 24.0] * 2), run([19.0, 20.0, 21.0] * 2, "without_tam")]))
     (row,) = [found for found in text.splitlines() if "Mask-PSNR" in found]
     for cell in (
         "against the whole method",
@@ -87,7 +98,7 @@ def test_the_text_names_part_verdict_and_both_values() -> None:
         "+2.00 [",
         "helps",
         "+2.25 (iper)",
-        "3 trials",
+        "6 trials",
     ):
         assert cell in row
 

@@ -15,13 +15,14 @@ import pytest
 from rich.console import Console
 
 from benchmarks.commands import table as command
-from benchmarks.tables import COLUMNS, markdown, table, terminal
+from benchmarks.significance import NOTE
+from benchmarks.tables import COLUMNS, latex, markdown, table, terminal
 from motioncopy.errors import RecordError
-from motioncopy.metrics.scores import ClipScores, interval
+from motioncopy.metrics.scores import Aggregate, ClipScores, interval
 from motioncopy.provenance import Code, Device
 from motioncopy.records import PaperRow, Record, Results, write
 
-SSIM, PSNR, LPIPS = "ssim/gaussian@1", "psnr/frame@1", "lpips/alex@1"
+SSIM, PSNR, LPIPS, FID = "ssim/gaussian@1", "psnr/frame@1", "lpips/alex@1", "fid/tf@1"
 
 
 def record(
@@ -177,6 +178,55 @@ def test_a_metric_without_any_value_is_a_note_and_no_column() -> None:
     assert "Without a value: LPIPS. weights alexnet are not here" in text.splitlines()
 
 
+def scored(method: str, *ssim: float, **changes: Any) -> Record:
+    """A record whose trials have these values."""
+    clips = [ClipScores(f"trial{k}", 1, {SSIM: (value,)}) for k, value in enumerate(ssim)]
+    return record(method, results=Results.of({"reconstruction": clips}), **changes)
+
+
+WAVES = (0.5, 0.6, 0.7, 0.8, 0.5, 0.6, 0.7, 0.8)
+
+
+def test_what_is_not_told_apart_from_the_best_is_marked() -> None:
+    """b is a little worse on every trial; c is as good as a on the average of trials that go either way."""
+    shifts = (0.01, -0.012, 0.01, -0.012, 0.01, -0.012, 0.01, -0.012)
+    frame = table([
+        scored("a", *WAVES),
+        scored("b", *(v - 0.01 - k / 1000 for k, v in enumerate(WAVES))),
+        scored("c", *(v + d for v, d in zip(WAVES, shifts, strict=True))),
+    ])  # fmt: skip
+    assert dict(zip(frame.label, frame.tied, strict=True)) == {"a": False, "b": False, "c": True}
+    assert frame.untested.isna().all()
+    text = markdown(frame)
+    assert "| c | 0.649≈ |" in text
+    assert f"≈ not told apart from the best of its column ({NOTE.rstrip('.')})" in text
+    assert "not told apart" not in markdown(table([scored("a", *WAVES), scored("b", *(v / 2 for v in WAVES))]))
+
+
+def test_seeds_are_averaged_before_trials_are_compared() -> None:
+    """Either seed of b is told apart from a, by 0.02 up and down; their mean goes up and down by trial."""
+    up = [v + 0.02 for v in WAVES]
+    down = [v - 0.02 + (0.004 if k % 2 else -0.010) for k, v in enumerate(WAVES)]
+    assert not table([scored("a", *WAVES), scored("b", *up)]).tied.any()
+    assert not table([scored("a", *WAVES), scored("b", *down, seed=1)]).tied.any()
+    assert table([scored("a", *WAVES), scored("b", *up), scored("b", *down, seed=1)]).tied.any()
+
+
+def test_few_trials_and_values_of_sets_have_no_mark_but_a_reason() -> None:
+    few = table([scored("a", 0.5, 0.6), scored("b", 0.5, 0.7)])
+    assert not few.tied.any()
+    assert "Differences not tested: 2 trials, and a 95% test needs 6" in markdown(few).splitlines()
+
+    def with_fid(record: Record, value: float) -> Record:
+        (found,) = record.results.aggregates.values()
+        found[FID] = Aggregate(value, clips=8)
+        return record
+
+    sets = table([with_fid(scored("a", *WAVES), 30.0), with_fid(scored("b", *WAVES[::-1]), 31.0)])
+    assert "Differences not tested in FID: one value of all trials together" in markdown(sets).splitlines()
+    assert sets.query("metric == @SSIM").untested.isna().all()
+
+
 def test_a_table_of_failures_still_tells_why() -> None:
     text = markdown(table([record("c", status="failed", reason="out of memory", results=Results())]))
     assert "¹ the run failed: out of memory" in text
@@ -254,7 +304,7 @@ def test_the_command_prints_every_format(tmp_path: Path, capsys: pytest.CaptureF
     write(record("remot"), tmp_path)
     write(record("remot", id="iper", data="iper", protocol="iper@1"), tmp_path)
     outputs = {}
-    for style in ("terminal", "markdown", "csv", "json"):
+    for style in ("terminal", "markdown", "latex", "csv", "json"):
         assert call("--results", str(tmp_path), "--format", style) == 0
         outputs[style] = capsys.readouterr().out
     assert all("puppets" in text and "iper" in text for text in outputs.values())
@@ -278,6 +328,16 @@ def test_intervals_are_over_trials_of_their_means_over_seeds() -> None:
     assert "0.600 ± 0.141" in markdown(plain)
     alone = table([record("remot")], intervals=True)
     assert alone["low"].isna().all(), "one trial has no interval"
+
+
+def test_latex_has_a_float_for_each_kind_with_its_own_notes() -> None:
+    frame = table([record("a_b", imitation=True, missing={LPIPS: "100% absent"}), record("c", lpips=0.2)])
+    first, second = latex(frame).split("\\end{table}")[:2]
+    assert r"\caption{puppets, protocol puppets@1, personal: reconstruction}" in first
+    assert r"a\_b & \textbf{0.500} & \textbf{20.00} & --$^{1}$ \\" in first
+    assert r"\item[$^{1}$] 100\% absent" in first
+    assert r"\item[$^{1}$]" not in second
+    assert r"c & --$^{2}$ & --$^{2}$ \\" in second
 
 
 def test_regimes_have_a_table_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,10 +90,3 @@ def test_what_leaves_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> N
         printed(capsys, "--table", "remot/5")
     with pytest.raises(ConfigError, match="leave out --source paper"):
         printed(capsys, "--ablations")
-
-
-def test_a_paper_s_table_is_not_sought_among_records() -> None:
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    with pytest.raises(ConfigError, match="add --source paper"):
-        command.run(parser.parse_args(["table", "--table", "remot/4"]))
