@@ -291,6 +291,7 @@ def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, secon
             fps_single=test["speed"]["fps"],
             fps_compiled=test["speed_compiled"]["fps"] if test["speed_compiled"] else None,
             wall_seconds=round(seconds, 1) if seconds is not None else None,
+            **_energy(fit, test),
         )
     return Record(
         id=records.new_id(created, s.method, s.data, *ablation, data.tested or "", f"seed{job.seed}"),
@@ -318,6 +319,15 @@ def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, secon
         results=results,
         costs=costs,
     )
+
+
+def _energy(*parts: Mapping[str, Any]) -> dict[str, Any]:
+    """What fit and test used together; nothing where one was not measured, or not as the other was."""
+    measured = [e for part in parts if (e := part.get("energy")) and e["joules"] is not None]
+    sources = {energy["source"] for energy in measured}
+    if len(measured) < len(parts) or len(sources) > 1:
+        return {}
+    return {"energy_joules": round(sum(e["joules"] for e in measured), 3), "energy_source": sources.pop()}
 
 
 def _required(stack: Stack) -> list[str]:

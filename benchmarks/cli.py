@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
+import os
+import select
 import sys
 import warnings
 from collections.abc import Sequence
 
-from benchmarks.commands import COMMANDS
+from benchmarks import command_line
 from motioncopy.errors import MotionCopyError
 
-_LIGHTNING = ("fit", "validate", "test", "predict")
-_HELP = """\
-Copy one person's motion onto another, and measure how well.
-
-The usual way:
-  motioncopy bench                        train, test and compare on the embedded puppets
-  motioncopy copy --appearance A.mp4 --motion B.mp4 -o out.mp4
-                                          one person moves like the other
-  motioncopy evaluate --generated DIR --truth DIR
-                                          scores of any system's videos
-  motioncopy audit                        the metrics against other implementations
-
-Videos:
-  motioncopy check VIDEO...               what would go wrong with these videos
-  motioncopy prepare VIDEO... --out DIR   joints, masks and backgrounds, once
-
-Data sets:
-  motioncopy sample NAME --out DIR        a miniature in a real data set's layout
-  motioncopy protocol show NAME           who is trained on what, and what is asked of whom
-
-Training by hand (each takes --config FILE, several times; later files win):
-  motioncopy fit | validate | test | predict
-
-Results:
-  motioncopy table                        the records as a table
-
-`motioncopy COMMAND --help` explains a command.
-"""
+_WRONG_CALL = 2
+# What a shell says of a command whose reader went away: `motioncopy records list | head`.
+_NO_READER = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,13 +24,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What stands behind ``motioncopy``; ``None`` reads the command line.
 
     Returns:
-        0 if all went well, 1 if something that the user can mend went wrong, 2 for a wrong call, 130 if stopped.
+        0 if all went well, 1 if something that the user can mend went wrong, 2 for a wrong call, 3 if some runs of a
+        suite failed, 130 if stopped.
     """
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
     except MotionCopyError as error:
         print(f"motioncopy: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        if not _reader_is_gone():
+            raise
+        return _NO_READER
     except (KeyboardInterrupt, SystemExit) as stop:
         # Lightning's trainers turn an interruption into an exit.
         if isinstance(stop, SystemExit) and not isinstance(stop.__context__, KeyboardInterrupt):
@@ -64,26 +45,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if arguments and arguments[0] in _LIGHTNING:
+    if arguments and arguments[0] in command_line.LIGHTNING:
         from benchmarks.training import run_lightning  # torch and lightning take seconds to import
 
         _quiet()
         run_lightning(arguments)
         return 0
-    parser = argparse.ArgumentParser(
-        prog="motioncopy", usage="motioncopy COMMAND ...", description=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    subparsers = parser.add_subparsers(
-        dest="command", metavar="COMMAND", title="commands besides fit, validate, test, predict"
-    )
-    for command in COMMANDS:
-        command.add_parser(subparsers)
+    parser = command_line.parser()
+    commands = command_line.commands(parser)
     if not arguments:
         parser.print_help()
         return 0
-    parsed = parser.parse_args(arguments)
-    return int(parsed.run_command(parsed))
+    if not arguments[0].startswith("-") and arguments[0] not in commands:
+        return _refuse(command_line.unknown_command(arguments[0], commands))
+    parsed, unknown = parser.parse_known_args(arguments)
+    if parsed.version:
+        print(_version())
+        return 0
+    if unknown or parsed.command is None:
+        return _refuse(command_line.unknown_arguments(unknown, commands.get(parsed.command, parser)))
+    status = int(parsed.run_command(parsed))
+    sys.stdout.flush()  # while a reader who is gone can still be noticed
+    return status
+
+
+def _refuse(message: str) -> int:
+    print(f"motioncopy: {message}", file=sys.stderr)
+    return _WRONG_CALL
+
+
+def _version() -> str:
+    from motioncopy.provenance import code
+
+    found = code()
+    commit = f", commit {found.commit[:7]}{' with changes' if found.dirty else ''}" if found.commit else ""
+    return f"motioncopy {found.version}{commit}"
+
+
+def _reader_is_gone() -> bool:
+    """Whether it is our own output that nobody reads; what is left of it is then dropped."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)  # an error is told of without being asked for
+    gone = any(event & select.POLLERR for _, event in output.poll(0))
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return gone
 
 
 def _quiet() -> None:

@@ -35,8 +35,12 @@ def parse(given: Sequence[str], data: Sequence[str]) -> dict[str, str]:
     return roots
 
 
-def miniature(name: str) -> str:
+def miniature(name: str, *, written: bool = True) -> str:
     """The root of the miniature of a data set; written if it is not there.
+
+    Args:
+        name: The data set's name.
+        written: ``False`` says only where it lies or would lie.
 
     Raises:
         ConfigError: If the data set has none.
@@ -50,6 +54,8 @@ def miniature(name: str) -> str:
             remedy="leave SAMPLE away" if name == "puppets" else "give DATA_ROOT",
         )
     root = _MINIATURES / name
+    if not written:
+        return str(root)
     if not root.exists():
         print(f"Writing a miniature of {name} to {root}", flush=True)
     miniatures.write(name, root)

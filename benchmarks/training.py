@@ -22,6 +22,7 @@ from benchmarks import stack
 from benchmarks.progress import StageProgress, TrialProgress
 from datamodules.base import ClipDataModule, Split
 from motioncopy import checkpoint, fitting
+from motioncopy.energy import EnergyMeter
 from motioncopy.errors import ConfigError, MotionCopyError
 from motioncopy.method import Method, Stage
 from motioncopy.metrics.catalogue import select
@@ -57,18 +58,22 @@ class MotionCLI(LightningCLI):
         model.init_args = checkpoint.plain(self._get(self.config, "model").init_args)
         run, minutes = self.run_folder, self._get(self.config, "minutes")
         self._save_config()
-        fitting.fit(
-            model,
-            datamodule,
-            run,
-            self._stage_trainer,
-            seed=int(self._get(self.config, "seed_everything") or 0),
-            only=self._get(self.config, "stage"),
-            budget=timedelta(minutes=minutes) if minutes is not None else None,
-            world_size=self.trainer.world_size,
-            fresh=bool(self._get(self.config, "fresh")),
-        )
+        with self._energy_meter() as energy:
+            fitting.fit(
+                model,
+                datamodule,
+                run,
+                self._stage_trainer,
+                seed=int(self._get(self.config, "seed_everything") or 0),
+                only=self._get(self.config, "stage"),
+                budget=timedelta(minutes=minutes) if minutes is not None else None,
+                world_size=self.trainer.world_size,
+                fresh=bool(self._get(self.config, "fresh")),
+            )
         if self.trainer.is_global_zero and (run / "method.ckpt").is_file():
+            stages = fitting.stage_summaries(run, [s.name for s in model.stages])
+            # Stages took longer than this process: some of them were trained, and measured, by another one.
+            whole = sum(stage["seconds"] for stage in stages) <= energy.seconds
             (run / "fit.json").write_text(
                 json.dumps(
                     {
@@ -76,7 +81,8 @@ class MotionCLI(LightningCLI):
                         "gpus": self._gpus,
                         "threads": torch.get_num_threads(),
                         "parameters": sum(p.numel() for p in model.parameters()),
-                        "stages": fitting.stage_summaries(run, [s.name for s in model.stages]),
+                        "stages": stages,
+                        "energy": energy.to_dict() if whole else None,
                         "features": getattr(model, "feature_identity", None),
                     },
                     indent=1,
@@ -87,6 +93,10 @@ class MotionCLI(LightningCLI):
     def _gpus(self) -> int:
         on_gpu = isinstance(self.trainer.accelerator, CUDAAccelerator)
         return self.trainer.num_devices * self.trainer.num_nodes if on_gpu else 0
+
+    def _energy_meter(self) -> EnergyMeter:
+        """Of this machine: the first process's counts."""
+        return EnergyMeter(self.trainer.num_devices if self._gpus else 0)
 
     def test(self, model: Method[Any], datamodule: ClipDataModule, **_: Any) -> None:
         """Generates and scores the test trials."""
@@ -113,7 +123,8 @@ class MotionCLI(LightningCLI):
         self.trainer.strategy.barrier()
         evaluator = Evaluator(select(self._get(self.config, "metrics") or ["default"]), folder=partial / "features")
         model.runner = TrialRunner(partial, evaluator)
-        self.trainer.test(model, datamodule=trials, verbose=False)
+        with self._energy_meter() as energy:
+            self.trainer.test(model, datamodule=trials, verbose=False)
         self.trainer.strategy.barrier()
         if self.trainer.is_global_zero:
             summaries = collect(partial, trials.trials.ids)
@@ -127,6 +138,7 @@ class MotionCLI(LightningCLI):
                 "missing": evaluator.missing,
                 "networks": evaluator.networks,
                 "peak_memory_bytes": memory,
+                "energy": energy.to_dict(),
                 "speed": asdict(measure(model, trials.trials[0])) if timed else None,
                 # Last: what has been compiled stays so.
                 "speed_compiled": asdict(measure(model, trials.trials[0], compiled=True)) if compiled else None,

@@ -13,8 +13,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from motioncopy.errors import RecordError
 
 #: The packages whose version can change a number.
@@ -77,6 +75,25 @@ def code(folder: Path | None = None) -> Code:
     return Code(version, commit.strip() if commit else None, bool(changes))
 
 
+def in_history(commit: str, folder: Path | None = None) -> bool | None:
+    """Whether a commit is the checkout's own or one of its ancestors.
+
+    Args:
+        commit: Its hash.
+        folder: Root of the checkout; by default where this package lies.
+
+    Returns:
+        ``None`` where that cannot be known: there is no checkout, or it was cloned without its whole history.
+    """
+    folder = Path(__file__).parents[1] if folder is None else folder
+    if code(folder).commit is None:
+        return None
+    if _git(folder, "merge-base", "--is-ancestor", commit, "HEAD") is not None:
+        return True
+    shallow = _git(folder, "rev-parse", "--is-shallow-repository")
+    return False if shallow is not None and shallow.strip() == "false" else None
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     # A git hook sets GIT_DIR and others, which would answer for another checkout.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
@@ -106,6 +123,8 @@ def device(gpus: int = 0) -> Device:
     Args:
         gpus: Number of GPUs that the run used.
     """
+    import torch  # takes seconds, which who only reads records need not wait
+
     gpu = torch.cuda.get_device_name() if gpus else None
     return Device(_cpu(), torch.get_num_threads(), gpu, gpus)
 

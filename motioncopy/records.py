@@ -15,8 +15,9 @@ import re
 import secrets
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,6 +104,11 @@ class Costs:
         fps_compiled: The same with networks that ``torch.compile`` has translated.
         wall_seconds: What the run took by the clock, from the start of its training to the end of its scoring. Stages
             that were taken over from another run, or done before an interruption, are not in it.
+        energy_joules: Of training and test, as :mod:`motioncopy.energy` reads it: of all that ran on the machine's
+            processor packages and on the GPUs in use, so that it is an upper bound where something else ran too. Of
+            one machine, where several trained. ``None`` too where the training was not made in one go by this run:
+            some of it was resumed, or taken over from another run.
+        energy_source: What was read, such as ``rapl (2 packages) + nvml (1 GPU)``; only the same can be compared.
     """
 
     train_seconds: dict[str, float] = field(default_factory=dict)
@@ -113,6 +119,8 @@ class Costs:
     fps_single: float | None = None
     fps_compiled: float | None = None
     wall_seconds: float | None = None
+    energy_joules: float | None = None
+    energy_source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -198,8 +206,9 @@ class Record:
     def __post_init__(self) -> None:
         where = f"record {self.id}"
         # The types once more, through the reader's eyes: what is written can be read, and reads equal.
-        for f, hint in zip(fields(self), typing.get_type_hints(Record).values(), strict=True):
-            object.__setattr__(self, f.name, decode(hint, encode(getattr(self, f.name)), where, f.name))
+        content = encode(self)
+        for name, hint in _hints().items():
+            object.__setattr__(self, name, decode(hint, content[name], where, name))
         self._check(_ID.fullmatch(self.id), "id", "letters, digits, '.', '_' and '-'")
         self._check(_is_time(self.created), "created", "UTC as 2025-01-31T12:00:00Z")
         self._check(self.schema == SCHEMA, "schema", f"{SCHEMA}; other versions need another release of motioncopy")
@@ -216,7 +225,7 @@ class Record:
                 split_key(key)
             except ConfigError as error:
                 raise RecordError(f"{where}: {error.what}", expected=error.expected, found=error.found) from error
-        _refuse_paths(asdict(self), "", where)
+        _refuse_paths(content, "", where)
 
     def _check(self, right: object, name: str, expected: str) -> None:
         if not right:
@@ -250,7 +259,16 @@ class Record:
         content = dict(content)
         # Another schema would fail in a hundred ways; say the one that matters.
         if content.get("schema") != SCHEMA:
-            raise RecordError(f"{source}: field schema is wrong", expected=SCHEMA, found=content.get("schema"))
+            found = content.get("schema")
+            newer = type(found) is int and found > SCHEMA
+            raise RecordError(
+                f"{source}: field schema is wrong",
+                expected=SCHEMA,
+                found=found,
+                remedy="read it with a newer release of motioncopy"
+                if newer
+                else f"read it with the release that wrote it{_writer(content)}, or run it again",
+            )
         found = content.pop("sha256", None)
         if found != _sha256(content):
             raise RecordError(
@@ -264,6 +282,16 @@ class Record:
         if digest != record.config_sha256:
             raise RecordError(f"{source}: field config_sha256 is wrong", expected=record.config_sha256, found=digest)
         return record
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    return typing.get_type_hints(Record)
+
+
+def _writer(content: Mapping[str, Any]) -> str:
+    code = content.get("code")
+    return f" ({code['version']})" if isinstance(code, dict) and isinstance(code.get("version"), str) else ""
 
 
 def now() -> str:
@@ -313,6 +341,18 @@ def read(path: Path) -> Record:
     """Reads and checks a record.
 
     Raises:
+        RecordError: If the file is not a whole, unedited record of this schema, or not named after its id.
+    """
+    record = parse(path)
+    if record.id != path.stem:
+        raise RecordError(f"{path}: field id differs from the file's name", expected=path.stem, found=record.id)
+    return record
+
+
+def parse(path: Path) -> Record:
+    """Reads and checks a record whose file may have any name, such as a run's ``record.json``.
+
+    Raises:
         RecordError: If the file is not a whole, unedited record of this schema.
     """
     try:
@@ -321,10 +361,7 @@ def read(path: Path) -> Record:
         raise RecordError(f"{path} is not a readable record", expected="JSON", found=error) from error
     if not isinstance(content, dict):
         raise RecordError(f"{path} is not a record", expected="a JSON object", found=type(content).__name__)
-    record = Record.from_dict(content, str(path))
-    if record.id != path.stem:
-        raise RecordError(f"{path}: field id differs from the file's name", expected=path.stem, found=record.id)
-    return record
+    return Record.from_dict(content, str(path))
 
 
 def read_all(folder: Path) -> list[Record]:

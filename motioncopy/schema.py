@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache, partial
 from typing import Any, Literal, TypeVar
 
 from motioncopy.errors import RecordError
@@ -38,52 +39,78 @@ def decode(kind: type[T], value: Any, source: str, name: str = "") -> T:
     Raises:
         RecordError: If a field is missing, unknown or of another type; the message names it.
     """
-    decoded: T = _decode(kind, value, source, name)
+    decoder: _Decoder = _decoder(typing.cast(Any, kind))
+    decoded: T = decoder(value, source, name)
     return decoded
 
 
-def _decode(kind: Any, value: Any, source: str, name: str) -> Any:
+_Decoder = Callable[[Any, str, str], Any]
+
+
+@cache
+def _decoder(kind: Any) -> _Decoder:
+    """What turns a JSON value into a type: made once a type, as thousands of records are read at a time."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if is_dataclass(kind):
-        return _dataclass(kind, _typed(dict, value, source, name), source, name)
+        return _dataclass(kind)
     if origin is types.UnionType:
         (inner,) = (a for a in arguments if a is not types.NoneType)
-        return None if value is None else _decode(inner, value, source, name)
+        within = _decoder(inner)
+        return lambda value, source, name: None if value is None else within(value, source, name)
     if origin is Literal:
-        if value not in arguments:
-            raise _wrong(f"one of {', '.join(arguments)}", value, source, name)
-        return value
+        return partial(_literal, arguments)
     if origin is tuple:
-        items = _typed(list, value, source, name)
-        return tuple(_decode(arguments[0], item, source, f"{name}[{i}]") for i, item in enumerate(items))
+        return partial(_tuple, _decoder(arguments[0]))
     if origin is dict:
-        keys, values = arguments
-        return {
-            _decode(keys, k, source, f"{name} (a key)"): _decode(values, v, source, f"{name}.{k}")
-            for k, v in _typed(dict, value, source, name).items()
-        }
+        return partial(_dict, _decoder(arguments[0]), _decoder(arguments[1]))
     if kind is Any:
-        return _json(value, source, name)
-    if kind is float and type(value) is int:
-        return float(value)
-    return _typed(kind, value, source, name)
+        return _json
+    return _float if kind is float else partial(_typed, kind)
 
 
-def _dataclass(kind: Any, value: dict[str, Any], source: str, name: str) -> Any:
-    prefix = f"{name}." if name else ""
+def _literal(known: tuple[Any, ...], value: Any, source: str, name: str) -> Any:
+    if value not in known:
+        raise _wrong(f"one of {', '.join(known)}", value, source, name)
+    return value
+
+
+def _tuple(items: _Decoder, value: Any, source: str, name: str) -> Any:
+    return tuple(items(item, source, f"{name}[{i}]") for i, item in enumerate(_typed(list, value, source, name)))
+
+
+def _dict(keys: _Decoder, values: _Decoder, value: Any, source: str, name: str) -> Any:
+    found = _typed(dict, value, source, name)
+    return {keys(k, source, f"{name} (a key)"): values(v, source, f"{name}.{k}") for k, v in found.items()}
+
+
+def _float(value: Any, source: str, name: str) -> Any:
+    return float(value) if type(value) is int else _typed(float, value, source, name)
+
+
+def _dataclass(kind: Any) -> _Decoder:
     known = {f.name: f for f in fields(kind)}
-    if unknown := value.keys() - known.keys():
-        raise RecordError(f"{source}: field {prefix}{min(unknown)} is unknown", expected=f"one of {', '.join(known)}")
-    for f in known.values():
-        if f.name not in value and f.default is MISSING and f.default_factory is MISSING:
-            raise RecordError(f"{source}: field {prefix}{f.name} is missing")
-    hints = typing.get_type_hints(kind)
-    return kind(**{k: _decode(hints[k], v, source, prefix + k) for k, v in value.items()})
+    needed = [f.name for f in known.values() if f.default is MISSING and f.default_factory is MISSING]
+    # Of a type that holds itself they could not be made beforehand, and there is none.
+    decoders = {name: _decoder(hint) for name, hint in typing.get_type_hints(kind).items() if name in known}
+
+    def decoded(value: Any, source: str, name: str) -> Any:
+        found = _typed(dict, value, source, name)
+        prefix = f"{name}." if name else ""
+        if unknown := found.keys() - known.keys():
+            raise RecordError(
+                f"{source}: field {prefix}{min(unknown)} is unknown", expected=f"one of {', '.join(known)}"
+            )
+        for field in needed:
+            if field not in found:
+                raise RecordError(f"{source}: field {prefix}{field} is missing")
+        return kind(**{k: decoders[k](v, source, prefix + k) for k, v in found.items()})
+
+    return decoded
 
 
 def _json(value: Any, source: str, name: str) -> Any:
     if isinstance(value, dict):
-        return _decode(dict[str, Any], value, source, name)
+        return {_typed(str, k, source, f"{name} (a key)"): _json(v, source, f"{name}.{k}") for k, v in value.items()}
     if isinstance(value, list):
         return [_json(item, source, f"{name}[{i}]") for i, item in enumerate(value)]
     if value is None or type(value) in (str, bool, int):

@@ -2,7 +2,22 @@
 
 from types import ModuleType
 
-from benchmarks.commands import audit, bench, check, copy, evaluate, prepare, protocol, sample, suite, table, weights
+from benchmarks.commands import (
+    audit,
+    bench,
+    check,
+    completion,
+    copy,
+    doctor,
+    evaluate,
+    prepare,
+    protocol,
+    records,
+    sample,
+    suite,
+    table,
+    weights,
+)
 
 #: In the order in which ``motioncopy --help`` lists them.
 COMMANDS: tuple[ModuleType, ...] = (
@@ -16,5 +31,8 @@ COMMANDS: tuple[ModuleType, ...] = (
     sample,
     protocol,
     table,
+    records,
     weights,
+    doctor,
+    completion,
 )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import roots
 from benchmarks.stack import Stack, data_sets, methods
 from motioncopy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from benchmarks.bench import Job
 
 
 def add_parser(subparsers: Any) -> None:
@@ -43,11 +46,26 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--compiled", action="store_true", help="time networks translated by torch.compile too")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs go (default: %(default)s)")
     parser.add_argument("--rerun", action="store_true", help="run it even if it has finished")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.set_defaults(run_command=run)
 
 
+def _dry_run(job: Job, *, again: bool) -> int:
+    from benchmarks import dry_run
+
+    found = dry_run.of(job, again=again)
+    print("\n".join(found.lines))
+    if found.refusal is not None:
+        raise found.refusal
+    return 0
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the benchmark and says where all lies."""
+    """Runs the benchmark and says where all lies, or with ``--dry-run`` what it would do.
+
+    Raises:
+        MotionCopyError: If something fails; of a dry run, if the method cannot be built here.
+    """
     overlays = list(filter(None, arguments.ablation.split(",")))
     stack = Stack.asked_for(arguments.method, arguments.data, arguments.variant, arguments.preset, overlays)
     stack.files()  # a wrong name is refused before torch is imported
@@ -56,7 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
     start = time.perf_counter()
     if arguments.sample and arguments.data_root is not None:
         raise ConfigError("SAMPLE=1 and DATA_ROOT contradict each other", remedy="give one of them")
-    data_root = roots.miniature(arguments.data) if arguments.sample else arguments.data_root
+    data_root = arguments.data_root
+    if arguments.sample:
+        data_root = roots.miniature(arguments.data, written=not arguments.dry_run)
     job = bench.Job(
         stack,
         arguments.runs,
@@ -68,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
         tuple(filter(None, arguments.metrics.split(","))),
         arguments.compiled,
     )
+    if arguments.dry_run:
+        return _dry_run(job, again=arguments.rerun)
     if job.record() is None or arguments.rerun:
         job.data()  # prepared, or refused, before anything is written
     names = [arguments.method, *(b.stack.method for b in bench.baselines(job))]

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
-from benchmarks import cli
+from benchmarks import command_line
 from benchmarks.cli import main
+from benchmarks.command_line import LIGHTNING
 from benchmarks.commands import COMMANDS
 from motioncopy.errors import DataError
 from tests.methods.tiny import tiny
 from tests.toys import write_clip
 
-NAMES = [*cli._LIGHTNING, *(command.__name__.rpartition(".")[2] for command in COMMANDS)]
+ROOT = Path(__file__).parents[2]
+NAMES = [*LIGHTNING, *(command.__name__.rpartition(".")[2] for command in COMMANDS)]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
@@ -25,6 +32,81 @@ def test_help_lists_every_command(arguments: list[str], capsys: pytest.CaptureFi
     assert main(arguments) == 0
     said = capsys.readouterr().out
     assert [name for name in NAMES if name not in said] == []
+
+
+def test_help_groups_what_there_is_and_explains_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    said = capsys.readouterr().out
+    assert (
+        said.index("Begin here") < said.index("Compare methods") < said.index("Look at results") < said.index("Tools")
+    )
+    assert [line for line in said.splitlines() if len(line) > 120] == []
+    for status in ("0    ", "1    ", "2    ", "3    ", "130  "):
+        assert f"\n  {status}" in said
+    called = {line.split()[1] for line in said.splitlines() if line.startswith("  motioncopy ")}
+    assert called == set(NAMES), "none that is not there, whatever other releases have"
+
+
+def test_a_command_that_is_in_no_group_is_listed_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def add_parser(subparsers: Any) -> None:
+        subparsers.add_parser("fly", help="leave the ground")
+
+    monkeypatch.setattr(command_line, "COMMANDS", (*COMMANDS, SimpleNamespace(add_parser=add_parser)))
+    main(["--help"])
+    assert re.search(r"Further:\n  motioncopy fly +leave the ground", capsys.readouterr().out)
+
+
+def test_the_version_names_the_release_and_the_commit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"motioncopy \d+\.\d+\.\d+(, commit [0-9a-f]{7}( with changes)?)?\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["bnech"], "did you mean bench?"),
+        (["tset"], "did you mean test?"),
+        (["zzz"], "`motioncopy --help` lists them"),
+        (["bench", "--metod", "x"], "motioncopy bench does not take --metod x; did you mean --method?"),
+        (["bench", "--metod=x"], "did you mean --method?"),
+        (["records", "list", "--statsu", "failed"], "did you mean --status?"),
+        (["--verison"], "--version"),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_the_nearest(
+    arguments: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert meant in capsys.readouterr().err
+
+
+def test_no_command_imports_torch_before_it_has_something_to_do() -> None:
+    script = (
+        "import sys; from benchmarks.cli import main; main(['--help']); main(['completion', 'bash']); "
+        "main(['records', 'verify']); sys.exit(sorted({'torch', 'pandas', 'lightning', 'cv2'} & sys.modules.keys())"
+    )
+    # ``sys.exit`` of a list that is not empty ends with 1 and names them.
+    done = subprocess.run(
+        [sys.executable, "-c", script + " or 0)"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_reader_who_went_away_is_no_error() -> None:
+    command = f"{sys.executable} -m benchmarks.cli protocol list | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("141\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_pipe_of_another_kind_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    _replace_command(monkeypatch, BrokenPipeError())
+    with Path(os.devnull).open("w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        with pytest.raises(BrokenPipeError):
+            main(["bench"])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -113,6 +113,74 @@ def test_of_two_writers_one_wins(tmp_path: Path) -> None:
     assert read(tmp_path / "one.json").seed == winners[0]
 
 
+def _write_many(folder: Path, writer: int, count: int, barrier: Any, queue: Any) -> None:
+    """Writes records of its own, and one of an id that every writer takes, in turn."""
+    barrier.wait()
+    won = 0
+    for k in range(count):
+        write(measured(id=f"own-{writer}-{k}", seed=writer), folder)
+        try:
+            write(measured(id=f"shared-{k}", seed=writer), folder)
+            won += 1
+        except RecordError:
+            pass
+    queue.put(won)
+
+
+def _read_on(folder: Path, barrier: Any, stop: Any, queue: Any) -> None:
+    """Reads the folder until it is told to stop; an error, or the most that was seen at once."""
+    barrier.wait()
+    most, seen = 0, set[str]()
+    try:
+        while not stop.is_set():
+            found = {r.id for r in read_all(folder)}
+            assert seen <= found, "what was there is there"
+            most, seen = max(most, len(found)), found
+        queue.put(most)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the test has to hear of it
+        queue.put(error)
+
+
+def test_writers_at_once_lose_nothing_and_readers_see_no_half_file(tmp_path: Path) -> None:
+    writers, count = 4, 12
+    context = multiprocessing.get_context("fork")
+    barrier, stop = context.Barrier(writers + 1), context.Event()
+    won, read_ = context.Queue(), context.Queue()
+    reader = context.Process(target=_read_on, args=(tmp_path, barrier, stop, read_))
+    several = [context.Process(target=_write_many, args=(tmp_path, w, count, barrier, won)) for w in range(writers)]
+    for process in (reader, *several):
+        process.start()
+    assert sum(won.get(timeout=60) for _ in several) == count, "each shared id was written by one"
+    stop.set()
+    assert isinstance(seen := read_.get(timeout=60), int), seen
+    for process in (reader, *several):
+        process.join()
+        assert process.exitcode == 0
+    found = {r.id: r for r in read_all(tmp_path)}
+    own = {f"own-{w}-{k}": w for w in range(writers) for k in range(count)}
+    assert found.keys() == own.keys() | {f"shared-{k}" for k in range(count)}
+    assert {name: found[name].seed for name in own} == own
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"{name}.json" for name in found)
+
+
+def test_a_record_from_before_energy_was_measured_still_reads(tmp_path: Path) -> None:
+    path = write(measured(), tmp_path)
+    content = json.loads(path.read_text())
+    for name in ("energy_joules", "energy_source"):
+        assert content["costs"].pop(name) is None
+    content.pop("sha256")
+    path.write_text(json.dumps(content | {"sha256": records._sha256(content)}))
+    assert read(path) == measured()
+
+
+@pytest.mark.parametrize(("schema", "remedy"), [(2, "newer release"), (0, r"the release that wrote it \(0.1.0\)")])
+def test_another_schema_is_refused_with_what_to_do(schema: int, remedy: str, tmp_path: Path) -> None:
+    path = write(measured(), tmp_path)
+    edit(path, "schema", to=schema)
+    with pytest.raises(RecordError, match=rf"field schema is wrong. Expected: 1. Found: {schema}.*{remedy}"):
+        read(path)
+
+
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -347,3 +415,11 @@ def test_packages_and_device_are_named() -> None:
     assert device.cpu
     assert device.threads >= 1
     assert device.gpu is None
+
+
+def test_the_history_knows_its_commits(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    commit = provenance.code(checkout).commit
+    assert commit is not None
+    assert provenance.in_history(commit, checkout) is True
+    assert provenance.in_history("0" * 40, checkout) is False
+    assert provenance.in_history(commit, tmp_path_factory.mktemp("elsewhere")) is None

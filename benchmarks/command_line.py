@@ -1,0 +1,167 @@
+"""The parser of ``motioncopy``: its commands, the page that ``--help`` shows, and what a mistyped word may mean."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+
+from benchmarks.commands import COMMANDS
+
+#: The commands that Lightning's own command line parses.
+LIGHTNING = ("fit", "validate", "test", "predict")
+
+_INTRODUCTION = "Copy one person's motion onto another, and measure how well."
+#: What one wants to do: the command, how it is called, and what it does then.
+_GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Begin here",
+        (
+            ("doctor", "doctor", "is this machine ready, and if not, what to do"),
+            ("bench", "bench", "train, test and compare on the embedded puppets"),
+            ("copy", "copy --appearance A.mp4 --motion B.mp4 -o out.mp4", "one person moves like the other"),
+        ),
+    ),
+    (
+        "Compare methods",
+        (
+            ("bench", "bench --method M --data D", "one method on one data set; --dry-run says what would be done"),
+            ("suite", "suite remot/table4", "run a table of a paper, here or on a cluster"),
+            ("evaluate", "evaluate --generated DIR --truth DIR", "score videos that any system made"),
+        ),
+    ),
+    (
+        "Look at results",
+        (
+            ("table", "table", "records as tables"),
+            ("report", "report", "records as a report"),
+            ("records", "records list | show ID | verify", "which runs there are, all of one, whether all are whole"),
+            ("dashboard", "dashboard", "runs and tables on Weights & Biases"),
+        ),
+    ),
+    (
+        "Videos and data sets",
+        (
+            ("check", "check VIDEO...", "what would go wrong with these videos"),
+            ("prepare", "prepare VIDEO... --out DIR", "joints, masks and backgrounds, once"),
+            ("sample", "sample NAME --out DIR", "a miniature in a real data set's layout"),
+            ("protocol", "protocol list | show NAME", "who is trained on what, and what is asked of whom"),
+        ),
+    ),
+    (
+        "Train by hand (each takes --config FILE, several times; later files win)",
+        (
+            ("fit", "fit --config FILE... --run DIR", "train a method's stages in turn"),
+            ("test", "test --run DIR", "generate and score the test trials"),
+            ("validate", "validate --run DIR", "the same with the validation trials"),
+            ("predict", "predict --run DIR", "generate them without needing a truth"),
+        ),
+    ),
+    (
+        "Tools",
+        (
+            (
+                "weights",
+                "weights list | fetch NAME | add FILE",
+                "networks of losses, metrics and perception",
+            ),
+            ("audit", "audit", "hold every metric against another implementation"),
+            ("completion", "completion bash | zsh | fish", "let the shell complete commands, options and names"),
+        ),
+    ),
+)
+_CLOSING = """\
+`motioncopy COMMAND --help` explains a command; `motioncopy --version` says which release this is.
+
+Exit status:
+  0    all went well
+  1    there is something to mend, which the message says; what was done is kept
+  2    the call is wrong
+  3    some runs of a suite failed; the others are recorded
+  130  stopped; the same command goes on from there"""
+_INDENT = 44
+
+
+class _Parser(argparse.ArgumentParser):
+    """Shows the page instead of a list of arguments."""
+
+    def format_help(self) -> str:
+        (subparsers,) = (a for a in self._actions if isinstance(a, argparse._SubParsersAction))
+        helps = {a.dest: a.help or "" for a in subparsers._get_subactions()}
+        return "\n".join(_page(helps)) + "\n"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; those of Lightning are in it to be listed and completed, not to be run."""
+    top = _Parser(prog="motioncopy", usage="motioncopy COMMAND ...", description=_INTRODUCTION)
+    top.add_argument("--version", action="store_true", help="say which release this is")
+    subparsers = top.add_subparsers(
+        dest="command", metavar="COMMAND", prog="motioncopy", parser_class=argparse.ArgumentParser
+    )
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    known = {name: text for _, rows in _GROUPS for name, _, text in rows}
+    for name in LIGHTNING:
+        one = subparsers.add_parser(name, help=known[name])
+        one.add_argument("--config", metavar="FILE", help="of the stack; several times, later files win")
+        one.add_argument("--run", metavar="DIR", help="the run's folder")
+        if name == "fit":
+            one.add_argument("--stage", help="this stage alone")
+        else:
+            one.add_argument("--checkpoint", metavar="FILE", help="the method (default: the run's)")
+    return top
+
+
+def commands(top: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers below a parser, by name; none below one that takes no commands."""
+    found = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))
+    return {name: one for action in found for name, one in action.choices.items()}
+
+
+def unknown_command(word: str, names: Iterable[str]) -> str:
+    """What to say of a command that does not exist."""
+    return f"there is no command {word!r}{_meant(word, names) or '; `motioncopy --help` lists them'}"
+
+
+def unknown_arguments(words: Sequence[str], command: argparse.ArgumentParser) -> str:
+    """What to say of arguments that a command does not take."""
+    options = dict.fromkeys(_options(command))
+    guesses = dict.fromkeys(_meant(word.partition("=")[0], options) for word in words if word.startswith("--"))
+    if not words:
+        return "no command is given; `motioncopy --help` lists them"
+    return f"{command.prog} does not take {' '.join(words)}{''.join(guesses)}"
+
+
+def _meant(word: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(names), n=3, cutoff=0.7)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _options(one: argparse.ArgumentParser) -> Iterator[str]:
+    for action in one._actions:
+        yield from (option for option in action.option_strings if option.startswith("--"))
+    for below in commands(one).values():
+        yield from _options(below)
+
+
+def _page(helps: dict[str, str]) -> Iterator[str]:
+    """The page: groups of the commands that there are; those in no group follow."""
+    yield from ("usage: motioncopy COMMAND ...", "", _INTRODUCTION, "")
+    grouped = {name for _, rows in _GROUPS for name, _, _ in rows}
+    further = tuple((name, name, text) for name, text in helps.items() if name not in grouped)
+    for title, rows in (*_GROUPS, ("Further", further)):
+        there = [(call, text) for name, call, text in rows if name in helps]
+        if there:
+            yield f"{title}:"
+            for call, text in there:
+                yield from _line(f"  motioncopy {call}", text)
+            yield ""
+    yield _CLOSING
+
+
+def _line(call: str, text: str) -> Iterator[str]:
+    if len(call) + 2 <= _INDENT:
+        yield f"{call:<{_INDENT}}{text}"
+    else:
+        yield call
+        yield " " * _INDENT + text

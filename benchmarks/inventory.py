@@ -1,0 +1,200 @@
+"""What lies in folders of records: found, chosen and verified file by file, so that a bad one stops nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motioncopy import provenance, records
+from motioncopy.errors import MotionCopyError, RecordError
+from motioncopy.records import Record
+
+# Families of metrics that a network gives, and what one of the networks' names then begins with. Of poses any will do.
+_NETWORKS: dict[str, tuple[str, ...]] = {
+    "lpips": ("alexnet", "vgg16"),
+    "fid": ("inception",),
+    "kid": ("inception",),
+    "is": ("inception",),
+    "fvd": ("i3d",),
+    "face_similarity": ("facenet",),
+    "pose_error": ("",),
+    "pose_missing": ("",),
+}
+_FEATURES = "motioncopy.features.FeatureNetwork"
+_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which records are wanted; ``None`` takes all.
+
+    Attributes:
+        method: Its name.
+        data: The data set's name.
+        protocol: ``<id>@<version>``, or the id alone for all versions.
+        kind: ``measured``, ``external`` or ``paper``.
+        status: ``finished`` or ``failed``.
+        seed: The seed.
+    """
+
+    method: str | None = None
+    data: str | None = None
+    protocol: str | None = None
+    kind: str | None = None
+    status: str | None = None
+    seed: int | None = None
+
+    def takes(self, record: Record) -> bool:
+        """Whether the record is wanted."""
+        exact = ("method", "data", "kind", "status", "seed")
+        if any(getattr(self, name) not in (None, getattr(record, name)) for name in exact):
+            return False
+        return self.protocol in (None, record.protocol, record.protocol.partition("@")[0])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file: its record, or why there is none."""
+
+    path: Path
+    record: Record | None
+    reason: str = ""
+
+
+def record_files(places: Iterable[Path]) -> list[Path]:
+    """The JSON files in folders and all below them, and files named by themselves; each once, in order of names.
+
+    Of a folder of runs, which holds a folder ``records``, only that one is looked through.
+
+    Raises:
+        RecordError: If a place is not there.
+    """
+    found: dict[Path, Path] = {}
+    for place in places:
+        if not place.exists():
+            raise RecordError(f"there is no {place}", remedy="give a folder of records, or a record's file")
+        for path in sorted(_root(place).rglob("*.json")) if place.is_dir() else [place]:
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def partial_files(places: Iterable[Path]) -> list[Path]:
+    """What writers have begun and not finished: they are at work, or were stopped."""
+    return [path for place in places if place.is_dir() for path in sorted(_root(place).rglob(".*.partial"))]
+
+
+def read(paths: Iterable[Path]) -> Iterator[Entry]:
+    """Reads files one by one; what cannot be read comes with the reason."""
+    for path in paths:
+        try:
+            yield Entry(path, records.read(path))
+        except MotionCopyError as error:
+            yield Entry(path, None, str(error))
+
+
+def resolve(text: str, places: Sequence[Path]) -> Path:
+    """The file of the record that is meant by a file's path, or by the beginning or the last word of an id.
+
+    Raises:
+        RecordError: If there is none, or there are several; the message lists them.
+    """
+    if text.endswith(".json") and Path(text).is_file():
+        return Path(text)
+    paths = record_files(places)
+    exact = [path for path in paths if path.stem == text]
+    matching = exact or [path for path in paths if path.stem.startswith(text) or path.stem.endswith(f"-{text}")]
+    where = ", ".join(map(str, places))
+    if not matching:
+        raise RecordError(
+            f"there is no record {text!r} in {where}",
+            remedy="`motioncopy records list` shows what there is; --results DIR looks elsewhere",
+        )
+    if len(matching) > 1:
+        raise RecordError(
+            f"{len(matching)} records in {where} are called like {text!r}",
+            expected="the beginning of one id",
+            found=", ".join(path.stem for path in matching[:20]) + (", ..." if len(matching) > 20 else ""),
+        )
+    return matching[0]
+
+
+def verify(entries: Iterable[Entry], *, code: bool = False) -> Iterator[Entry]:
+    """Gives what is wrong with files: each with all reasons; those that are right are left out.
+
+    Args:
+        entries: From :func:`read`.
+        code: Whether each measured record's commit must be in the history of this checkout.
+    """
+    known: dict[str, Path] = {}
+    history = _History()
+    for entry in entries:
+        if entry.record is None:
+            yield entry
+            continue
+        reasons = doubts(entry.record)
+        if (other := known.setdefault(entry.record.id, entry.path)) != entry.path:
+            reasons.append(f"{other} has the same id")
+        if code and entry.record.code is not None:
+            reasons += history.doubts(entry.record)
+        if reasons:
+            yield Entry(entry.path, entry.record, "; ".join(reasons))
+
+
+def doubts(record: Record) -> list[str]:
+    """What a whole, unedited record contradicts itself in."""
+    if record.kind == "paper" or record.status == "failed":
+        return []
+    if not record.results.aggregates:
+        return ["it is finished and holds no score"]
+    return [*_unnamed_networks(record), *_wrong_means(record)]
+
+
+def _unnamed_networks(record: Record) -> Iterator[str]:
+    if _mentions(record.config.get("model"), _FEATURES) and "features" not in record.networks:
+        yield "the feature network of its losses is not named under networks"
+    named = [name for name in record.networks if name != "features"]
+    families = dict.fromkeys(key.partition("/")[0] for by_key in record.results.aggregates.values() for key in by_key)
+    for family in families.keys() & _NETWORKS.keys():
+        if not any(name.startswith(_NETWORKS[family]) for name in named):
+            yield f"the network of {family} is not named under networks"
+
+
+def _mentions(config: Any, class_path: str) -> bool:
+    if isinstance(config, dict):
+        return config.get("class_path") == class_path or any(_mentions(v, class_path) for v in config.values())
+    return isinstance(config, list) and any(_mentions(v, class_path) for v in config)
+
+
+def _wrong_means(record: Record) -> Iterator[str]:
+    for kind, by_key in record.results.aggregates.items():
+        for key, found in by_key.items():
+            scores = [t.scores[key] for t in record.results.trials.values() if t.kind == kind and key in t.scores]
+            values = [score.value for score in scores if score.value is not None]
+            if values and not math.isclose(found.value, math.fsum(values) / len(values), rel_tol=_TOLERANCE):
+                yield f"its {key} of {kind} is not the mean of the trials"
+
+
+class _History:
+    """Asks git once a commit."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bool | None] = {}
+
+    def doubts(self, record: Record) -> list[str]:
+        code = record.code
+        if code is None or code.commit is None:
+            return ["it names no commit"]
+        commit = code.commit
+        if commit not in self._known:
+            self._known[commit] = provenance.in_history(commit)
+        if self._known[commit] is None:
+            return [f"whether commit {commit[:7]} is in the history is not known: there is no whole checkout here"]
+        return [] if self._known[commit] else [f"commit {commit[:7]} is not in the history of this checkout"]
+
+
+def _root(folder: Path) -> Path:
+    below = folder / "records"
+    return below if below.is_dir() and not any(folder.glob("*.json")) else folder
