@@ -6,14 +6,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import rich.box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import comparison
 from benchmarks import tables as results
+from benchmarks.commands.table import Layout, show
 from benchmarks.suites.estimate import spoken
 from benchmarks.suites.plan import Plan, Planned
 from benchmarks.suites.run import Outcome, time_left, title
+from motioncopy.records import Record
 
 
 def plan(found: Plan, console: Console) -> None:
@@ -75,25 +79,29 @@ def _costs(runs: Sequence[Planned], came: Outcome, console: Console) -> None:
 
 
 def tables(found: Plan, came: Outcome, folder: Path) -> list[Path]:
-    """Prints the tables of the finished runs, and keeps them as Markdown.
+    """Prints the tables of what has finished or failed, and keeps them as Markdown.
+
+    A paper's table is shown with its own cells beside the measured ones; a suite of one's own as a table of results.
 
     Returns:
-        The files: a suite and data set each.
+        The files.
     """
-    records = [came.finished[run.job.id] for run in found.runs if run.job.id in came.finished]
-    records += came.failures
+    records = [came.finished[run.job.id] for run in found.runs if run.job.id in came.finished] + came.failures
     written = []
     for suite in found.suites:
-        for data in found.options.data or suite.data:
-            of_data = [r for r in records if r.data == data]
-            if not of_data:
-                continue
-            frames = [
-                results.table([r for r in of_data if r.regime == regime])
-                for regime in dict.fromkeys(r.regime for r in of_data)
-            ]
+        places = found.options.data or (None,)
+        for data in places if suite.table is not None else ("",):
+            layout: Layout = results if suite.table is None else comparison
+            frames = _own_tables(records) if suite.table is None else [comparison.compare(suite.table, records, data)]
+            show(frames, layout)
+            name = "-".join(filter(None, (suite.name.replace("/", "-"), data, found.options.preset)))
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{suite.name.replace('/', '-')}-{data}-{found.options.preset}.md"
-            path.write_text("\n".join(map(results.markdown, frames)), encoding="utf-8")
+            path = folder / f"{name}.md"
+            path.write_text("\n".join(map(layout.markdown, frames)), encoding="utf-8")
             written.append(path)
     return written
+
+
+def _own_tables(records: Sequence[Record]) -> list[pd.DataFrame]:
+    parts = dict.fromkeys((r.data, r.regime) for r in records)
+    return [results.table([r for r in records if (r.data, r.regime) == part]) for part in parts]
