@@ -20,6 +20,8 @@ import torch
 import yaml
 from jsonargparse import ArgumentParser
 
+from benchmarks.loggers.opening import options
+from benchmarks.loggers.outcome import log_record
 from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule
 from motioncopy import records
@@ -51,6 +53,7 @@ class Job:
         metrics: What to score by, see :func:`motioncopy.metrics.catalogue.select`; empty for one of every family.
         compiled: Whether the test times compiled networks too; it changes no score.
         overrides: Laid over the stack; plain values.
+        logger: Where the run can be watched besides; it is no part of the config and changes no result.
     """
 
     stack: Stack
@@ -63,6 +66,7 @@ class Job:
     metrics: tuple[str, ...] = ()
     compiled: bool = False
     overrides: Mapping[str, Any] | None = None
+    logger: str = "tensorboard"
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -164,20 +168,21 @@ def run(job: Job, *, again: bool = False) -> Record:
             print(f"{job.stack.method}: the data have changed since it was run, running it anew")
             again = True
         if again:
-            for name in ("stages", "outputs", "record.json", "method.ckpt", "failure.txt"):
+            for name in ("stages", "outputs", "logs", "record.json", "method.ckpt", "failure.txt"):
                 path = job.folder / name
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         elif (done := job.record()) is not None and not _untimed(job, done):
             _publish(done, job)  # a kill may have come between the two files
+            log_record(job, done)
             print(f"{job.stack.method}: finished before, see {job.folder} (RERUN=1 runs it again)")
             return done
         kept.write_text(content)
         config = job.folder / "stack.yaml"
         config.write_text(yaml.safe_dump(job.config, sort_keys=False))
-        start = time.perf_counter()
+        start, logging = time.perf_counter(), options(job)
         try:
-            _call("fit", config, job.folder, lock, *(["--fresh", "true"] if again else []))
-            _call("test", config, job.folder, lock, *(["--compiled", "true"] if job.compiled else []))
+            _call("fit", config, job.folder, lock, *logging, *(["--fresh", "true"] if again else []))
+            _call("test", config, job.folder, lock, *logging, *(["--compiled", "true"] if job.compiled else []))
         except TrainingError as error:
             failed = _record(job, data, failure=str(error))
             _publish(failed, job)
@@ -186,6 +191,7 @@ def run(job: Job, *, again: bool = False) -> Record:
         # First the one that says that the run has finished: published twice would be a run that nobody made.
         _write_aside(job.folder / "record.json", json.dumps(record.to_dict(), indent=1, ensure_ascii=False) + "\n")
         _publish(record, job)
+        log_record(job, record)
         return record
 
 

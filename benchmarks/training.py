@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ import yaml
 from lightning import Callback, Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from benchmarks import stack
+from benchmarks.loggers import outcome
+from benchmarks.loggers.log import Careful, Name, StageLogger
+from benchmarks.loggers.opening import open_log
+from benchmarks.loggers.samples import SampleImages
 from benchmarks.progress import StageProgress, TrialProgress
 from datamodules.base import ClipDataModule, Split
 from motioncopy import checkpoint, fitting
@@ -47,6 +51,10 @@ class MotionCLI(LightningCLI):
         parser.add_argument(
             "--checkpoint", type=str | None, default=None, help="test, predict: the method (default: the run's)."
         )
+        parser.add_argument("--logger", type=Name, default="tensorboard", help="Unless trainer.logger is set.")
+        parser.add_argument(
+            "--labels", type=dict[str, Any] | None, default=None, help="What the logger files the run under."
+        )
 
     @property
     def run_folder(self) -> Path:
@@ -58,7 +66,7 @@ class MotionCLI(LightningCLI):
         model.init_args = checkpoint.plain(self._get(self.config, "model").init_args)
         run, minutes = self.run_folder, self._get(self.config, "minutes")
         self._save_config()
-        with self._energy_meter() as energy:
+        with self._energy_meter() as energy, self._logged():
             fitting.fit(
                 model,
                 datamodule,
@@ -108,9 +116,17 @@ class MotionCLI(LightningCLI):
 
     def predict(self, model: Method[Any], datamodule: ClipDataModule, **_: Any) -> None:
         """Generates the test trials, whether there is a truth or not."""
-        self._run_trials(model, datamodule, "test")
+        self._run_trials(model, datamodule, "test", logged=False)
 
-    def _run_trials(self, model: Method[Any], datamodule: ClipDataModule, split: Split, *, timed: bool = False) -> None:
+    def _run_trials(
+        self,
+        model: Method[Any],
+        datamodule: ClipDataModule,
+        split: Split,
+        *,
+        timed: bool = False,
+        logged: bool = True,
+    ) -> None:
         path = Path(self._get(self.config, "checkpoint") or self.run_folder / "method.ckpt")
         checkpoint.restore(model, checkpoint.read(path), path=path)
         trials = datamodule.for_trials(model.request, split)
@@ -150,6 +166,11 @@ class MotionCLI(LightningCLI):
             shutil.rmtree(folder, ignore_errors=True)
             partial.replace(folder)
             print(f"{len(trials.trials)} trials generated and scored: {folder}")
+            if logged:
+                with self._logged() as log:
+                    outcome.log_test(
+                        log, trials.trials, folder, method=_short_name(model), split=split, summary=summary
+                    )
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """A trainer by the config, with ``kwargs`` on top."""
@@ -162,15 +183,42 @@ class MotionCLI(LightningCLI):
         return list(configured) if isinstance(configured, list) else [configured]
 
     def _stage_trainer(self, stage: Stage, folder: Path, epochs: int, callbacks: list[Callback]) -> Trainer:
-        config = self._get(self.config_init, "trainer")
         kwargs: dict[str, Any] = {
             "max_epochs": epochs,
             "default_root_dir": str(folder),
             "callbacks": [*self._callbacks, *callbacks, StageProgress()],
         }
-        if config.get("logger") in (None, False, True):
-            kwargs["logger"] = TensorBoardLogger(self.run_folder, name="logs", version=folder.name)
+        if self._logs:
+            self._log.open()
+            kwargs["logger"] = StageLogger(self._log, stage.name)
+            kwargs["callbacks"].append(SampleImages(self._log))
+            every = self._get(self.config_init, "trainer").get("log_every_n_steps")
+            if stage.request.batches and epochs * stage.request.batches < (every or 0):
+                kwargs["log_every_n_steps"] = 1  # a short stage has losses too
         return self.instantiate_trainer(**kwargs)
+
+    @property
+    def _logs(self) -> bool:
+        """Whether ``--logger`` counts: a ``trainer.logger`` of the config, or ``false`` there, stands above it."""
+        return self._get(self.config, "trainer").get("logger") in (None, True)
+
+    @cached_property
+    def _log(self) -> Careful:
+        """The run's log on the first process; the others keep nothing."""
+        if not self._logs or not self.trainer.is_global_zero:
+            return Careful()
+        kept = self.run_folder / "config.yaml"
+        config = yaml.safe_load(kept.read_text()) if self.subcommand == "fit" else {}
+        return open_log(self._get(self.config, "logger"), self.run_folder, self._get(self.config, "labels"), config)
+
+    @contextmanager
+    def _logged(self) -> Iterator[Careful]:
+        try:
+            yield self._log
+        except BaseException:
+            self._log.close(failed=True)
+            raise
+        self._log.close()
 
     def _save_config(self) -> None:
         run = self.run_folder
@@ -183,6 +231,12 @@ class MotionCLI(LightningCLI):
                 skip_unset=False,
                 multifile=False,
             )
+
+
+def _short_name(model: Method[Any]) -> str:
+    """The folder of a method, as the command line knows it."""
+    package, _, rest = type(model).__module__.partition(".")
+    return rest.partition(".")[0] if package == "methods" else type(model).__name__
 
 
 def _sets(evaluator: Evaluator, summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -88,6 +88,19 @@ class Stage(LightningModule, ABC):
     def prepare(self, data: TrainingData) -> None:
         """Called once before the stage is fitted or its finished state is loaded."""
 
+    def samples(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """What the stage draws of a batch and what it should draw, to be looked at while it trains.
+
+        Called in ``eval()`` and without gradients; nothing, unless a stage says otherwise.
+
+        Args:
+            batch: One of its training batches, float.
+
+        Returns:
+            By caption, ``(N, 3, H, W)`` in [-1, 1], all of one shape.
+        """
+        return {}
+
     # -- Lightning hooks ------------------------------------------------------------------------------------------
 
     def on_fit_start(self) -> None:

@@ -43,6 +43,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--metrics", default="", help="what to score by, separated by commas: all, tcm, ssim/uniform (default: default)"
     )
+    parser.add_argument(
+        "--logger",
+        choices=("tensorboard", "wandb", "none"),
+        default="tensorboard",
+        help="where to watch it; wandb is offline unless you are logged in (default: %(default)s)",
+    )
     parser.add_argument("--compiled", action="store_true", help="time networks translated by torch.compile too")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs go (default: %(default)s)")
     parser.add_argument("--rerun", action="store_true", help="run it even if it has finished")
@@ -87,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.minutes,
         tuple(filter(None, arguments.metrics.split(","))),
         arguments.compiled,
+        logger=arguments.logger,
     )
     if arguments.dry_run:
         return _dry_run(job, again=arguments.rerun)

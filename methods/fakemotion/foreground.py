@@ -122,6 +122,14 @@ class ForegroundStage(Stage):
         logged = {f"discriminator_{name}": value for name, (_, value) in judgements.items()}
         self.log_losses(logged | {name: value for name, (_, value) in terms.items()})
 
+    def samples(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """The person alone."""
+        scene = self._scene(batch)
+        return {
+            "generated": self.generator(scene.labels)[:, :3],
+            "truth": scene.real[:, -self.generated :].flatten(0, 1),
+        }
+
     def _scene(self, batch: MotionBatch) -> _Scene:
         label, n, g = self.label, self.judged, self.generated
         drawings = label.draw(label.fill(batch.motion))

@@ -112,6 +112,12 @@ class FusionStage(Stage):
         self.update(generator_optimizer, weighted(terms), name="generator", clip_norm=self.schedule.clip_norm)
         self.log_losses({"discriminator": judgement} | {name: value for name, (_, value) in terms.items()})
 
+    def samples(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """Whole frames."""
+        layers = self.render(batch)
+        fused = self.fusion(layers.foreground, None, layers.background, layers.drawing)
+        return {"foreground": layers.foreground, "generated": fused, "truth": layers.frame}
+
     def _generator_terms(self, layers: Layers, fake: Tensor) -> dict[str, tuple[float, Tensor]]:
         weights = self.losses
         terms: dict[str, tuple[float, Tensor]] = {}

@@ -122,6 +122,12 @@ class PartStage(Stage):
         self.update(generator_optimizer, weighted(terms), name="generators", clip_norm=self.schedule.clip_norm)
         self.log_losses({"discriminators": judgement} | {name: value for name, (_, value) in terms.items()})
 
+    def samples(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """What is refined, before and after."""
+        painted, wanted = self.render(batch)
+        refined = self.painter(painted, batch.motion.frames(self.before, self.before + 1))
+        return {"before": painted, "generated": refined, "truth": wanted}
+
     def _zero(self) -> Tensor:
         # Every process must step even if it has no crop: the sum over no element keeps the graph.
         return sum(

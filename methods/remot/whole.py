@@ -205,6 +205,17 @@ class WholeStage(SequenceStage[WholePlay]):
         play.drawn.append(drawn)
         history.push(drawn.foreground.final)
 
+    def samples(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """The frames of the first sequence: as the networks before drew them, as they are composed, and as they are."""
+        play = self.begin(batch)
+        for t in range(self.plan.frames):
+            self.draw(play, t)
+        return {
+            "rough": torch.stack([r.foreground[0] for r in play.rough]),
+            "generated": torch.stack([d.image[0] for d in play.drawn]),
+            "truth": torch.stack([image[0] for image in play.images]),
+        }
+
     def _judgements(self, play: WholePlay, start: int, stop: int, *, free: bool) -> list[Judged]:
         """Of whole images and of sequences; ``free`` of the generator's gradient."""
         drawn = together([d.image for d in play.drawn], start, stop)

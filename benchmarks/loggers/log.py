@@ -1,0 +1,218 @@
+"""What all loggers have in common: a run's losses, pictures, scores and files, handed on with care."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+#: The loggers that there are.
+Name = Literal["tensorboard", "wandb", "none"]
+
+
+class Notes:
+    """A small JSON file beside the logs: what the next process must know to go on with the same run.
+
+    Args:
+        run: The run's folder.
+        logger: Whose.
+    """
+
+    def __init__(self, run: Path, logger: str) -> None:
+        self.path = run / "logs" / f"{logger}.json"
+        self.content: dict[str, Any] = {}
+        with suppress(OSError, ValueError):  # not there yet, or of no use any more
+            self.content = json.loads(self.path.read_text())
+
+    def update(self, **values: Any) -> None:
+        """Keeps values under their names."""
+        self.content |= values
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_name(f".{self.path.name}.partial")
+        partial.write_text(json.dumps(self.content))
+        partial.replace(self.path)
+
+    def note(self, what: str) -> None:
+        """Keeps in mind that ``what`` is logged."""
+        self.update(logged=[*self.content.get("logged", []), what])
+
+    def logged(self, what: str) -> bool:
+        """Whether ``what`` was logged before, by whichever process."""
+        return what in self.content.get("logged", [])
+
+
+class RunLog(ABC):
+    """One run as a logger sees it; fit, test and the benchmark each open it anew and go on where the last one was.
+
+    Attributes:
+        notes: What the next process must know.
+        plays_videos: Whether it can show a video file.
+    """
+
+    plays_videos = False
+
+    def __init__(self, notes: Notes) -> None:
+        self.notes = notes
+
+    @abstractmethod
+    def losses(self, stage: str, values: Mapping[str, float], step: int) -> None:
+        """Values of one step of a stage.
+
+        Args:
+            stage: The stage's name.
+            values: By key, ``stage/<stage>/<loss>``.
+            step: The stage's own step, which starts at 0 in every stage.
+        """
+
+    @abstractmethod
+    def sample(self, stage: str, picture: Image, step: int) -> None:
+        """What a stage draws while it trains, ``(H, W, 3)``."""
+
+    @abstractmethod
+    def picture(self, key: str, picture: Image, caption: str) -> None:
+        """A contact sheet of a finished run, ``(H, W, 3)``."""
+
+    @abstractmethod
+    def video(self, key: str, path: Path, caption: str) -> None:
+        """A video of a finished run."""
+
+    @abstractmethod
+    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table; ``None`` where a cell is empty."""
+
+    @abstractmethod
+    def outcome(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+        """What the run was (nested plain values) and the numbers that sum it up."""
+
+    @abstractmethod
+    def file(self, path: Path, name: str, kind: str) -> None:
+        """A file that is kept with the run."""
+
+    def note(self, what: str) -> None:
+        """Keeps in mind that ``what`` is logged, see :meth:`Notes.logged`."""
+        self.notes.note(what)
+
+    def where(self) -> str:
+        """One line that says where the run can be seen, if there is something to say."""
+        return ""
+
+    @abstractmethod
+    def close(self, *, failed: bool = False) -> None:
+        """Writes out what is held back."""
+
+
+class NoLog(RunLog):
+    """Takes everything and keeps nothing."""
+
+    def __init__(self) -> None:
+        """There is nothing to be noted."""
+
+    def note(self, what: str) -> None:
+        """See :class:`RunLog`."""
+
+    def losses(self, stage: str, values: Mapping[str, float], step: int) -> None:
+        """See :class:`RunLog`."""
+
+    def sample(self, stage: str, picture: Image, step: int) -> None:
+        """See :class:`RunLog`."""
+
+    def picture(self, key: str, picture: Image, caption: str) -> None:
+        """See :class:`RunLog`."""
+
+    def video(self, key: str, path: Path, caption: str) -> None:
+        """See :class:`RunLog`."""
+
+    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """See :class:`RunLog`."""
+
+    def outcome(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+        """See :class:`RunLog`."""
+
+    def file(self, path: Path, name: str, kind: str) -> None:
+        """See :class:`RunLog`."""
+
+    def close(self, *, failed: bool = False) -> None:
+        """See :class:`RunLog`."""
+
+
+class Careful:
+    """A run's log that costs no run: opened at its first use, and whatever goes wrong in it is one warning.
+
+    Args:
+        make: Opens the log.
+    """
+
+    def __init__(self, make: Callable[[], RunLog] = NoLog) -> None:
+        self._make: Callable[[], RunLog] | None = make
+        self._log: RunLog = NoLog()
+
+    def attempt(self, what: Callable[[RunLog], None]) -> None:
+        """Does something with the log, unless it has failed before; :class:`NoLog` is left alone."""
+        try:
+            if self._make is not None:
+                make, self._make = self._make, None
+                self._log = make()
+            if type(self._log) is not NoLog:
+                what(self._log)
+        except Exception as error:  # noqa: BLE001 (whatever a third party's logger may raise)
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            warnings.warn(f"the logger failed and is left alone from here on, the run goes on: {reason}", stacklevel=2)
+            broken, self._log = self._log, NoLog()
+            with suppress(Exception):  # it has been said
+                broken.close(failed=True)
+
+    def open(self) -> None:
+        """Opens it now, rather than within what is timed."""
+        self.attempt(lambda _: None)
+
+    def close(self, *, failed: bool = False) -> None:
+        """Closes it, if it was ever opened."""
+        if self._make is None:
+            self.attempt(lambda log: log.close(failed=failed))
+
+
+class StageLogger(Logger):
+    """What a stage's Trainer logs to: hands the losses on, on the first process alone.
+
+    Lightning's own loggers take the Trainer's step for the run's, which restarts at every stage.
+
+    Args:
+        log: The run's.
+        stage: The stage's name.
+    """
+
+    def __init__(self, log: Careful, stage: str) -> None:
+        super().__init__()
+        self._log, self._stage = log, stage
+
+    @property
+    def name(self) -> str:
+        """Of the project."""
+        return "motioncopy"
+
+    @property
+    def version(self) -> str:
+        """The stage."""
+        return self._stage
+
+    @rank_zero_only
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+        """The run's config is logged once, not a stage at a time."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Called by the Trainer every few steps."""
+        prefix = f"stage/{self._stage}/"
+        # Lightning adds the epoch, which follows from the step.
+        values = {k if k.startswith(prefix) else prefix + k: v for k, v in metrics.items() if k != "epoch"}
+        self._log.attempt(lambda log: log.losses(self._stage, values, int(step or 0)))

@@ -1,0 +1,198 @@
+"""Whatever a logger does, the run goes on; TensorBoard, no logger, and the samples of a stage."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+import wandb
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from benchmarks import bench
+from benchmarks.cli import main
+from benchmarks.loggers.log import Careful, Image, NoLog, RunLog
+from benchmarks.loggers.opening import labels_of, open_log, options
+from benchmarks.loggers.outcome import log_record
+from motioncopy.errors import ConfigError
+from tests.benchmarks.in_process import Started
+from tests.benchmarks.logged_jobs import STAGES, job, toy
+from tests.toys import write_clip
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bench") / "clips"
+    for name in ("ann", "bob"):
+        write_clip(folder, name, frames=24, parsed=True)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    for name in ("WANDB_API_KEY", "WANDB_PROJECT", "WANDB_BASE_URL", "WANDB_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    calls = Started()
+    monkeypatch.setattr(bench, "subprocess", SimpleNamespace(run=calls))
+    return calls
+
+
+def full(*_: Any, **__: Any) -> Any:
+    raise OSError(28, "No space left on device")
+
+
+class Broken:
+    """A run of W&B that fails in whatever it is asked for."""
+
+    url = None
+
+    def __getattr__(self, name: str) -> Any:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("init", [full, lambda **_: None, lambda **_: Broken()], ids=["raises", "none", "later"])
+def test_a_logger_that_fails_costs_no_run(
+    clips: Path, tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch, init: Any
+) -> None:
+    monkeypatch.setattr(wandb, "init", init)
+    own = job(clips, tmp_path / "runs", "fakemotion")
+    with pytest.warns(UserWarning, match="the logger failed and is left alone"):
+        record = bench.run(own)
+    assert record.status == "finished"
+    assert own.record() == record
+
+
+@pytest.mark.parametrize("logger", ["wandb", "tensorboard"])
+def test_a_folder_that_cannot_be_written_costs_no_run(clips: Path, tmp_path: Path, logger: str) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "logs").write_text("a file where the logs should be")
+    call = ["fit", "--config", str(toy(clips, tmp_path)), "--run", str(run), "--logger", logger]
+    with pytest.warns(UserWarning, match="the logger failed"):
+        assert main(call) == 0
+    assert (run / "method.ckpt").is_file()
+
+
+def test_a_failure_is_said_once() -> None:
+    class Failing(NoLogButKept):
+        def losses(self, *_: Any) -> None:
+            raise RuntimeError("first line\nsecond line")
+
+    log = Careful(Failing)
+    with pytest.warns(UserWarning, match=r"first line$"):
+        log.attempt(lambda log: log.losses("a", {}, 0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        log.attempt(lambda log: log.losses("a", {}, 1))
+        log.close()
+
+
+class NoLogButKept(NoLog):
+    """Another class than the one that is left alone."""
+
+
+def test_there_is_no_other_logger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match=r"'comet'.*tensorboard, wandb, none"):
+        open_log("comet", tmp_path)
+
+
+def test_what_fit_is_told(clips: Path, tmp_path: Path) -> None:
+    own = job(clips, tmp_path, "fakemotion")
+    assert options(replace(own, logger="tensorboard")) == []
+    name, logger, labels, text = options(own)
+    assert (name, logger, labels) == ("--logger", "wandb", "--labels")
+    assert json.loads(text) == labels_of(own)
+    assert json.loads(text)["method"] == "fakemotion"
+
+
+# -- TensorBoard, and nothing -----------------------------------------------------------------------------------------
+
+
+def events(folder: Path) -> EventAccumulator:
+    found = EventAccumulator(str(folder), size_guidance={"images": 0, "scalars": 0, "tensors": 0})
+    found.Reload()
+    return found
+
+
+def test_tensorboard_has_losses_pictures_scores_and_hparams(clips: Path, tmp_path: Path, started: Started) -> None:
+    own = job(clips, tmp_path / "runs", "fakemotion", logger="tensorboard")
+    record = bench.run(own)
+    for stage in STAGES:
+        found = events(own.folder / "logs" / stage)
+        assert [e.step for e in found.Scalars(f"stage/{stage}/l1")] == [0, 1]
+        assert found.Images(f"stage/{stage}/samples")
+    results = events(own.folder / "logs/results")
+    value = record.results.aggregates["reconstruction"]["ssim/gaussian@1"].value
+    assert results.Scalars("reconstruction/ssim/gaussian@1")[0].value == pytest.approx(value)
+    assert {"test/reconstruction/sheet", "test/imitation/sheet"} <= set(results.Tags()["images"])
+    assert "_hparams_/session_start_info" in results.summary_metadata
+    assert (
+        "| reconstruction | ssim/gaussian@1 |"
+        in results.Tensors("results/scores/text_summary")[0].tensor_proto.string_val[0].decode()
+    )
+    assert bench.run(own) == record
+    assert len(events(own.folder / "logs/results").Scalars("reconstruction/ssim/gaussian@1")) == 1
+
+
+def test_a_logger_of_the_config_stands_above(clips: Path, tmp_path: Path) -> None:
+    config = toy(clips, tmp_path, logger=False)
+    assert main(["fit", "--config", str(config), "--run", str(tmp_path / "run"), "--logger", "wandb"]) == 0
+    assert not (tmp_path / "run/wandb").exists()
+    assert not (tmp_path / "run/logs").exists()
+
+
+def test_a_record_is_logged_by_what_the_job_says(clips: Path, tmp_path: Path, started: Started) -> None:
+    own = job(clips, tmp_path / "runs", logger="none")
+    record = bench.run(own)
+    quiet = replace(own, logger="wandb", overrides={**(own.overrides or {}), "trainer": {"logger": False}})
+    log_record(quiet, record)
+    assert not (quiet.folder / "wandb").exists()
+
+
+class Kept(NoLog):
+    """Keeps the pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.samples: list[tuple[str, int]] = []
+
+    def sample(self, stage: str, picture: Image, step: int) -> None:
+        assert picture.ndim == 3
+        self.samples.append((stage, step))
+
+
+def test_samples_are_shown_about_ten_times_a_stage(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks import training
+    from tests.toys import PaintStage
+
+    kept: RunLog = Kept()
+    monkeypatch.setattr(training, "open_log", lambda *_: Careful(lambda: kept))
+
+    def samples(self: PaintStage, batch: Any) -> dict[str, torch.Tensor]:
+        assert not self.training
+        assert not torch.is_grad_enabled()
+        torch.rand(1)  # which no later step may notice
+        return {"generated": self.painter(batch.mask[:, 0]).clamp(-1, 1), "truth": batch.images[:, 0]}
+
+    monkeypatch.setattr(PaintStage, "samples", samples)
+    config = toy(clips, tmp_path)
+    content = yaml.safe_load(config.read_text())
+    content["model"]["init_args"] |= {"epochs": 21, "batches": 1}
+    config.write_text(yaml.safe_dump(content))
+    assert main(["fit", "--config", str(config), "--run", str(tmp_path / "run")]) == 0
+    assert isinstance(kept, Kept)
+    assert kept.samples == [("paint", step) for step in [*range(2, 21, 2), 21]], "the other stage shows nothing"
