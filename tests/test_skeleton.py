@@ -17,6 +17,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SHIPPED = {".yaml", ".json", ".csv", ".txt", ".npz", ".js", ".css", ".j2"}
 PROJECT = PYPROJECT["project"]
 PACKAGES = ("motioncopy", "methods", "datamodules", "benchmarks")
 
@@ -46,7 +47,7 @@ def test_the_metadata_name_files_that_are_there() -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_configs_and_data_ship_with_their_package(package: str) -> None:
     patterns = [pattern.removeprefix("**/") for pattern in PYPROJECT["tool"]["setuptools"]["package-data"][package]]
-    data = [path for path in (ROOT / package).rglob("*") if path.suffix in {".yaml", ".json", ".csv", ".txt", ".npz"}]
+    data = [path for path in (ROOT / package).rglob("*") if path.suffix in SHIPPED]
     assert [str(path) for path in data if not any(fnmatch(path.name, pattern) for pattern in patterns)] == []
 
 

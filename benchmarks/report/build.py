@@ -1,0 +1,77 @@
+"""Makes a report of records and run folders."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.report import clips, measured, page, printed, provenance
+from benchmarks.report import groups as grouping
+from benchmarks.report.folder import PAGE, replaced
+from benchmarks.report.runs import find
+from motioncopy.errors import RecordError
+from motioncopy.provenance import redacted
+from motioncopy.records import Record
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was made.
+
+    Attributes:
+        page: The file to open.
+        tables: Number of tables.
+        clips: Number of clips.
+        aside: Run folders whose clips are not shown, and why.
+    """
+
+    page: Path
+    tables: int
+    clips: int
+    aside: Sequence[tuple[str, str]]
+
+
+def build(
+    records: Sequence[Record],
+    out: Path,
+    *,
+    runs: Path | None = None,
+    title: str = "motioncopy",
+    data: Collection[str] | None = None,
+) -> Built:
+    """Writes a report; one that lies there already is replaced once the new one is whole.
+
+    Args:
+        records: For the tables; those of papers are left aside.
+        out: The report's folder.
+        runs: Where run folders lie, for the clips; ``None`` leaves the clips out.
+        title: The page's heading.
+        data: Only clips of these data sets; ``None``: of all.
+
+    Raises:
+        RecordError: If there is nothing to report, records cannot stand in one table, or the folder cannot be written.
+    """
+    measurements = [r for r in records if r.kind != "paper"]
+    found, aside = find(runs) if runs is not None else ([], [])
+    found = [run for run in found if data is None or run.record.data in data]
+    if not measurements and not found:
+        raise RecordError("there is nothing to report", remedy="run `motioncopy bench` first")
+    groups = grouping.groups(measurements)
+    with replaced(out) as folder:
+        shown = clips.write(found, groups, folder / "clips", out / "clips" if out.is_dir() else None) if found else []
+        compared = [measured.comparisons(group) for group in groups]
+        known = provenance.content(groups)
+        known["clips"] = shown
+        known["metrics"] |= provenance.metrics([key for group in shown for key in group["metrics"]])
+        text = page.render(
+            title,
+            [measured.table(group) for group in groups],
+            [c for comparisons, _ in compared for c in comparisons],
+            [hindrance for _, hindrance in compared if hindrance],
+            known,
+            further=[printed.section(groups)] if groups else [],
+            aside=[(name, redacted(reason, {})) for name, reason in aside],
+        )
+        (folder / PAGE).write_text(text, encoding="utf-8")
+    return Built(out / PAGE, len(groups), sum(len(group["clips"]) for group in shown), aside)

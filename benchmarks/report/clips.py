@@ -1,0 +1,192 @@
+"""The clip browser's content: which clips there are, their curves, and their panels."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.progress import Reporter
+from benchmarks.report import curves
+from benchmarks.report.groups import Group, slug
+from benchmarks.report.provenance import rounded
+from benchmarks.report.runs import Run
+from benchmarks.report.videos import GENERATED, SHOWN, Image, Panels
+from datamodules.base import Trials
+from motioncopy.errors import MotionCopyError
+from motioncopy.metrics.catalogue import METRICS
+from motioncopy.poses.sticks import draw_motion_sticks
+from motioncopy.provenance import redacted
+from motioncopy.request import Trial
+
+_CHUNK = 32  # true frames that are read at once
+
+
+def write(runs: Sequence[Run], groups: Sequence[Group], folder: Path, before: Path | None) -> list[dict[str, Any]]:
+    """Writes the panels and curves of all clips of all runs.
+
+    Args:
+        runs: The runs to show.
+        groups: The tables, whose rows the runs belong to if their records are there.
+        folder: Where clips go; made by this.
+        before: The same folder of the report that is to be replaced.
+
+    Returns:
+        What the page must know of them, a mapping for each data set and regime; :func:`_described`.
+    """
+    by_group: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        by_group[run.group].append(run)
+    panels = Panels(folder, before)
+    work = sum(len(run.trials) for run in runs)
+    reporter, done = Reporter("Clips", work) if work else None, 0
+    found = []
+    try:
+        for name, members in by_group.items():
+            shown = _Shown(panels, name)
+            for run in members:
+                for trial in run.trials:
+                    _generated(panels, name, run, trial)
+                    shown.add(run, trial)
+                    done += 1
+                    if reporter is not None:
+                        reporter.update(done, f"{panels.written} files written, {panels.kept} kept")
+            found.append(_described(name, members, groups, shown))
+            _curves(folder / name, name, members)
+        panels.close()
+    finally:
+        if reporter is not None:
+            reporter.close()
+    return found
+
+
+def _generated(panels: Panels, group: str, run: Run, trial: str) -> None:
+    """The panel of what a run made of a trial."""
+    name, path, summary = f"{group}/{slug(trial)}/{run.id}.mp4", run.frames(trial), run.trials[trial]
+    state = path.stat()
+    source = [run.record.id, state.st_size, state.st_mtime_ns, summary["fps"]]
+    if not panels.has(name, source):
+        frames = np.load(path, mmap_mode="r")
+        panels.video(name, source, frames, summary["fps"], f"{GENERATED} ({run.record.method}, trial {trial})")
+
+
+class _Shown:
+    """The panels that runs of one view share: truth, motion, appearance. The data are read only if one is not there.
+
+    Attributes:
+        missing: For each ``<clip>/<view>/<panel>`` that is not there, the reason.
+    """
+
+    def __init__(self, panels: Panels, group: str) -> None:
+        self.panels, self.group = panels, group
+        self.missing: dict[str, str] = {}
+        self._trials: dict[str, Trials | str] = {}
+        self._done: set[tuple[str, str]] = set()
+
+    def add(self, run: Run, trial: str) -> None:
+        """Makes sure that a trial's panels are there, or that it is said why not."""
+        if (trial, run.view) in self._done:
+            return
+        self._done.add((trial, run.view))
+        start, key = f"{self.group}/{slug(trial)}", f"{slug(trial)}/{run.view}"
+        motion, truth = f"{start}/motion-{run.view}.mp4", f"{start}/truth-{run.view}.mp4"
+        still = f"{start}/appearance-{run.view}.webp"
+        if not all(self.panels.has(name, run.view) for name in (motion, truth, still)):
+            found = self._read(run, trial)
+            if isinstance(found, str):
+                self.missing |= {f"{key}/{what}": found for what in ("appearance", "motion", "truth")}
+                return
+            self.panels.video(motion, run.view, _sticks(found), found.fps, SHOWN)
+            self.panels.still(still, run.view, found.appearance.images[0, 0].permute(1, 2, 0).numpy())
+            if found.truth is None:
+                self.panels.nothing(truth, run.view)
+            else:
+                self.panels.video(truth, run.view, _truth(found), found.fps, SHOWN)
+        if not (self.panels.folder / truth).is_file():
+            self.missing[f"{key}/truth"] = "the data set has no true frames of this trial"
+
+    def _read(self, run: Run, trial: str) -> Trial | str:
+        if run.view not in self._trials:
+            try:
+                self._trials[run.view] = run.data().trials(run.request, "test")
+            except (MotionCopyError, OSError) as error:
+                self._trials[run.view] = redacted(f"the data are not here: {error}", {})
+        trials = self._trials[run.view]
+        if isinstance(trials, str):
+            return trials
+        if trial not in trials.ids:
+            return "the data set's present protocol has no such trial"
+        found: Trial = trials[trials.ids.index(trial)]
+        return found
+
+
+def _described(name: str, runs: Sequence[Run], groups: Sequence[Group], shown: _Shown) -> dict[str, Any]:
+    """What the page must know of the clips of one group: clips, runs, values, and where panels are not there."""
+    group = next((g for g in groups if g.id == name), None)
+    rows = {r.id: row for row in (group.rows if group else ()) for r in row.records}
+    trials = {t["id"]: t for run in runs for t in run.trials.values()}
+    keys = {key for run in runs for trial in run.trials for key in run.scores(trial).values}
+    metrics = [key for key in METRICS if key in keys]
+    one = runs[0].record
+    means = [{trial: run.scores(trial).scores for trial in run.trials} for run in runs]
+    values = {key: [[_mean(found.get(trial, {}).get(key)) for trial in trials] for found in means] for key in metrics}
+    return {
+        "id": name,
+        "data": one.data,
+        "protocol": one.protocol,
+        "regime": one.regime,
+        "clips": [
+            [t["id"], slug(t["id"]), t["kind"], rounded(t["fps"]), t["frames"], t["person"], t["driver"]]
+            for t in trials.values()
+        ],
+        "runs": [
+            {
+                "id": run.id,
+                "method": run.record.method,
+                "ablation": run.record.ablation,
+                "subject": run.record.subject,
+                "seed": run.record.seed,
+                "row": rows[run.record.id].id if run.record.id in rows else None,
+                "record": run.record.id,
+                "view": run.view,
+                "size": list(run.request.image_size),
+            }
+            for run in runs
+        ],
+        "metrics": metrics,
+        "values": values,
+        "missing": shown.missing,
+    }
+
+
+def _mean(score: Any) -> float | int | None:
+    return rounded(score.value, 5) if score is not None else None
+
+
+def _curves(folder: Path, group: str, runs: Sequence[Run]) -> None:
+    """One script for each clip, which the page loads when the clip is looked at: ``fetch`` cannot read from disk."""
+    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for run in runs:
+        for trial in run.trials:
+            encoded = {key: curves.encode(values) for key, values in run.scores(trial).values.items()}
+            found[trial][run.id] = {key: curve for key, curve in encoded.items() if curve is not None}
+    folder.mkdir(parents=True, exist_ok=True)
+    for trial, by_run in found.items():
+        arguments = ",".join(json.dumps(x, separators=(",", ":")) for x in (group, slug(trial), by_run))
+        (folder / f"{slug(trial)}.js").write_text(f"motioncopyClip({arguments});\n", encoding="utf-8")
+
+
+def _sticks(trial: Trial) -> Iterator[Image]:
+    drawn = draw_motion_sticks(trial.motion)[0].permute(0, 2, 3, 1)
+    yield from ((drawn + 1) * 127.5).round().byte().numpy()
+
+
+def _truth(trial: Trial) -> Iterator[Image]:
+    assert trial.truth is not None
+    for first in range(0, len(trial), _CHUNK):
+        images, _ = trial.truth(first, min(first + _CHUNK, len(trial)))
+        yield from images.permute(0, 2, 3, 1).numpy()

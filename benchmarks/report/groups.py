@@ -1,0 +1,155 @@
+"""What stands in one table of the report: its frame, and which records are behind each of its rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from benchmarks import tables
+from benchmarks.tables.frame import seedless
+from motioncopy.records import Record
+
+_KINDS = ("reconstruction", "imitation")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+        id: Unique in its table; stands in links, and stays the same when the report is made again.
+        label: As the table calls it.
+        method: The method's or baseline's name.
+        details: Variant, preset, overlays, and the digits that tell rows of one name apart; may be empty.
+        ablation: The ablation's name, or ``None``.
+        subject: The one person shown, or ``None``.
+        baseline: Whether it is one of the trivial ones.
+        records: One a seed: those that count.
+    """
+
+    id: str
+    label: str
+    method: str
+    details: str
+    ablation: str | None
+    subject: str | None
+    baseline: bool
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records of one data set, protocol and regime.
+
+    Attributes:
+        id: Unique in the report; stands in links and in file names.
+        data: The data set's name.
+        protocol: ``"<id>@<version>"``.
+        regime: One model a person, or one for all.
+        records: All of them.
+        frame: What :func:`benchmarks.tables.table` made of them, with intervals.
+        rows: In the table's order.
+        trials: For each trial its kind, in the records' order.
+    """
+
+    id: str
+    data: str
+    protocol: str
+    regime: str
+    records: tuple[Record, ...]
+    frame: pd.DataFrame
+    rows: tuple[Row, ...]
+    trials: Mapping[str, str]
+
+
+def slug(text: str) -> str:
+    """A text as a part of a link or of a file's name; what had to be changed leaves digits that keep it unique."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-").lower() or "x"
+    return plain if plain == text else f"{plain[:60]}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
+
+
+def groups(records: Iterable[Record]) -> list[Group]:
+    """The tables of the report, one for each data set, protocol and regime; records of papers are left aside.
+
+    Raises:
+        RecordError: If records of one group cannot stand in one table.
+    """
+    parts: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for r in records:
+        if r.kind != "paper":
+            parts[r.data, r.protocol, r.regime].append(r)
+    return [_group(*key, found) for key, found in sorted(parts.items(), key=lambda p: (p[0][0], p[0][1], p[0][2]))]
+
+
+def group_id(data: str, protocol: str, regime: str) -> str:
+    """The id of the group of this data set, protocol and regime."""
+    plain = protocol.partition("@")[0] == data
+    return slug(f"{data}-{regime}" if plain else f"{protocol.partition('@')[0]}-{regime}") + (
+        "" if protocol.endswith("@1") else "-v" + slug(protocol.partition("@")[2])
+    )
+
+
+def _group(data: str, protocol: str, regime: str, records: Sequence[Record]) -> Group:
+    frame = tables.table(records, intervals=True)
+    trials = {
+        name: trial.kind
+        for kind in _KINDS
+        for r in records
+        for name, trial in r.results.trials.items()
+        if trial.kind == kind
+    }
+    rows = tuple(_rows(frame, records))
+    return Group(group_id(data, protocol, regime), data, protocol, regime, tuple(records), frame, rows, trials)
+
+
+def _rows(frame: pd.DataFrame, records: Sequence[Record]) -> Iterable[Row]:
+    taken: set[str] = set()
+    for line in frame.drop_duplicates(["subject", "label"]).to_dict("records"):
+        names = {n: _text(line[n]) for n in ("subject", "method", "variant", "preset", "overlays", "ablation")}
+        digits = re.search(r" #([0-9a-f]{6})$", str(line["label"]))
+        found = _behind(records, names, digits[1] if digits else None)
+        parts = [names["variant"], names["preset"], names["overlays"], f"#{digits[1]}" if digits else None]
+        words = [names["subject"], names["method"], *parts, names["ablation"]]
+        unique = name = slug("-".join(w for w in words if w))
+        for number in range(2, 2 + len(taken)):
+            if unique not in taken:
+                break
+            unique = f"{name}-{number}"
+        taken.add(unique)
+        yield Row(
+            id=unique,
+            label=str(line["label"]),
+            method=str(line["method"]),
+            details=", ".join(p for p in parts if p),
+            ablation=names["ablation"],
+            subject=names["subject"],
+            baseline=line["method"] in tables.BASELINES,
+            records=found,
+        )
+
+
+def _behind(records: Sequence[Record], names: Mapping[str, str | None], digits: str | None) -> tuple[Record, ...]:
+    """The records behind a row: for each seed the newest finished one, or a failed one where none has finished."""
+    configs: dict[str, list[Record]] = defaultdict(list)
+    for r in sorted(records, key=lambda r: (r.created, r.id)):
+        own = (r.subject, r.method, r.variant, r.preset, ", ".join(r.overlays) or None, r.ablation)
+        if own == tuple(names[n] for n in ("subject", "method", "variant", "preset", "overlays", "ablation")):
+            configs[json.dumps(seedless(r.config), sort_keys=True)].append(r)
+    if digits is not None:  # rows of one name, told apart by their configs
+        configs = {k: v for k, v in configs.items() if any(r.config_sha256.startswith(digits) for r in v)}
+    counting: dict[int | None, Record] = {}
+    for r in (r for found in configs.values() for r in found):
+        if r.status == "finished" or r.seed not in counting or counting[r.seed].status == "failed":
+            counting[r.seed] = r
+    return tuple(counting[seed] for seed in sorted(counting, key=lambda s: (s is None, s)))
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value != value else str(value)  # NaN is pandas' None
