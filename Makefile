@@ -38,7 +38,7 @@ define INSTALL
 @echo "[1/4] pip"
 @$(PIP) install --quiet $(TOOLS)
 @echo "[2/4] PyTorch, Lightning and the rest"
-@$(PIP) install -c constraints.txt -e '.[perception,dev]'
+@$(PIP) install -c constraints.txt -e '.[perception,cluster,dev]'
 @echo "[3/4] MediaPipe and OpenMMLab"
 @$(PIP) install --no-deps $(NO_DEPS)
 @echo "[4/4] xtcocotools, compiled"

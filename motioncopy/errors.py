@@ -89,5 +89,9 @@ class BusyError(MotionCopyError):
     """What is asked for is being done by another process."""
 
 
+class ClusterError(MotionCopyError):
+    """A cluster that cannot be reached, or does not take a job."""
+
+
 class RecordError(MotionCopyError):
     """A record that does not follow the schema, or records that cannot stand in one table."""

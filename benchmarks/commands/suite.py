@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.cluster.options import ClusterOptions, add_options, options
 from benchmarks.stack import data_sets
 from motioncopy.errors import ConfigError
 
 if TYPE_CHECKING:
     from benchmarks.suites.estimate import Estimator
-    from benchmarks.suites.plan import Options
+    from benchmarks.suites.plan import Options, Plan
+    from benchmarks.suites.run import Outcome
     from benchmarks.suites.suite import Suite
 
 #: Some runs failed; the others have finished.
@@ -50,6 +52,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--metrics", default="", help="what to score by, separated by commas (default: default)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs go (default: %(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="show the plan, and run nothing")
+    add_options(parser)
     parser.set_defaults(run_command=run)
 
 
@@ -59,9 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from benchmarks.suites import suite
 
-    suites = suite.named(arguments.table)  # a wrong name is refused before torch is imported
+    suites = suite.named(arguments.table)  # what is wrong with the call is said before torch is imported
+    cluster = options(arguments)
     from benchmarks.suites import plan as planning
-    from benchmarks.suites import run as running
     from benchmarks.suites import show
 
     # A pipe has no width of its own, and a table that is folded to 80 cannot be read.
@@ -71,12 +74,24 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return 0
     planning.prepare(found)
-    came = running.run(found)
+    came = _run(found, cluster if arguments.engine == "slurm" else None)
     show.outcome(found, came, console)
     for path in show.tables(found, came, arguments.runs / "tables"):
         console.print(f"  {path}")
     console.print(f"  {arguments.runs / 'records'}: a record of each run (motioncopy report shows them)")
     return FAILED if came.failed else 0
+
+
+def _run(found: Plan, cluster: ClusterOptions | None) -> Outcome:
+    """Runs a plan here, or on a cluster."""
+    if cluster is None:
+        from benchmarks.suites import run as running
+
+        return running.run(found)
+    from benchmarks.cluster import engine
+
+    after = {run.job.id: run.after for run in found.runs if run.after}
+    return engine.run([run.job for run in found.runs], cluster, after)
 
 
 def _options(arguments: argparse.Namespace, suites: Sequence[Suite]) -> Options:
@@ -94,7 +109,8 @@ def _options(arguments: argparse.Namespace, suites: Sequence[Suite]) -> Options:
             raise ConfigError("SAMPLE=1 and DATA_ROOT contradict each other", remedy="give one of them")
         from datamodules import miniatures
 
-        given = {name: roots.miniature(name) for name in used if name in miniatures.names()}
+        written = not arguments.dry_run
+        given = {name: roots.miniature(name, written=written) for name in used if name in miniatures.names()}
     people = arguments.people or ("one" if arguments.preset == "quick" else "all")
     return Options(
         preset=arguments.preset,

@@ -1,0 +1,86 @@
+"""What has been submitted: a small file beside the runs, so that nothing is submitted twice."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from motioncopy.errors import BusyError, ClusterError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A submission.
+
+    Attributes:
+        queue_id: The cluster's number of it.
+        submitted: When, in UTC.
+        tries: How often this job has been submitted by one call.
+    """
+
+    queue_id: str
+    submitted: str
+    tries: int = 1
+
+
+class Book:
+    """The submissions of all jobs below one ``runs`` folder, by job id; every change is on disk at once.
+
+    Args:
+        folder: Where ``jobs.json`` lies.
+
+    Raises:
+        ClusterError: If the file is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "jobs.json"
+        self._entries: dict[str, Entry] = {}
+        if self._path.is_file():
+            try:
+                self._entries = {k: Entry(**v) for k, v in json.loads(self._path.read_text()).items()}
+            except (ValueError, TypeError, AttributeError) as error:
+                raise ClusterError(
+                    f"{self._path} is damaged", found=error,
+                    remedy="cancel what `squeue --me` shows of these runs, then delete the file",
+                ) from error  # fmt: skip
+
+    def get(self, job_id: str) -> Entry | None:
+        """The last submission of a job."""
+        return self._entries.get(job_id)
+
+    def enter(self, job_id: str, queue_id: str, tries: int) -> None:
+        """Notes a submission."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._entries[job_id] = Entry(queue_id, now, tries)
+        partial = self._path.with_name(f".{self._path.name}.partial")
+        with partial.open("w") as file:
+            json.dump({k: asdict(v) for k, v in self._entries.items()}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self._path)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process submits for one ``runs`` folder at a time.
+
+    Raises:
+        BusyError: If another one does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BusyError(
+                f"another process submits and waits for the runs of {folder.parent}",
+                remedy="wait for it, or stop it: its jobs go on, and are picked up by this call",
+            ) from error
+        yield

@@ -1,0 +1,130 @@
+"""What is asked of a SLURM cluster, and the command-line options for it. Imports nothing that is slow."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from motioncopy.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """What every SLURM job of a plan asks for; ``None`` leaves it to the cluster's own default.
+
+    Attributes:
+        partition: Where to run.
+        minutes: Time limit of a job. One that reaches it is requeued and goes on from its last checkpoint.
+        gpus: GPUs a job; ``None`` for as many as it trains with (:attr:`benchmarks.bench.Job.devices`), 0 on a cluster
+            that has none.
+        cpus: Cores for each process that it trains with.
+        memory_gb: Memory of a job, GB.
+        account: Whom to charge.
+        qos: Quality of service.
+        constraint: Features that the node must have, as ``sbatch --constraint`` takes them.
+        max_parallel: How many jobs may run at a time.
+        requeues: How often a job may reach its time limit and go on. Preemptions are not counted.
+        retries: How often a job that has left the queue without a word (its node failed, its memory ran out) is
+            submitted again.
+        setup: Lines of shell that come before the job, such as ``module load cuda``.
+        extra: Further options of ``sbatch``, without the dashes: ``{"exclude": "node7", "exclusive": True}``.
+
+    Raises:
+        ConfigError: If a number is out of range.
+    """
+
+    partition: str | None = None
+    minutes: int = 24 * 60
+    gpus: int | None = None
+    cpus: int = 8
+    memory_gb: float = 32
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    max_parallel: int | None = None
+    requeues: int = 20
+    retries: int = 1
+    setup: tuple[str, ...] = ()
+    extra: Mapping[str, str | bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        least = {"minutes": 1, "cpus": 1, "memory_gb": 0.1, "gpus": 0, "max_parallel": 1, "requeues": 0, "retries": 0}
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if value is not None and value < smallest:
+                raise ConfigError(
+                    f"the cluster option {name} is out of range", expected=f"at least {smallest}", found=value
+                )
+
+
+_NOTHING_ASKED = ClusterOptions()
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--engine`` and what goes with ``--engine slurm``; :func:`options` reads them."""
+    parser.add_argument(
+        "--engine", choices=("local", "slurm"), default="local",
+        help="run on this machine, one after another, or as jobs of a SLURM cluster (default: %(default)s)",
+    )  # fmt: skip
+    group = parser.add_argument_group("with --engine slurm", "see docs/cluster.md")
+    given = _NOTHING_ASKED
+    group.add_argument("--partition", metavar="NAME", help="where to run (default: the cluster's)")
+    group.add_argument(
+        "--job-minutes", type=int, default=given.minutes, metavar="N",
+        help="time limit of a job; one that reaches it is requeued and goes on (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--gpus", type=int, metavar="N", help="GPUs a job, 0 where there are none (default: as many as it trains with)"
+    )
+    group.add_argument(
+        "--cpus", type=int, default=given.cpus, metavar="N",
+        help="cores for each process that a job trains with (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--memory", type=float, default=given.memory_gb, metavar="GB", help="a job (default: %(default)s)"
+    )
+    group.add_argument("--account", metavar="NAME", help="whom to charge")
+    group.add_argument("--qos", metavar="NAME", help="quality of service")
+    group.add_argument("--constraint", metavar="FEATURES", help="features of the node")
+    group.add_argument("--parallel", type=int, metavar="N", help="how many jobs may run at a time (default: no limit)")
+    group.add_argument(
+        "--requeues", type=int, default=given.requeues, metavar="N",
+        help="how often a job may reach its time limit and go on (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--retries", type=int, default=given.retries, metavar="N",
+        help="how often a job is submitted again whose node failed or whose memory ran out (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--setup", action="append", default=[], metavar="LINE",
+        help="a line of shell before each job, such as 'module load cuda'; can be repeated",
+    )  # fmt: skip
+    group.add_argument(
+        "--sbatch", action="append", default=[], metavar="KEY[=VALUE]",
+        help="any other option of sbatch, such as exclude=node7; can be repeated",
+    )  # fmt: skip
+
+
+def options(arguments: argparse.Namespace) -> ClusterOptions:
+    """What was asked for on a command line that has :func:`add_options`.
+
+    Raises:
+        ConfigError: If a number is out of range.
+    """
+    pairs = (text.lstrip("-").partition("=") for text in arguments.sbatch)
+    return ClusterOptions(
+        partition=arguments.partition,
+        minutes=arguments.job_minutes,
+        gpus=arguments.gpus,
+        cpus=arguments.cpus,
+        memory_gb=arguments.memory,
+        account=arguments.account,
+        qos=arguments.qos,
+        constraint=arguments.constraint,
+        max_parallel=arguments.parallel,
+        requeues=arguments.requeues,
+        retries=arguments.retries,
+        setup=tuple(arguments.setup),
+        extra={key: value if equals else True for key, equals, value in pairs},
+    )
