@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from jsonargparse import ArgumentParser
 from benchmarks.loggers.opening import options
 from benchmarks.loggers.outcome import log_record
 from benchmarks.stack import Stack
+from benchmarks.watch import ending
 from datamodules.base import ClipDataModule
 from motioncopy import records
 from motioncopy.checkpoint import digest
@@ -30,7 +30,7 @@ from motioncopy.errors import BusyError, ConfigError, TrainingError, own_cause
 from motioncopy.metrics.catalogue import select
 from motioncopy.metrics.scores import Aggregate
 from motioncopy.provenance import code, device, packages, portable, redacted
-from motioncopy.records import Costs, Record, Results
+from motioncopy.records import Costs, Record, Results, StageTraining
 from motioncopy.schema import decode
 from motioncopy.trials import scores_of
 
@@ -49,6 +49,8 @@ class Job:
         person: Whom to test, where all trials show one person; ``None`` is the data set's own choice.
         data_root: Where the data lies, for data sets that are not made here.
         devices: Processes to train with.
+        precision: What training computes in: ``32``, ``bf16-mixed`` or ``16-mixed``.
+        accumulate: In how many parts each process takes its share of a batch.
         minutes: A time budget for training, or ``None``.
         metrics: What to score by, see :func:`motioncopy.metrics.catalogue.select`; empty for one of every family.
         compiled: Whether the test times compiled networks too; it changes no score.
@@ -67,6 +69,8 @@ class Job:
     compiled: bool = False
     overrides: Mapping[str, Any] | None = None
     logger: str = "tensorboard"
+    precision: str = "32"
+    accumulate: int = 1
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -79,6 +83,8 @@ class Job:
         trainer: dict[str, Any] = {}
         if self.devices > 1:
             trainer = {"devices": self.devices, "strategy": "ddp_find_unused_parameters_true"}
+        if self.precision != "32":
+            trainer["precision"] = self.precision
         top: dict[str, Any] = {"seed_everything": self.seed}
         if data:
             top["data"] = {"init_args": data}
@@ -86,6 +92,8 @@ class Job:
             top["trainer"] = trainer
         if self.minutes is not None:
             top["minutes"] = self.minutes
+        if self.accumulate != 1:
+            top["accumulate"] = self.accumulate
         if self.metrics:
             top["metrics"] = select(self.metrics)
         return self.stack.resolve(top, self.overrides or {})
@@ -229,7 +237,9 @@ def baselines(job: Job) -> list[Job]:
         overrides = (
             {k: v for k, v in (job.overrides or {}).items() if k != "model"} | {"model": {"init_args": args}} | data
         )
-        found.append(replace(job, stack=stack, minutes=None, devices=1, overrides=overrides))
+        found.append(
+            replace(job, stack=stack, minutes=None, devices=1, precision="32", accumulate=1, overrides=overrides)
+        )
     return found
 
 
@@ -241,24 +251,12 @@ def _call(command: str, config: Path, run: Path, lock: int, *options: str) -> No
     # It holds the lock too: should this process be killed, nobody starts the same fit beside the one that goes on.
     done = subprocess.run(arguments, check=False, pass_fds=(lock,))
     if done.returncode:
-        reason = failure.read_text() if failure.is_file() else _ending(done.returncode)
+        reason = failure.read_text() if failure.is_file() else f"the process of rank 0 {ending(done.returncode)}"
         if done.returncode == 130:
             raise KeyboardInterrupt
         raise TrainingError(
             f"{command} failed", found=reason.strip(), remedy="mend it and call again: what is done is kept"
         )
-
-
-def _ending(status: int) -> str:
-    """What an exit status says of a process that could not say anything itself."""
-    if status >= 0:
-        return f"exit status {status}; its last lines are above"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    cause = ", as the system does where memory runs out" if name == "SIGKILL" else ""
-    return f"it was ended by {name}{cause}"
 
 
 def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, seconds: float | None = None) -> Record:
@@ -270,6 +268,7 @@ def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, secon
     ablation = [o for o in s.overlays if o not in _required(s)]
     networks: dict[str, str] = {}
     results, costs = Results(), Costs()
+    training: dict[str, StageTraining] = {}
     gpus, threads = 0, torch.get_num_threads()
     if failure is None:
         fit = json.loads((job.folder / "fit.json").read_text())
@@ -287,6 +286,11 @@ def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, secon
         if fit["features"]:
             networks["features"] = fit["features"]
         networks |= test["networks"]
+        training = {
+            stage["stage"]: decode(StageTraining, stage["training"], "done.json", stage["stage"])
+            for stage in fit["stages"]
+            if "training" in stage  # not in one taken over from an older version
+        }
         speeds = sorted(t["generation_fps"] for t in test["trials"] if t["generation_fps"])
         costs = Costs(
             train_seconds={stage["stage"]: stage["seconds"] for stage in fit["stages"]},
@@ -324,6 +328,7 @@ def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, secon
         networks=networks,
         results=results,
         costs=costs,
+        training=training,
     )
 
 

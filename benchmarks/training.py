@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from benchmarks.loggers.log import Careful, Name, StageLogger
 from benchmarks.loggers.opening import open_log
 from benchmarks.loggers.samples import SampleImages
 from benchmarks.progress import StageProgress, TrialProgress
+from benchmarks.watch import Watch
 from datamodules.base import ClipDataModule, Split
 from motioncopy import checkpoint, fitting
 from motioncopy.energy import EnergyMeter
@@ -38,12 +40,19 @@ from motioncopy.trials import TrialRunner, collect
 class MotionCLI(LightningCLI):
     """Fits stages in turn, and runs trials from ``method.ckpt``."""
 
+    def __init__(self, *args: Any, watch: Watch, **kwargs: Any) -> None:
+        self.watch = watch
+        super().__init__(*args, **kwargs)
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """What all four commands take besides Lightning's own arguments."""
         parser.add_argument("--run", type=str, default="runs/unnamed", help="The run's folder.")
         parser.add_argument("--stage", type=str | None, default=None, help="fit: this stage alone.")
         parser.add_argument("--fresh", type=bool, default=False, help="fit: take over nothing from neighbouring runs.")
         parser.add_argument("--minutes", type=float | None, default=None, help="fit: a time budget for all stages.")
+        parser.add_argument(
+            "--accumulate", type=int, default=1, help="fit: take each batch in so many parts, one after the other."
+        )
         parser.add_argument(
             "--metrics", type=list[str] | None, default=None, help="test: metrics, such as all, tcm, ssim/uniform."
         )
@@ -65,6 +74,7 @@ class MotionCLI(LightningCLI):
         """Fits all stages in order, or the one named by ``--stage``; goes on where a killed fit was."""
         model.init_args = checkpoint.plain(self._get(self.config, "model").init_args)
         run, minutes = self.run_folder, self._get(self.config, "minutes")
+        self._refuse_another_precision()
         self._save_config()
         with self._energy_meter() as energy, self._logged():
             fitting.fit(
@@ -76,6 +86,8 @@ class MotionCLI(LightningCLI):
                 only=self._get(self.config, "stage"),
                 budget=timedelta(minutes=minutes) if minutes is not None else None,
                 world_size=self.trainer.world_size,
+                accumulate=int(self._get(self.config, "accumulate")),
+                precision=str(self.trainer.precision),
                 fresh=bool(self._get(self.config, "fresh")),
             )
         if self.trainer.is_global_zero and (run / "method.ckpt").is_file():
@@ -96,6 +108,15 @@ class MotionCLI(LightningCLI):
                     indent=1,
                 )
             )
+
+    def _refuse_another_precision(self) -> None:
+        """Lightning takes another precision on a CPU than it is asked for."""
+        asked = str(self._get(self.config, "trainer").get("precision") or 32)
+        if asked.split("-")[0] != str(self.trainer.precision).split("-")[0]:
+            raise ConfigError(
+                "this device does not train in the precision asked for", expected=self.trainer.precision, found=asked,
+                remedy="take bf16-mixed, or a GPU",
+            )  # fmt: skip
 
     @property
     def _gpus(self) -> int:
@@ -180,7 +201,7 @@ class MotionCLI(LightningCLI):
     def _callbacks(self) -> list[Callback]:
         """Those of the config, in a list of their own: a trainer adds to the list that it is given."""
         configured = self._get(self.config_init, "trainer").get("callbacks") or []
-        return list(configured) if isinstance(configured, list) else [configured]
+        return [*(configured if isinstance(configured, list) else [configured]), self.watch]
 
     def _stage_trainer(self, stage: Stage, folder: Path, epochs: int, callbacks: list[Callback]) -> Trainer:
         kwargs: dict[str, Any] = {
@@ -266,9 +287,14 @@ def run_lightning(arguments: Sequence[str]) -> None:
         arguments[1:1] = ["--config", str(kept)]
     arguments = _merge_configs(arguments)
     torch.set_float32_matmul_precision("high")
+    if run is not None and "LOCAL_RANK" not in os.environ:
+        (Path(run) / "failure.txt").unlink(missing_ok=True)  # of an earlier call
+    watch = Watch(Path(run) if run is not None else None)
     try:
-        _start(arguments)
+        _start(arguments, watch)
     except Exception as error:
+        if not isinstance(error, MotionCopyError):
+            watch.wait()
         if run is not None:
             _leave_word(Path(run), error)
         raise
@@ -281,13 +307,18 @@ def _leave_word(run: Path, error: Exception) -> None:
         text = f"{type(error).__name__}: {text.splitlines()[0] if text else 'without a word'}"
         if "CUDA" in text and "out of memory" not in text:
             text += " (the GPU was lost, or is in a state that only a restart of its driver mends: see nvidia-smi)"
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        text = f"The process of rank {os.environ.get('RANK', os.environ.get('LOCAL_RANK', '0'))} says: {text}"
+    failure = run / "failure.txt"
     with suppress(OSError):  # a full disk must not hide what it caused
-        if run.is_dir():
-            (run / "failure.txt").write_text(text)
+        # An error of ours is a cause; another can be what follows when one of several processes has gone.
+        if run.is_dir() and (isinstance(error, MotionCopyError) or not failure.exists()):
+            failure.write_text(text)
 
 
-def _start(arguments: list[str]) -> None:
+def _start(arguments: list[str], watch: Watch) -> None:
     MotionCLI(
+        watch=watch,
         model_class=Method,
         datamodule_class=ClipDataModule,
         subclass_mode_model=True,

@@ -103,15 +103,14 @@ class ResumableBatches(Sampler[list[tuple[int, int]]]):
     """Batches of (window, draw) whose order is a pure function of (seed, epoch, index).
 
     An epoch takes the next ``batches`` of an endless stream of reshuffled passes, so that its length is a budget
-    and does not depend on how many windows there are. Every process takes its share of each batch.
+    and does not depend on how many windows there are. Every process takes its share of each batch: the shares differ by
+    one window where the batch does not divide.
     """
 
     def __init__(self, windows: int, request: DataRequest, seed: int, rank: int, world: int) -> None:
-        if request.batch_size % world:
+        if request.batch_size < world:
             raise DataError(
-                "the batch does not divide over the processes",
-                expected=f"a batch size divisible by {world}",
-                found=request.batch_size,
+                "a process would get nothing of a batch", expected=f"at least {world} windows", found=request.batch_size
             )
         self.windows, self.request, self.seed, self.rank, self.world = windows, request, seed, rank, world
         self.batches = request.batches or max(1, windows // request.batch_size)

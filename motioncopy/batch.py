@@ -94,6 +94,18 @@ class _Tensors:
         """Moves every tensor, with the arguments of ``Tensor.to`` (a dtype would also change the uint8 fields)."""
         return self._map(lambda t: t.to(*args, **kwargs))
 
+    def samples(self, start: int, stop: int) -> Self:
+        """The samples ``start`` to ``stop`` (exclusive) of a batch; their tensors are views."""
+        part = object.__new__(type(self))
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Tensor) or f.metadata.get("per_sample"):
+                value = value[start:stop]
+            elif isinstance(value, _Tensors):
+                value = value.samples(start, stop)
+            object.__setattr__(part, f.name, value)
+        return part
+
     def pin_memory(self) -> Self:
         """Copies every tensor to page-locked memory."""
         return self._map(lambda t: t.pin_memory())

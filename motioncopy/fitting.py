@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,8 @@ def fit(
     only: str | None = None,
     budget: timedelta | None = None,
     world_size: int = 1,
+    accumulate: int = 1,
+    precision: str = "32-true",
     fresh: bool = False,
     checkpoint_every: timedelta = timedelta(minutes=2),
 ) -> None:
@@ -56,12 +59,16 @@ def fit(
         only: Fit this stage alone; those before it must be done.
         budget: Time for all stages together, shared by :attr:`Stage.share`. A stage ends early when its part is
             used up; such a training cannot be repeated exactly.
-        world_size: Processes; losses that couple a batch depend on it.
+        world_size: Processes; losses that couple a batch depend on it. A stage's batch is shared by them, and has at
+            least one window for each.
+        accumulate: In how many parts each process takes its share of a batch, see
+            :class:`motioncopy.updates.TrainsByUpdates`; fewer where the share is smaller.
+        precision: Lightning's name of what ``make_trainer`` computes in.
         fresh: Do not take over what neighbouring runs have finished.
         checkpoint_every: How much work a kill may cost at most; a checkpoint is also written after every epoch.
 
     Raises:
-        ConfigError: If ``only`` names no stage.
+        ConfigError: If ``only`` names no stage, or ``accumulate`` is below 1.
         CheckpointError: If ``only`` needs a stage that is not done.
         TrainingError: If a loss is not finite; the last good checkpoint is kept.
     """
@@ -69,13 +76,20 @@ def fit(
     names = [s.name for s in stages]
     if only is not None and only not in names:
         raise ConfigError(f"there is no stage {only!r}", expected=f"one of {', '.join(names) or 'none'}")
+    if accumulate < 1:
+        raise ConfigError("a batch cannot be taken in fewer parts than one", found=accumulate)
+    batches = {stage.name: stage.request.batch_size for stage in stages}
+    for stage in stages:
+        _share(stage, world_size, accumulate)
     method.prepare(data)
     keys: dict[str, str] = {}
     shares = sum(s.share for s in stages)
     for number, stage in enumerate(stages):
         folder = run / "stages" / f"{number:02d}-{stage.name}"
         limit = budget * (stage.share / shares) if budget is not None else None
-        keys[stage.name] = key = stage_key(method, stage, data, seed, keys, limit=limit, world_size=world_size)
+        keys[stage.name] = key = stage_key(
+            method, stage, data, seed, keys, limit=limit, world_size=world_size, precision=precision
+        )
         seed_everything(seed + 1000 * number, verbose=False)  # a skipped stage must not change the next one's draw
         stage.prepare(data)
         done = _find_done(run, folder, stage, key, fresh)
@@ -85,7 +99,7 @@ def fit(
         elif only is not None and names.index(only) > number:
             raise CheckpointError(f"stage {only} needs stage {stage.name}, which is not done", remedy="fit it first")
         elif only is None or only == stage.name:
-            _fit_stage(stage, data, folder, make_trainer, seed, key, checkpoint_every, limit)
+            _fit_stage(stage, data, folder, make_trainer, seed, key, checkpoint_every, limit, batches[stage.name])
     if only is None or only == names[-1]:
         _save_method(method, run, keys)
 
@@ -99,8 +113,12 @@ def stage_key(
     *,
     limit: timedelta | None = None,
     world_size: int = 1,
+    precision: str = "32-true",
 ) -> str:
-    """The hash of all that determines a stage's result: config, data, seed, upstream, time limit, processes, code."""
+    """The hash of all that determines a stage's result.
+
+    That is config, data, seed, upstream, time limit, processes, parts of a batch, precision and code.
+    """
     arguments = method.init_args or {}
     unknown = [k for k in stage.config_keys if k not in arguments]
     if unknown:
@@ -115,6 +133,8 @@ def stage_key(
             "seed": seed,
             "limit": limit.total_seconds() if limit else None,
             "world_size": world_size,
+            "parts": stage.parts,
+            "precision": precision,
             "code": _code_digest(type(method)),
             "upstream": {name: upstream[name] for name in stage.depends},
         }
@@ -130,6 +150,7 @@ def _fit_stage(
     key: str,
     checkpoint_every: timedelta,
     limit: timedelta | None,
+    batch: int,
 ) -> None:
     last, started = folder / "last.ckpt", folder / "key.json"
     stale = last.is_file() and (not started.is_file() or json.loads(started.read_text())["key"] != key)
@@ -177,11 +198,41 @@ def _fit_stage(
                 "seconds": round(stage.seconds, 3),
                 "data_seconds": round(stage.data_seconds, 3),
                 "world_size": trainer.world_size,
+                "training": _training(stage, trainer, batch),
                 "parameters": sum(p.numel() for p in stage.parameters()),
                 "peak_gpu_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,
             },
         )
     trainer.strategy.barrier()
+
+
+def _share(stage: Stage, world_size: int, accumulate: int) -> None:
+    """Gives each of several processes the windows that a stage needs, and makes no part smaller than that."""
+    asked = stage.request.batch_size
+    needed = world_size * stage.least if world_size > 1 else 1
+    if asked < needed:
+        stage.request = replace(stage.request, batch_size=needed)
+        rank_zero_info(
+            f"Stage {stage.name}: batches of {needed} windows instead of {asked}, {stage.least} for each process."
+        )
+    stage.parts = max(1, min(accumulate, stage.request.batch_size // (world_size * stage.least)))
+    if stage.parts < accumulate:
+        rank_zero_info(
+            f"Stage {stage.name}: batches are taken in {stage.parts} parts, they have too few windows for more."
+        )
+
+
+def _training(stage: Stage, trainer: Trainer, batch: int) -> dict[str, Any]:
+    """See :class:`motioncopy.records.StageTraining`. The rate is the config's, whatever the processes."""
+    groups = [optimizer.param_groups[0] for optimizer in trainer.optimizers]
+    return {
+        "batch": batch,
+        "effective_batch": stage.request.batch_size,
+        "processes": trainer.world_size,
+        "accumulate": stage.parts,
+        "learning_rates": [float(group.get("initial_lr", group["lr"])) for group in groups],
+        "precision": str(trainer.precision),
+    }
 
 
 class _TimeLimit(Callback):

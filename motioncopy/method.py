@@ -9,45 +9,27 @@ from __future__ import annotations
 import hashlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 from lightning import LightningModule
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from motioncopy.batch import Appearance, Motion, MotionBatch
-from motioncopy.errors import CheckpointError, ConfigError, TrainingError
+from motioncopy.errors import CheckpointError, ConfigError
 from motioncopy.poses.normalise import normalise_motion
 from motioncopy.request import DataRequest, Regime, TrainingData, Trial
+from motioncopy.updates import TrainsByUpdates
 
 State = TypeVar("State")
 
 
-@contextmanager
-def frozen(*modules: nn.Module) -> Iterator[None]:
-    """No gradient for the parameters of these modules inside the block (it still flows through them).
-
-    A generator's update needs the discriminator's gradient with respect to its input only; without this a third of
-    the backward pass would be spent on gradients that are thrown away.
-    """
-    parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
-    for p in parameters:
-        p.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for p in parameters:
-            p.requires_grad_(True)
-
-
-class Stage(LightningModule, ABC):
+class Stage(TrainsByUpdates):
     """One part of a method's training: an ordinary Lightning fit with manual optimisation.
 
     A subclass registers the networks that it trains, keeps what earlier stages trained in ``upstream`` (not
-    registered, in ``eval()``, without gradients), and writes ``training_step`` to be read from top to bottom.
+    registered, in ``eval()``, without gradients), and writes ``updates`` to be read from top to bottom.
 
     Args:
         name: Unique within the method; part of file names and log keys.
@@ -72,7 +54,6 @@ class Stage(LightningModule, ABC):
         share: float = 1.0,
     ) -> None:
         super().__init__()
-        self.automatic_optimization = False
         if epochs < 0:
             raise ConfigError(f"stage {name}: epochs must not be negative", found=epochs)
         self.name, self.request, self.epochs = name, request, epochs
@@ -162,53 +143,6 @@ class Stage(LightningModule, ABC):
             )
         for counter in ("steps", "samples_digest", "seconds", "data_seconds"):
             setattr(self, counter, kept[counter])
-
-    # -- what a training step is written with ---------------------------------------------------------------------
-
-    def optimizer_list(self) -> list[LightningOptimizer]:
-        """The optimisers in the order of ``configure_optimizers``, always as a list."""
-        found = self.optimizers()
-        return list(found) if isinstance(found, list) else [found]
-
-    def update(self, optimizer: LightningOptimizer, loss: Tensor, *, name: str, clip_norm: float | None = None) -> None:
-        """One optimiser step: zero, back, clip, step.
-
-        Args:
-            optimizer: One of :meth:`optimizer_list`.
-            loss: A scalar.
-            name: What the loss is called in logs and errors.
-            clip_norm: Largest gradient norm, or ``None``.
-
-        Raises:
-            TrainingError: If the loss is not finite on any process; nothing has been changed then.
-        """
-        self._refuse_non_finite(name, loss)
-        optimizer.zero_grad(set_to_none=True)
-        self.manual_backward(loss)
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        # A finite loss can have a gradient that is not; one step by it would spoil the checkpoint that follows.
-        self._refuse_non_finite(f"{name} (its gradient)", norm)
-        if clip_norm is not None:
-            nn.utils.clip_grads_with_norm_(parameters, clip_norm, norm)
-        optimizer.step()
-
-    def log_losses(self, losses: Mapping[str, Tensor]) -> None:
-        """Logs each loss as ``stage/<stage>/<loss>``."""
-        self.log_dict({f"stage/{self.name}/{k}": v.detach() for k, v in losses.items()}, batch_size=1)
-
-    def _refuse_non_finite(self, name: str, loss: Tensor) -> None:
-        bad = (~torch.isfinite(loss.detach())).any().float()
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            # All processes stop together, or those that go on would wait for this one for ever.
-            torch.distributed.all_reduce(bad, op=torch.distributed.ReduceOp.MAX)
-        if bad.item():
-            raise TrainingError(
-                f"loss {name!r} of stage {self.name} is not finite at step {self.steps} (epoch {self.current_epoch})",
-                found=loss.item(),
-                remedy="lower the learning rate or the loss weight; the last good checkpoint is kept and a new "
-                "`fit` goes on from it",
-            )
 
 
 class RunsTrials(Protocol):

@@ -124,6 +124,29 @@ class Costs:
 
 
 @dataclass(frozen=True)
+class StageTraining:
+    """How a stage took its optimiser steps.
+
+    Attributes:
+        batch: Windows a batch, as configured.
+        effective_batch: Windows that one optimiser step was worth, over all processes and parts: ``batch``, or one for
+            each process where that is more.
+        processes: Processes that shared it.
+        accumulate: Parts in which each process took its share, one after the other.
+        learning_rates: Of each optimiser at the start, generators first. They are the config's: no number of processes
+            scales them.
+        precision: Lightning's name: ``32-true``, ``bf16-mixed``, ``16-mixed``.
+    """
+
+    batch: int
+    effective_batch: int
+    processes: int
+    accumulate: int
+    learning_rates: tuple[float, ...]
+    precision: str
+
+
+@dataclass(frozen=True)
 class PaperRow:
     """Where a paper prints the values.
 
@@ -169,6 +192,7 @@ class Record:
         networks: Pretrained or fixed random networks of losses, perception and metrics: name to SHA-256 or seed.
         results: The scores.
         costs: The costs.
+        training: How each stage was trained.
         paper: Where a paper prints it; for ``kind`` "paper" only.
         schema: :data:`SCHEMA`.
 
@@ -200,6 +224,7 @@ class Record:
     networks: dict[str, str] = field(default_factory=dict)
     results: Results = field(default_factory=Results)
     costs: Costs = field(default_factory=Costs)
+    training: dict[str, StageTraining] = field(default_factory=dict)
     paper: PaperRow | None = None
     schema: int = SCHEMA
 

@@ -45,6 +45,11 @@ class TrialRunner:
             TrainingError: If the method gives frames that are not finite, or of another number or shape than was
                 asked for.
         """
+        # A precision is one of training: frames and scores come from full precision.
+        with torch.autocast(method.device.type, enabled=False):
+            self._run(method, trial)
+
+    def _run(self, method: Method[Any], trial: Trial) -> None:
         (person,) = trial.appearance.person
         motion = trial.motion if trial.driver == person else method.adapt(trial.motion, trial.appearance)
         self.folder.mkdir(parents=True, exist_ok=True)

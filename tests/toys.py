@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +20,10 @@ from datamodules.views import Excerpt
 from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.clips.clip import Clip
 from motioncopy.clips.writer import ClipWriter
-from motioncopy.method import Method, Stage, frozen
+from motioncopy.method import Method, Stage
 from motioncopy.request import DataRequest, Regime
 from motioncopy.skeletons import BODY25
+from motioncopy.updates import Update, frozen
 
 
 def write_clip(
@@ -135,8 +137,65 @@ class Digests(Callback):
         (self.folder / f"{pl_module.name}-{pl_module.global_rank}.txt").write_text(repr(digest))
 
 
+class Gradients(Callback):
+    """Trains in double precision, and leaves behind what every optimiser step of a stage goes by.
+
+    ``<folder>/<name>-<stage>-<rank>.pt``: a gradient for each parameter, for each step.
+    """
+
+    def __init__(self, folder: str, name: str) -> None:
+        self.folder, self.name = Path(folder), name
+        self.steps: list[dict[str, Tensor]] = []
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Doubles the networks, and every batch before the stage sees it."""
+        if not isinstance(pl_module, Stage):
+            return
+        self.steps = []
+        for network in (pl_module, *pl_module.upstream):
+            network.double()
+            for module in network.modules():  # drawings are made in float32 whatever comes in
+                if not list(module.children()):
+                    module.register_forward_pre_hook(lambda _, inputs: tuple(map(_double, inputs)))
+        as_float = pl_module.on_after_batch_transfer
+
+        def doubled(batch: MotionBatch, dataloader_idx: int) -> MotionBatch:
+            found: MotionBatch = _double(as_float(batch, dataloader_idx))
+            return found
+
+        pl_module.on_after_batch_transfer = doubled  # type: ignore[method-assign]
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Any) -> None:
+        """Keeps the gradients of those parameters that this optimiser moves."""
+        mine = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        named = {n: p.grad for n, p in pl_module.named_parameters() if id(p) in mine and p.grad is not None}
+        self.steps.append({name: gradient.clone() for name, gradient in named.items()})
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes them."""
+        assert isinstance(pl_module, Stage)
+        torch.save(self.steps, self.folder / f"{self.name}-{pl_module.name}-{trainer.global_rank}.pt")
+        for network in (pl_module, *pl_module.upstream):
+            network.float()  # method.ckpt, and stages that begin with the same networks
+
+
+def _double(value: Any) -> Any:
+    if isinstance(value, MotionBatch):
+        return value._map(_double)
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
 class _ToyStage(Stage):
     """Leaves a digest of its parameters behind, so that a test can compare the processes'."""
+
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        if folder := os.environ.get("TOY_PIDS"):
+            (Path(folder) / f"{self.global_rank}.pid").write_text(str(os.getpid()))
+
+    def on_train_batch_start(self, batch: MotionBatch, batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        time.sleep(float(os.environ.get("TOY_PAUSE", "0")))
 
     def on_fit_end(self) -> None:
         super().on_fit_end()
@@ -156,17 +215,17 @@ class PaintStage(_ToyStage):
     def configure_optimizers(self) -> Any:
         return [torch.optim.Adam(self.painter.parameters(), 1e-2), torch.optim.Adam(self.judge.parameters(), 1e-3)]
 
-    def training_step(self, batch: MotionBatch, batch_idx: int) -> None:
+    def updates(self, batch: MotionBatch) -> Iterator[Update]:
         painter_optimizer, judge_optimizer = self.optimizer_list()
         real = batch.images[:, 0]
         fake = self.painter(batch.mask[:, 0])
         verdict = self.judge(fake.detach()).square().mean() + (self.judge(real) - 1).square().mean()
-        self.update(judge_optimizer, verdict, name="judge")
+        yield Update(judge_optimizer, verdict, "judge")
         with frozen(self.judge):
             loss = (fake - real).abs().mean() + 0.01 * (self.judge(fake) - 1).square().mean()
         if (self.poison and self.steps == self.poison) or os.environ.get("TOY_POISON_RANK") == str(self.global_rank):
             loss = loss * float("nan")
-        self.update(painter_optimizer, loss, name="painter")
+        yield Update(painter_optimizer, loss, "painter")
         self.log_losses({"painter": loss})
 
 
@@ -187,12 +246,12 @@ class TouchStage(_ToyStage):
     def configure_optimizers(self) -> Any:
         return torch.optim.Adam(self.gain.parameters(), 1e-2)
 
-    def training_step(self, batch: MotionBatch, batch_idx: int) -> None:
+    def updates(self, batch: MotionBatch) -> Iterator[Update]:
         (optimizer,) = self.optimizer_list()
         painted = self.upstream[0](batch.mask[:, 0])
         assert not painted.requires_grad
         loss = (self.gain(painted) - batch.images[:, 0]).abs().mean()
-        self.update(optimizer, loss, name="touch")
+        yield Update(optimizer, loss, "touch")
         self.log_losses({"touch": loss})
 
 

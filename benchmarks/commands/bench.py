@@ -39,6 +39,15 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--devices", type=int, default=1, help="processes to train with")
+    parser.add_argument(
+        "--precision",
+        choices=("32", "bf16-mixed", "16-mixed"),
+        default="32",
+        help="what training computes in (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--accumulate", type=int, default=1, help="take each batch in so many parts, one after the other"
+    )
     parser.add_argument("--minutes", type=float, default=None, help="a time budget for training")
     parser.add_argument(
         "--metrics", default="", help="what to score by, separated by commas: all, tcm, ssim/uniform (default: default)"
@@ -94,6 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
         tuple(filter(None, arguments.metrics.split(","))),
         arguments.compiled,
         logger=arguments.logger,
+        precision=arguments.precision,
+        accumulate=arguments.accumulate,
     )
     if arguments.dry_run:
         return _dry_run(job, again=arguments.rerun)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,11 @@ from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.feature_matching import feature_matching
 from motioncopy.losses.gromov_wasserstein import entropic_wasserstein, gromov_wasserstein_loss
 from motioncopy.losses.weighted import weighted
-from motioncopy.method import Stage, frozen
+from motioncopy.method import Stage
+from motioncopy.precision import at_least_float32
+from motioncopy.processes import gathered, spread
 from motioncopy.request import Crop, DataRequest
+from motioncopy.updates import Update, frozen
 
 
 @dataclass(frozen=True)
@@ -105,20 +108,20 @@ class ForegroundStage(Stage):
         discriminators, discriminators_schedule = self.schedule.optimizer(self.quality, self.temporal)
         return [generator, discriminators], [generator_schedule, discriminators_schedule]
 
-    def training_step(self, batch: MotionBatch, batch_idx: int) -> None:
+    def updates(self, batch: MotionBatch) -> Iterator[Update]:
         """Generate, update the discriminators, update the generator."""
         generator_optimizer, discriminator_optimizer = self.optimizer_list()
         scene = self._scene(batch)
-        output = self.generator(scene.labels)
+        output: Tensor = self.drawn(self.generator, scene.labels)
         fake = output[:, :3]
 
         judgements = self._discriminator_terms(scene, fake.detach())
         if judgements:
-            self.update(discriminator_optimizer, weighted(judgements), name="discriminators")
+            yield Update(discriminator_optimizer, weighted(judgements), "discriminators")
 
         with frozen(self.quality, *([self.temporal] if self.temporal is not None else [])):
             terms = self._generator_terms(scene, output)
-        self.update(generator_optimizer, weighted(terms), name="generator", clip_norm=self.schedule.clip_norm)
+        yield Update(generator_optimizer, weighted(terms), "generator", self.schedule.clip_norm)
         logged = {f"discriminator_{name}": value for name, (_, value) in judgements.items()}
         self.log_losses(logged | {name: value for name, (_, value) in terms.items()})
 
@@ -185,10 +188,8 @@ class ForegroundStage(Stage):
         if weights.l2:
             terms["l2"] = (weights.l2, functional.mse_loss(fake, real))
         if weights.mask and output.shape[1] > 3:
-            terms["mask"] = (
-                weights.mask,
-                functional.binary_cross_entropy_with_logits(output[:, 3:].float(), scene.mask.float()),
-            )
+            logits, mask = at_least_float32(output[:, 3:]), at_least_float32(scene.mask)
+            terms["mask"] = (weights.mask, functional.binary_cross_entropy_with_logits(logits, mask))
         if weights.l1:
             terms["l1"] = (weights.l1, self._l1(scene, output))
         return terms
@@ -200,9 +201,9 @@ class ForegroundStage(Stage):
         found = self.features(fake)
         if self.gw.weight:
             gw = self.gw
+            sets = [features[gw.layer].flatten(1) for features in (wanted, found)]
             loss = gromov_wasserstein_loss(
-                wanted[gw.layer].flatten(1),
-                found[gw.layer].flatten(1),
+                *(map(gathered, sets) if gw.batch == "gathered" else sets),
                 epsilon=gw.epsilon,
                 outer_iterations=gw.outer_iterations,
                 sinkhorn_iterations=gw.sinkhorn_iterations,
@@ -225,7 +226,8 @@ class ForegroundStage(Stage):
         else:
             wanted = scene.frames * scene.mask
         error = (painted - wanted).abs()
-        return error.mean() + (error * scene.mask).sum() / (3 * scene.mask.sum().clamp(min=1))
+        person = spread(scene.mask.sum(), len(scene.mask)).clamp(min=1)
+        return error.mean() + (error * scene.mask).sum() / (3 * person)
 
 
 def _judge(

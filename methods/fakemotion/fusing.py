@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,9 @@ from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.feature_matching import feature_matching
 from motioncopy.losses.gromov_wasserstein import entropic_wasserstein
 from motioncopy.losses.weighted import weighted
-from motioncopy.method import Stage, frozen
+from motioncopy.method import Stage
 from motioncopy.request import Crop, DataRequest
+from motioncopy.updates import Update, frozen
 
 
 @dataclass(frozen=True)
@@ -95,21 +96,21 @@ class FusionStage(Stage):
         discriminator, discriminator_schedule = self.schedule.optimizer(self.discriminator)
         return [generator, discriminator], [generator_schedule, discriminator_schedule]
 
-    def training_step(self, batch: MotionBatch, batch_idx: int) -> None:
+    def updates(self, batch: MotionBatch) -> Iterator[Update]:
         """Paint, fuse, update the discriminator, update the network."""
         generator_optimizer, discriminator_optimizer = self.optimizer_list()
         with torch.no_grad():
             layers = self.render(batch)
-        fake = self.fusion(layers.foreground, None, layers.background, layers.drawing)
+        fake: Tensor = self.drawn(self.fusion, layers.foreground, None, layers.background, layers.drawing)
 
         pairs = [torch.cat((layers.drawing, x), dim=1) for x in (layers.frame, fake.detach())]
         logits = [scale[-1].chunk(2) for scale in self.discriminator(torch.cat(pairs))]
         judgement = self.gan.discriminator([r for r, _ in logits], [f for _, f in logits])
-        self.update(discriminator_optimizer, judgement, name="discriminator")
+        yield Update(discriminator_optimizer, judgement, "discriminator")
 
         with frozen(self.discriminator):
             terms = self._generator_terms(layers, fake)
-        self.update(generator_optimizer, weighted(terms), name="generator", clip_norm=self.schedule.clip_norm)
+        yield Update(generator_optimizer, weighted(terms), "generator", self.schedule.clip_norm)
         self.log_losses({"discriminator": judgement} | {name: value for name, (_, value) in terms.items()})
 
     def samples(self, batch: MotionBatch) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -18,8 +18,9 @@ from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.gromov_wasserstein import entropic_wasserstein
 from motioncopy.losses.perceptual import FeatureLoss
 from motioncopy.losses.weighted import weighted
-from motioncopy.method import Stage, frozen
+from motioncopy.method import Stage
 from motioncopy.request import Crop, DataRequest
+from motioncopy.updates import Update, frozen
 
 #: From a batch to the pictures that are refined and those they should become, both ``(B, 3, H, W)``.
 Render = Callable[[MotionBatch], tuple[Tensor, Tensor]]
@@ -48,6 +49,8 @@ class PartStage(Stage):
         upstream: See :class:`motioncopy.method.Stage`.
         share: See :class:`motioncopy.method.Stage`.
     """
+
+    least = 2  # crops, for the norms' sake
 
     def __init__(
         self,
@@ -99,7 +102,7 @@ class PartStage(Stage):
         discriminators, discriminators_schedule = self.schedule.optimizer(self.discriminators)
         return [generators, discriminators], [generators_schedule, discriminators_schedule]
 
-    def training_step(self, batch: MotionBatch, batch_idx: int) -> None:
+    def updates(self, batch: MotionBatch) -> Iterator[Update]:
         """Paint, crop, refine; update the discriminators, update the generators."""
         generator_optimizer, discriminator_optimizer = self.optimizer_list()
         with torch.no_grad():
@@ -110,16 +113,16 @@ class PartStage(Stage):
         true = self.painter.crops(wanted, motion)
         for k, ((pieces, _, _), (truths, _, _)) in enumerate(zip(coarse, true, strict=True)):
             if len(pieces) > 1:  # one value a channel has no variance to normalise by
-                fake.append(pieces + self.painter.refiners[k](pieces))
+                fake.append(pieces + self.drawn(self.painter.refiners[k], pieces))
                 real.append(truths)
                 judges.append(self.discriminators[k])
-        if not fake and self.trainer.world_size == 1:
+        if not fake and self.trainer.world_size == 1 and self.parts == 1:
             return
         judgement = self._discriminator_loss(judges, real, [f.detach() for f in fake])
-        self.update(discriminator_optimizer, judgement, name="discriminators")
+        yield Update(discriminator_optimizer, judgement, "discriminators")
         with frozen(self.discriminators):
             terms = self._generator_terms(judges, real, fake)
-        self.update(generator_optimizer, weighted(terms), name="generators", clip_norm=self.schedule.clip_norm)
+        yield Update(generator_optimizer, weighted(terms), "generators", self.schedule.clip_norm)
         self.log_losses({"discriminators": judgement} | {name: value for name, (_, value) in terms.items()})
 
     def samples(self, batch: MotionBatch) -> dict[str, Tensor]:
@@ -129,7 +132,7 @@ class PartStage(Stage):
         return {"before": painted, "generated": refined, "truth": wanted}
 
     def _zero(self) -> Tensor:
-        # Every process must step even if it has no crop: the sum over no element keeps the graph.
+        # Every process and part must step even if it has no crop: the sum over no element keeps the graph.
         return sum(
             (p.sum() * 0 for p in self.parameters() if p.requires_grad), start=torch.zeros((), device=self.device)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import nn
 
@@ -33,6 +34,8 @@ class GromovWasserstein:
         outer_iterations: Projected gradient steps.
         sinkhorn_iterations: Sinkhorn steps each.
         gradient: ``envelope`` or ``unrolled``.
+        batch: Between which frames of a batch that several processes share: those of each ``rank`` alone, or of all,
+            ``gathered``. One process knows no difference.
     """
 
     weight: float = 10.0
@@ -41,6 +44,7 @@ class GromovWasserstein:
     outer_iterations: int = 20
     sinkhorn_iterations: int = 50
     gradient: str = "envelope"
+    batch: Literal["rank", "gathered"] = "rank"
 
 
 @dataclass(frozen=True)

@@ -138,8 +138,8 @@ class LayoutStage(SequenceStage[LayoutPlay]):
         poses = torch.cat(play.poses[t : t + 3], dim=1)
         history = play.history
         if play.encoded is None:
-            play.encoded = self.layouts.encode(play.source)
-        drawn = self.layouts(play.encoded, poses, history.stacked(), first=history.first)
+            play.encoded = self.drawn(self.layouts.encode, play.source)
+        drawn: Blended = self.drawn(self.layouts, play.encoded, poses, history.stacked(), first=history.first)
         play.drawn.append(drawn)
         history.push(drawn.final)
 

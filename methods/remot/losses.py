@@ -16,6 +16,8 @@ from motioncopy.layers.discriminators import MultiScaleDiscriminator
 from motioncopy.layers.warp import warp
 from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.feature_matching import feature_matching
+from motioncopy.precision import at_least_float32
+from motioncopy.processes import spread
 
 #: vid2vid trusts a flow where the frame before, warped by it, differs by less: squared, summed over the channels.
 _TRUSTED = 0.02
@@ -57,8 +59,10 @@ class ContentAndStyle(nn.Module):
 
 def gram(features: Tensor) -> Tensor:
     """Products of channels over all places, divided by their number: ``(N, C, h, w)`` to ``(N, C, C)``."""
-    flat = features.flatten(2)
-    return flat @ flat.transpose(1, 2) / flat[0].numel()
+    # In float32 whatever autocast says: the sums over all places are beyond half precision.
+    with torch.autocast(features.device.type, enabled=False):
+        flat = at_least_float32(features).flatten(2)
+        return flat @ flat.transpose(1, 2) / flat[0].numel()
 
 
 def likelihood(layout: Tensor, wanted: Tensor) -> Tensor:
@@ -90,7 +94,8 @@ def masked_l1(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
 
 def inside(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
     """L1 as a mean over what the mask covers: ``(N, 3, H, W)`` and ``(N, 1, H, W)``."""
-    return ((found - wanted).abs() * mask).sum() / (found.shape[1] * mask.sum()).clamp_min(1)
+    pixels = spread(mask.sum(), len(mask))
+    return ((found - wanted).abs() * mask).sum() / (found.shape[1] * pixels).clamp_min(1)
 
 
 def compose(near: Tensor, far: Tensor) -> Tensor:

@@ -126,7 +126,7 @@ class RegionStage(SequenceStage[RegionPlay]):
         source = play.source.regions_in(layout, moved=self.aligned)
         base = play.source.base_in(layout) if self.filled else None
         within = mask if self.confined else None
-        drawn = self.regions(mask, play.history.stacked(), source, base=base, within=within)
+        drawn: Tensor = self.drawn(self.regions, mask, play.history.stacked(), source, base=base, within=within)
         play.drawn.append(drawn)
         play.history.push(drawn)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,8 +14,9 @@ from motioncopy import schedule
 from motioncopy.batch import MotionBatch
 from motioncopy.errors import ConfigError
 from motioncopy.losses.weighted import weighted
-from motioncopy.method import Stage, frozen
+from motioncopy.method import Stage
 from motioncopy.request import AppearanceRule, Crop, DataRequest
+from motioncopy.updates import Update, frozen
 
 Play = TypeVar("Play")
 
@@ -98,7 +99,7 @@ class SequenceStage(Stage, Generic[Play]):
         judges, judges_schedule = self.plan.optimizer(self.judges)
         return [generator, judges], [generator_schedule, judges_schedule]
 
-    def training_step(self, batch: MotionBatch, batch_idx: int) -> None:
+    def updates(self, batch: MotionBatch) -> Iterator[Update]:
         """One sequence: for each chunk draw, update the discriminators, update the generator."""
         generator_optimizer, judges_optimizer = self.optimizer_list()
         play = self.begin(batch)
@@ -107,10 +108,10 @@ class SequenceStage(Stage, Generic[Play]):
             for t in range(start, stop):
                 self.draw(play, t)
             judgement = self.judge(play, start, stop)
-            self.update(judges_optimizer, judgement, name="discriminators")
+            yield Update(judges_optimizer, judgement, "discriminators")
             with frozen(self.judges):
                 terms = self.terms(play, start, stop)
-            self.update(generator_optimizer, weighted(terms), name="generator", clip_norm=self.plan.clip_norm)
+            yield Update(generator_optimizer, weighted(terms), "generator", self.plan.clip_norm)
             self.cut(play)
         self.log_losses({"discriminators": judgement} | {name: value for name, (_, value) in terms.items()})
 

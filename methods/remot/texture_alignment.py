@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from motioncopy.precision import at_least_float32
+
 
 class TextureAlignment(nn.Module):
     """Equations 12 and 13.
@@ -34,7 +36,7 @@ class TextureAlignment(nn.Module):
         """
         # In float32 whatever autocast says: half precision errs by a tenth at low temperatures.
         with torch.autocast(source.device.type, enabled=False):
-            h1, h2 = source.float().flatten(2), target.float().flatten(2)
+            h1, h2 = (at_least_float32(features).flatten(2) for features in (source, target))
             weights = affinity(h1, h2, self.temperature)
             return (h1 @ weights + h2).view_as(target).to(target.dtype)
 

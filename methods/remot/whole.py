@@ -199,9 +199,10 @@ class WholeStage(SequenceStage[WholePlay]):
     def draw(self, play: WholePlay, t: int) -> None:
         """See :meth:`SequenceStage.draw`."""
         rough, history = play.rough[t], play.history
-        drawn = self.whole(
-            rough.source, rough.foreground, history.stacked(), rough.guide, play.background, first=history.first
-        )
+        drawn: Composed = self.drawn(
+            self.whole, rough.source, rough.foreground, history.stacked(), rough.guide, play.background,
+            first=history.first,
+        )  # fmt: skip
         play.drawn.append(drawn)
         history.push(drawn.foreground.final)
 

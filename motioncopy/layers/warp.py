@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from motioncopy.errors import BatchError
+from motioncopy.precision import at_least_float32
 
 
 def warp(images: Tensor, flow: Tensor) -> Tensor:
@@ -26,10 +27,12 @@ def warp(images: Tensor, flow: Tensor) -> Tensor:
     n, _, height, width = images.shape
     if tuple(flow.shape) != (n, 2, height, width):
         raise BatchError("flow does not fit the images", expected=(n, 2, height, width), found=tuple(flow.shape))
-    # In float32 whatever autocast says: half precision knows a place to half a pixel only.
+    # In float32 or better whatever autocast says: half precision knows a place to half a pixel only.
     with torch.autocast(images.device.type, enabled=False):
-        grid = _grid(height, width, images.device) + flow.float().movedim(1, -1) * _scale(height, width, images.device)
-        sampled = functional.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
+        wide = at_least_float32(images)
+        offsets = flow.to(wide.dtype).movedim(1, -1) * _scale(height, width, images.device)
+        grid = _grid(height, width, images.device) + offsets
+        sampled = functional.grid_sample(wide, grid, padding_mode="border", align_corners=False)
     return sampled.to(images.dtype)
 
 

@@ -14,12 +14,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from motioncopy.errors import BatchError, ConfigError
+from motioncopy.precision import at_least_float32
 
 
 class AdversarialLoss(ABC):
     """What discriminator and generator minimise: the mean over patches and samples, then over scales.
 
-    It is computed in float32, whatever autocast says.
+    It is computed in float32 or better, whatever autocast says.
 
     Args:
         scales: ``mean`` over the scales as SPADE takes it, so that their number does not change the loss's weight, or
@@ -68,7 +69,7 @@ class AdversarialLoss(ABC):
     def _over_scales(self, loss: Callable[[Tensor], Tensor], logits: Sequence[Tensor]) -> Tensor:
         if not logits:
             raise BatchError("a discriminator gave no logits", expected="one tensor a scale")
-        losses = torch.stack([loss(scale.float()).mean() for scale in logits])
+        losses = torch.stack([loss(at_least_float32(scale)).mean() for scale in logits])
         return losses.mean() if self.scales == "mean" else losses.sum()
 
     @abstractmethod

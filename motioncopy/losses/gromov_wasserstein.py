@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from motioncopy.errors import BatchError, ConfigError
+from motioncopy.precision import at_least_float32
 
 _TILE_BYTES = 1 << 19  # of features that pairwise_l1 reads at once: what a core's cache holds
 
@@ -150,7 +151,7 @@ def entropic_wasserstein(features_a: Tensor, features_b: Tensor, *, epsilon: flo
     _check_numbers(epsilon, iterations=iterations)
     _check_features(features_a, features_b)
     with torch.autocast(features_b.device.type, enabled=False):
-        costs = torch.cdist(_at_least_float32(features_a), _at_least_float32(features_b), p=1)
+        costs = torch.cdist(at_least_float32(features_a), at_least_float32(features_b), p=1)
         return (_sinkhorn_log(-costs / epsilon, iterations) * costs).sum()
 
 
@@ -171,17 +172,13 @@ def pairwise_l1(features: Tensor) -> Tensor:
     if features.ndim < 2 or not features.numel():
         raise BatchError("no features", expected="(..., m, d), none of them 0", found=tuple(features.shape))
     m, d = features.shape[-2:]
-    vectors = _at_least_float32(features).reshape(-1, m, d)
+    vectors = at_least_float32(features).reshape(-1, m, d)
     tile = max(_TILE_BYTES // (m * vectors.element_size()), 64)
     sums = [torch.stack([functional.pdist(part, p=1) for part in one.split(tile, -1)]).sum(0) for one in vectors]
     upper = vectors.new_zeros(len(vectors), m, m)
     rows, columns = torch.triu_indices(m, m, 1, device=features.device)
     upper[:, rows, columns] = torch.stack(sums) / d
     return (upper + upper.mT).reshape(*features.shape[:-1], m)
-
-
-def _at_least_float32(features: Tensor) -> Tensor:
-    return features.to(torch.promote_types(features.dtype, torch.float32))
 
 
 def _plan(real: Tensor, generated: Tensor, epsilon: float, outer_iterations: int, sinkhorn_iterations: int) -> Tensor:

@@ -20,7 +20,7 @@ from benchmarks.cli import main
 from benchmarks.stack import Stack, ablations, data_sets, methods
 from motioncopy import records
 from motioncopy.errors import MotionCopyError, TrainingError
-from motioncopy.records import Record
+from motioncopy.records import Record, StageTraining
 from motioncopy.video import VideoReader, read_metadata
 from tests.benchmarks.in_process import Started
 from tests.methods.tiny import tiny
@@ -89,6 +89,18 @@ def test_what_a_job_is_given_lies_over_its_stack(clips: Path) -> None:
     assert config["model"]["init_args"]["image_size"] == [32, 32]
 
 
+def test_precision_and_parts_stand_in_the_config_only_where_they_are_asked_for(clips: Path) -> None:
+    plain = job(clips)
+    assert "precision" not in plain.config["trainer"]
+    assert "accumulate" not in plain.config
+    asked = job(clips, precision="bf16-mixed", accumulate=2)
+    assert (asked.config["trainer"]["precision"], asked.config["accumulate"]) == ("bf16-mixed", 2)
+    assert asked.id != plain.id
+    own = job(clips, "fakemotion", precision="bf16-mixed", accumulate=2)
+    for baseline in bench.baselines(own):  # which train nothing
+        assert baseline.id in {b.id for b in bench.baselines(job(clips, "fakemotion"))}
+
+
 def test_baselines_see_what_the_method_sees(clips: Path) -> None:
     own = job(clips, "fakemotion", seed=3, person="bob", minutes=1.0, devices=2)
     static, nearest = bench.baselines(own)
@@ -115,6 +127,7 @@ def test_a_job_is_run_once_and_recorded(clips: Path, started: Started) -> None:
     assert (record.overlays, record.ablation, record.subject, record.seed) == (("stabilised",), None, "ann", 0)
     assert record.protocol == "folder-chronological@1"
     assert set(record.costs.train_seconds) == set(record.costs.steps) == {"foreground", "local"}
+    assert record.training["foreground"] == StageTraining(2, 2, 1, 1, (5e-4, 5e-4), "32-true")
     assert record.costs.steps["foreground"] == 2
     assert record.costs.parameters
     assert record.costs.fps

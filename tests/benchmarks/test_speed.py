@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import runpy
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+
+from tests.toys import write_clip
 
 RUNS = {
     "clip_store": ["--frames", "20", "--rounds", "1", "--seconds", "0.02"],
@@ -48,3 +51,23 @@ def test_prepare_at_two_lengths(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["6", "6", "9"]
     assert all("pose" in line for line in lines[1:])
+
+
+@pytest.mark.slow
+def test_precisions_beside_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_clip(tmp_path, "ann", frames=24)
+    small = ["--steps", "1", "--warm-up", "1", "--rounds", "1", "--data", "folder", "--data-root", str(tmp_path)]
+    run("precision", ["--cpu", "--stage", "foreground", *small], monkeypatch)
+    lines = capsys.readouterr().out.splitlines()
+    assert "NOT a measurement of a GPU" in lines[0]
+    assert [line.split()[0] for line in lines[2:]] == ["fp32", "tf32", "bf16"]
+    assert "0.0e+00 in the first step" in lines[2]
+    assert "0.0e+00" not in lines[4], "bfloat16 rounds"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_precisions_are_not_compared_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match="no GPU here"):
+        run("precision", [], monkeypatch)

@@ -192,9 +192,16 @@ def test_processes_share_each_batch(world: int) -> None:
         assert {len(part) for part in parts} == {4 // world}
 
 
-def test_a_batch_that_does_not_divide_is_refused() -> None:
-    with pytest.raises(DataError, match=r"divisible by 3.*Found: 4"):
-        order(world=3)
+def test_of_a_batch_that_does_not_divide_one_process_has_a_window_more() -> None:
+    whole = order()
+    for together, *parts in zip(whole, *(order(rank=rank, world=3) for rank in range(3)), strict=True):
+        assert sorted(together) == sorted(sample for part in parts for sample in part)
+        assert [len(part) for part in parts] == [2, 1, 1]
+
+
+def test_a_batch_that_leaves_a_process_without_a_window_is_refused() -> None:
+    with pytest.raises(DataError, match=r"at least 5 windows.*Found: 4"):
+        order(world=5)
 
 
 # -- going on ---------------------------------------------------------------------------------------------------------

@@ -192,6 +192,20 @@ def test_collate_joins_samples() -> None:
         assert torch.equal(joined.appearance.motion.joints[k : k + 1], sample.appearance.motion.joints)
 
 
+def test_samples_undo_collate() -> None:
+    parts = [whole_batch(), whole_batch(2)]
+    parts[0] = replace(parts[0], sample=("walk/7",), images=parts[0].images // 2)
+    joined = MotionBatch.collate(parts)
+    for found, wanted in ((joined.samples(0, 1), parts[0]), (joined.samples(1, 3), parts[1])):
+        assert (found.sample, found.clip, found.appearance.person) == (
+            wanted.sample, wanted.clip, wanted.appearance.person,
+        )  # fmt: skip
+        assert torch.equal(found.images, wanted.images)
+        assert torch.equal(found.appearance.motion.joints, wanted.appearance.motion.joints)
+        assert found.motion.size == wanted.motion.size
+        assert len(found) == len(wanted)
+
+
 def test_collate_refuses_what_does_not_fit() -> None:
     with pytest.raises(BatchError, match="empty"):
         MotionBatch.collate([])

@@ -119,10 +119,10 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(clip
     assert not (run / "stages/00-paint/done.json").exists()
 
 
-def fit_raising(clips: Path, run: Path, **arguments: Any) -> None:
+def fit_raising(clips: Path, run: Path, *options: str, **arguments: Any) -> None:
     from benchmarks.training import run_lightning
 
-    run_lightning(["fit", "--config", str(config(clips, run, **arguments)), "--run", str(run)])
+    run_lightning(["fit", "--config", str(config(clips, run, **arguments)), "--run", str(run), *options])
 
 
 def test_a_killed_fit_goes_on_and_sees_the_same_samples(clips: Path, tmp_path: Path) -> None:
@@ -148,11 +148,14 @@ def test_a_killed_fit_goes_on_and_sees_the_same_samples(clips: Path, tmp_path: P
     assert not finished_before, "the kill came too late to show anything"
 
 
-def test_resuming_in_the_middle_of_an_epoch(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("parts", ["1", "2"])
+def test_resuming_in_the_middle_of_an_epoch(
+    parts: str, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from motioncopy import fitting
 
-    arguments = {"epochs": 2, "batches": 10}
-    assert fit(clips, tmp_path / "a/whole", **arguments) == 0
+    arguments, accumulate = {"epochs": 2, "batches": 10}, ("--accumulate", parts)
+    assert fit(clips, tmp_path / "a/whole", *accumulate, **arguments) == 0
     saver = fitting._saver
 
     def after_every_step(folder: Path, **when: Any) -> Any:
@@ -173,13 +176,40 @@ def test_resuming_in_the_middle_of_an_epoch(clips: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(PaintStage, "training_step", stop)
     run = tmp_path / "b/stopped"
     with pytest.raises(Stopped):
-        fit_raising(clips, run, **arguments)
+        fit_raising(clips, run, *accumulate, **arguments)
     kept = torch.load(run / "stages/00-paint/last.ckpt", weights_only=True)["motioncopy_stage"]["steps"]
     assert kept % 10 > 0, "the checkpoint should lie within an epoch"
     monkeypatch.undo()
-    fit_raising(clips, run, **arguments)
+    fit_raising(clips, run, *accumulate, **arguments)
     a, b = done(tmp_path / "a/whole", "00-paint"), done(run, "00-paint")
     assert (a["steps"], a["samples_digest"]) == (b["steps"], b["samples_digest"])
+    assert a["training"]["accumulate"] == int(parts)
+    once, twice = (
+        torch.load(r / "stages/00-paint/last.ckpt", weights_only=True)["state_dict"]
+        for r in (tmp_path / "a/whole", run)
+    )
+    assert all(torch.equal(once[name], twice[name]) for name in once)
+
+
+def test_how_a_stage_was_trained_stands_in_its_summary_and_in_its_key(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(clips, tmp_path / "one", epochs=1) == 0
+    one = done(tmp_path / "one", "00-paint")
+    assert one["training"] == {
+        "batch": 2, "effective_batch": 2, "processes": 1, "accumulate": 1, "learning_rates": [0.01, 0.001],
+        "precision": "32-true",
+    }  # fmt: skip
+    options = {"half": ["--trainer.precision", "bf16-mixed"], "parts": ["--accumulate", "2"]}
+    for name, given in options.items():
+        assert fit(clips, tmp_path / name, *given, epochs=1) == 0
+        assert done(tmp_path / name, "00-paint")["key"] != one["key"], name
+    assert done(tmp_path / "half", "00-paint")["training"]["precision"] == "bf16-mixed"
+    assert fit(clips, tmp_path / "more", "--accumulate", "5", epochs=1) == 0
+    assert done(tmp_path / "more", "00-paint")["training"]["accumulate"] == 2, "a batch of two has two parts at most"
+    capsys.readouterr()
+    assert fit(clips, tmp_path / "none", "--accumulate", "0", epochs=1) == 1
+    assert "fewer parts than one" in capsys.readouterr().err
 
 
 def test_a_time_budget_ends_stages_early(clips: Path, tmp_path: Path) -> None:

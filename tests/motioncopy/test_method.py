@@ -12,8 +12,9 @@ from torch import nn
 
 from motioncopy import checkpoint
 from motioncopy.errors import CheckpointError, ConfigError
-from motioncopy.method import Method, frozen
+from motioncopy.method import Method
 from motioncopy.request import DataRequest, Trial
+from motioncopy.updates import frozen
 from tests.toys import PaintStage, TouchStage, ToyData, ToyMethod, write_clip
 
 REQUEST = DataRequest(2, (16, 16), batches=2)
