@@ -78,7 +78,7 @@ class Stage(TrainsByUpdates):
             batch: One of its training batches, float.
 
         Returns:
-            By caption, ``(N, 3, H, W)`` in [-1, 1], all of one shape.
+            By caption, ``(N, 3, H, W)``, all of one shape; what lies beyond [-1, 1] is clipped where it is shown.
         """
         return {}
 
