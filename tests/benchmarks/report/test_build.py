@@ -90,7 +90,7 @@ def test_every_cell_leads_to_its_provenance(tmp_path: Path) -> None:
 
 
 def test_a_missing_value_has_its_reason_without_paths(tmp_path: Path) -> None:
-    why = "the weights are not on this machine. Expected: /home/me/weights/alexnet.pth."
+    why = "the weights are not on this machine. Expected: /mnt/me/weights/alexnet.pth."
     with_reason = record(missing={LPIPS: why})
     build([with_reason], tmp_path / "report")
     reader = read(tmp_path / "report")
@@ -98,7 +98,7 @@ def test_a_missing_value_has_its_reason_without_paths(tmp_path: Path) -> None:
     cell = table["rows"][0]["cells"]["reconstruction"][LPIPS]
     assert cell[0] is None
     assert "the weights are not on this machine" in reader.known["reasons"][cell[7]]
-    assert "/home/me" not in (tmp_path / "report" / "index.html").read_text()
+    assert "/mnt/me" not in (tmp_path / "report" / "index.html").read_text()
     assert any("Without a value: LPIPS. the weights are not on this machine" in text for text in reader.texts)
 
 
