@@ -10,9 +10,9 @@ RUN    := $(VENV)/bin/python -m
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
-	@echo "  bench takes METHOD DATA PRESET VARIANT DATA_ROOT SAMPLE=1 ABLATION SEED DEVICES PERSON METRICS COMPILED=1 RERUN=1 RUNS,"
-	@echo "  table takes TABLE (remot/table4, all, or a YAML file), and PRESET DATA DATA_ROOT SAMPLE=1 PEOPLE SEEDS ROW_SEEDS DEVICES"
-	@echo "  METRICS RUNS DRY=1,"
+	@echo "  bench takes METHOD DATA PRESET VARIANT DATA_ROOT SAMPLE=1 ABLATION SEED PERSON RERUN=1 DRY=1,"
+	@echo "  table takes TABLE=remot/table4 (or all, or a YAML file) PRESET DATA DATA_ROOT SAMPLE=1 PEOPLE SEEDS ROW_SEEDS"
+	@echo "  DRY=1 OPTIONS, both take DEVICES PRECISION ACCUMULATE METRICS COMPILED=1 LOGGER RUNS,"
 	@echo "  the tests take ARGS (for instance ARGS='tests/poses -x')."
 
 # --- The environment. A stamp in .venv is named after the checksum of all that decides what is installed, so a second
@@ -74,26 +74,34 @@ PERSON    ?=
 SAMPLE    ?=
 METRICS   ?=
 COMPILED  ?=
+PRECISION ?=
+ACCUMULATE ?=
+LOGGER    ?=
 RERUN     ?=
+DRY       ?=
+
+# What bench and table share.
+HOW = --devices "$(DEVICES)" --runs "$(RUNS)" $(if $(PRECISION),--precision "$(PRECISION)") \
+	$(if $(ACCUMULATE),--accumulate "$(ACCUMULATE)") $(if $(METRICS),--metrics "$(METRICS)") \
+	$(if $(COMPILED),--compiled) $(if $(LOGGER),--logger "$(LOGGER)")
 
 bench: $(STAMP)  ## train and score METHOD on DATA, beside the trivial baselines
 	@$(VENV)/bin/motioncopy bench --method "$(METHOD)" --data "$(DATA)" --preset "$(PRESET)" --variant "$(VARIANT)" \
-		--seed "$(SEED)" --devices "$(DEVICES)" --runs "$(RUNS)" $(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") $(if $(SAMPLE),--sample) \
-		$(if $(ABLATION),--ablation "$(ABLATION)") $(if $(PERSON),--person "$(PERSON)") $(if $(METRICS),--metrics "$(METRICS)") \
-		$(if $(COMPILED),--compiled) $(if $(RERUN),--rerun)
+		--seed "$(SEED)" $(HOW) $(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") $(if $(SAMPLE),--sample) \
+		$(if $(ABLATION),--ablation "$(ABLATION)") $(if $(PERSON),--person "$(PERSON)") \
+		$(if $(DRY),--dry-run) $(if $(RERUN),--rerun)
 
 # Its own default is the tables' own data sets, not the puppets.
 TABLE     ?=
 PEOPLE    ?=
 SEEDS     ?= 0,1,2
 ROW_SEEDS ?= 0
-DRY       ?=
+OPTIONS   ?=
 
 table: $(STAMP)  ## run the rows of a paper's table: TABLE=remot/table4 DATA=puppets
-	@$(VENV)/bin/motioncopy suite $(TABLE) --preset "$(PRESET)" --seeds "$(SEEDS)" \
-		--row-seeds "$(ROW_SEEDS)" --devices "$(DEVICES)" --runs "$(RUNS)" $(if $(filter-out file,$(origin DATA)),--data "$(DATA)") \
-		$(foreach root,$(DATA_ROOT),--data-root "$(root)") $(if $(SAMPLE),--sample) $(if $(PEOPLE),--people "$(PEOPLE)") \
-		$(if $(METRICS),--metrics "$(METRICS)") $(if $(DRY),--dry-run)
+	@$(VENV)/bin/motioncopy suite $(TABLE) --preset "$(PRESET)" --seeds "$(SEEDS)" --row-seeds "$(ROW_SEEDS)" $(HOW) \
+		$(if $(filter-out file,$(origin DATA)),--data "$(DATA)") $(foreach root,$(DATA_ROOT),--data-root "$(root)") \
+		$(if $(SAMPLE),--sample) $(if $(PEOPLE),--people "$(PEOPLE)") $(if $(DRY),--dry-run) $(OPTIONS)
 
 # --- The checks.
 

@@ -104,6 +104,12 @@ def test_make_table_keeps_to_the_tables_own_data_unless_told_otherwise() -> None
     assert '--data-root "iper=/a" --data-root "fish=/b"' in roots
     assert '--people "all"' in roots
     assert roots.rstrip().endswith("--dry-run")
+    how = _make(
+        "-n", "table", "TABLE=all", "PRECISION=bf16-mixed", "ACCUMULATE=2", "LOGGER=wandb", "OPTIONS=--engine slurm"
+    )
+    assert '--precision "bf16-mixed" --accumulate "2"' in how
+    assert '--logger "wandb"' in how
+    assert how.rstrip().endswith("--engine slurm")
 
 
 def test_make_bench_passes_only_what_is_set() -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import roots
+from benchmarks import roots, run_options
 from benchmarks.stack import Stack, data_sets, methods
 from motioncopy.errors import ConfigError
 
@@ -38,28 +37,7 @@ def add_parser(subparsers: Any) -> None:
         "--sample", action="store_true", help="run on a miniature of the data set, written to data/miniatures if needed"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--devices", type=int, default=1, help="processes to train with")
-    parser.add_argument(
-        "--precision",
-        choices=("32", "bf16-mixed", "16-mixed"),
-        default="32",
-        help="what training computes in (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--accumulate", type=int, default=1, help="take each batch in so many parts, one after the other"
-    )
-    parser.add_argument("--minutes", type=float, default=None, help="a time budget for training")
-    parser.add_argument(
-        "--metrics", default="", help="what to score by, separated by commas: all, tcm, ssim/uniform (default: default)"
-    )
-    parser.add_argument(
-        "--logger",
-        choices=("tensorboard", "wandb", "none"),
-        default="tensorboard",
-        help="where to watch it; wandb is offline unless you are logged in (default: %(default)s)",
-    )
-    parser.add_argument("--compiled", action="store_true", help="time networks translated by torch.compile too")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs go (default: %(default)s)")
+    run_options.add(parser)
     parser.add_argument("--rerun", action="store_true", help="run it even if it has finished")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.set_defaults(run_command=run)
@@ -98,13 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.seed,
         arguments.person,
         data_root,
-        arguments.devices,
-        arguments.minutes,
-        tuple(filter(None, arguments.metrics.split(","))),
-        arguments.compiled,
-        logger=arguments.logger,
-        precision=arguments.precision,
-        accumulate=arguments.accumulate,
+        **run_options.of(arguments),
     )
     if arguments.dry_run:
         return _dry_run(job, again=arguments.rerun)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import run_options
 from benchmarks.cluster.options import ClusterOptions, add_options, options
 from benchmarks.stack import data_sets
 from motioncopy.errors import ConfigError
@@ -48,9 +49,7 @@ def add_parser(subparsers: Any) -> None:
         "--data-root", action="append", default=[], metavar="[NAME=]DIR", help="where a data set lies; may be repeated"
     )
     parser.add_argument("--sample", action="store_true", help="run on miniatures of the data sets")
-    parser.add_argument("--devices", type=int, default=1, help="processes to train with")
-    parser.add_argument("--metrics", default="", help="what to score by, separated by commas (default: default)")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs go (default: %(default)s)")
+    run_options.add(parser)
     parser.add_argument("--dry-run", action="store_true", help="show the plan, and run nothing")
     add_options(parser)
     parser.set_defaults(run_command=run)
@@ -120,7 +119,7 @@ def _options(arguments: argparse.Namespace, suites: Sequence[Suite]) -> Options:
         row_seeds=_numbers("ROW_SEEDS", arguments.row_seeds),
         runs=arguments.runs,
         roots=given,
-        fixed={"devices": arguments.devices, "metrics": _words(arguments.metrics)},
+        fixed=run_options.of(arguments),
     )
 
 
