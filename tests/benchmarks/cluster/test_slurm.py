@@ -27,6 +27,7 @@ submitit = pytest.importorskip("submitit")
 
 SCRIPT = Path(__file__).with_name("one_node.sh")
 DAEMONS = ("sbatch", "srun", "slurmctld", "slurmd", "munged")
+AGAIN = "queued again; it goes on from its last checkpoint"
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
@@ -69,9 +70,9 @@ def wait_for(what: Any, seconds: float = 900) -> None:
 class Preemptions(threading.Thread):
     """Takes a running job off its node twice: as a time limit does, and as an administrator does."""
 
-    def __init__(self, job: Job, total: int) -> None:
+    def __init__(self, job: Job, total: int, said: list[str]) -> None:
         super().__init__(daemon=True)
-        self.job, self.total = job, total
+        self.job, self.total, self.said = job, total, said
         self.error: BaseException | None = None
 
     def run(self) -> None:
@@ -91,8 +92,10 @@ class Preemptions(threading.Thread):
         last = self.job.folder / "stages/00-foreground/last.ckpt"
         wait_for(last.exists)
         queue_id = json.loads(book.read_text())[self.job.id]["queue_id"]
-        for command in (["scancel", "--signal=USR2", queue_id], ["scontrol", "requeue", queue_id]):
+        commands = (["scancel", "--signal=USR2", queue_id], ["scontrol", "requeue", queue_id])
+        for number, command in enumerate(commands, start=1):
             subprocess.run(command, check=True)
+            wait_for(lambda number=number: self.said.count(f"{self.job.id}: {AGAIN}") == number)
             wait_for(lambda: "BeginTime" in shown(queue_id))
             lines = len(self.starts())
             # SLURM lets a requeued job wait for two minutes.
@@ -105,13 +108,13 @@ class Preemptions(threading.Thread):
 @pytest.mark.timeout(1800)  # it starts Python a dozen times, which takes a minute each where others work too
 def test_three_jobs_on_a_real_cluster(one_node: None, clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(SCRIPT.parents[3])
-    long = {"epochs": 40, "batches": 10, "batch_size": 2, "decay_epochs": 0}
+    long = {"epochs": 20, "batches": 10, "batch_size": 2, "decay_epochs": 0}
     plain = tiny_job(clips)
     two = tiny_job(clips, seed=1, devices=2)
     preempted = tiny_job(clips, seed=2, schedule=long)
-    preemptions = Preemptions(preempted, total=400)
-    preemptions.start()
     said: list[str] = []
+    preemptions = Preemptions(preempted, 200, said)
+    preemptions.start()
     options = ClusterOptions(gpus=0, cpus=1, memory_gb=1.5, minutes=30)
     came = run([plain, two, preempted], options, {two.id: [plain.id]}, poll=1.0, say=said.append)
     preemptions.join(10)
@@ -124,11 +127,11 @@ def test_three_jobs_on_a_real_cluster(one_node: None, clips: Path, monkeypatch: 
     assert done["world_size"] == 2, "Lightning started two processes in one task of SLURM's"
     assert said.index(f"{plain.id}: finished") < said.index(f"{two.id}: running")
 
-    assert said.count(f"{preempted.id}: queued again; it goes on from its last checkpoint") == 2
+    assert said.count(f"{preempted.id}: {AGAIN}") == 2
     steps = preemptions.starts()
     assert steps.count(1) == 1, f"it went on, and never began anew: {steps}"
     done = json.loads((preempted.folder / "stages/00-foreground/done.json").read_text())
-    assert done["steps"] == 400
+    assert done["steps"] == 200
     records = list((preempted.runs / "records").glob("*.json"))
     assert len(records) == 3, "a preemption leaves no record"
 
