@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from benchmarks import command_line
 from motioncopy.errors import MotionCopyError
 
 _WRONG_CALL = 2
+_TERMINATED = 128 + signal.SIGTERM
 # What a shell says of a command whose reader went away: `motioncopy records list | head`.
 _NO_READER = 141
 
@@ -37,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _NO_READER
     except (KeyboardInterrupt, SystemExit) as stop:
-        # Lightning's trainers turn an interruption into an exit.
+        # Lightning's trainers turn an interruption into an exit, and SIGTERM into one without a status.
+        if type(stop).__name__ == "SIGTERMException":
+            print("motioncopy: ended by SIGTERM; the same command goes on from here", file=sys.stderr)
+            return _TERMINATED
         if isinstance(stop, SystemExit) and not isinstance(stop.__context__, KeyboardInterrupt):
             return stop.code if isinstance(stop.code, int) else 0  # a parser has said what is wrong, or helped
         print("motioncopy: stopped; the same command goes on from here", file=sys.stderr)
@@ -95,6 +100,7 @@ def _reader_is_gone() -> bool:
 def _quiet() -> None:
     """Hides what Lightning says about itself at every start; what it says about our run stays."""
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*")
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", ".*LightningCLI's args parameter is intended.*")
     warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 import yaml
 
 from benchmarks import command_line
@@ -177,6 +178,14 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
+def test_a_fit_that_was_terminated_has_not_succeeded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _replace_command(monkeypatch, SIGTERMException())
+    assert main(["bench"]) == 143
+    assert "ended by SIGTERM" in capsys.readouterr().err
+
+
 def test_stopping_a_fit_or_a_test_ends_with_130(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
