@@ -13,8 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 import yaml
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from benchmarks import command_line
 from benchmarks.cli import main
