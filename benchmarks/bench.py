@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 import yaml
 from jsonargparse import ArgumentParser
 
+from benchmarks.locks import alone
 from benchmarks.loggers.opening import options
 from benchmarks.loggers.outcome import log_record
 from benchmarks.stack import Stack
@@ -26,7 +26,7 @@ from benchmarks.watch import ending
 from datamodules.base import ClipDataModule
 from motioncopy import records
 from motioncopy.checkpoint import digest
-from motioncopy.errors import BusyError, ConfigError, TrainingError, own_cause
+from motioncopy.errors import ConfigError, TrainingError, own_cause
 from motioncopy.metrics.catalogue import select
 from motioncopy.metrics.scores import Aggregate
 from motioncopy.provenance import code, device, packages, portable, redacted
@@ -357,19 +357,6 @@ def _write_aside(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[int]:
-    """One process a run folder, with those it starts; the lock goes with the last of them, however they end.
-
-    Yields:
-        The lock's file descriptor, to be handed on.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BusyError(
-                f"another process is running {folder.name}", remedy="wait for it, or choose another RUNS folder"
-            ) from error
-        yield file.fileno()
+def _locked(folder: Path) -> AbstractContextManager[int]:
+    """One process a run folder, with those it starts."""
+    return alone(folder, f"another process is running {folder.name}", "wait for it, or choose another RUNS folder")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from motioncopy.errors import BusyError, ClusterError
+from motioncopy.errors import ClusterError
 
 
 @dataclass(frozen=True)
@@ -65,22 +62,3 @@ class Book:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(self._path)
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """One process submits for one ``runs`` folder at a time.
-
-    Raises:
-        BusyError: If another one does.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BusyError(
-                f"another process submits and waits for the runs of {folder.parent}",
-                remedy="wait for it, or stop it: its jobs go on, and are picked up by this call",
-            ) from error
-        yield

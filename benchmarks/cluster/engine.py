@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bench import Job
-from benchmarks.cluster.book import Book, alone
+from benchmarks.cluster.book import Book
 from benchmarks.cluster.options import ClusterOptions
 from benchmarks.cluster.slurm import Queue, Slurm, State, require_submitit
 from benchmarks.cluster.task import RECORD
+from benchmarks.locks import alone
 from benchmarks.progress import Reporter
 from benchmarks.suites.run import Outcome
 from motioncopy.errors import ClusterError, ConfigError
@@ -64,7 +65,8 @@ def run(
     require_submitit()
     folder = jobs[0].runs / "cluster"
     queue = queue or Slurm(folder, options)
-    with alone(folder):
+    busy = f"another process submits and waits for the runs of {folder.parent}"
+    with alone(folder, busy, "wait for it, or stop it: its jobs go on, and are picked up by this call"):
         crew = _Crew(jobs, options, after, queue, Book(folder), folder, say)
         try:
             crew.submit()

@@ -54,6 +54,7 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="95%% bootstrap intervals over trials in place of deviations over seeds",
     )
+    parser.add_argument("--whole", action="store_true", help="only methods as a whole: without their ablations")
     parser.add_argument("--format", choices=("terminal", "markdown", "latex", "svg", "csv", "json"), default="terminal")
     parser.set_defaults(run_command=run)
 
@@ -101,6 +102,7 @@ def _asked_for(record: Record, args: argparse.Namespace) -> bool:
     trained = record.preset is not None
     return (
         args.protocol in (None, record.protocol)
+        and not (args.whole and record.ablation is not None)
         and args.regime in (None, record.regime)
         and not (trained and args.preset not in (None, record.preset))
         and not (trained and overlays is not None and sorted(overlays) != sorted(record.overlays))
@@ -128,9 +130,11 @@ def _compare(args: argparse.Namespace, records: Sequence[Record]) -> int:
 def _show_papers(args: argparse.Namespace) -> int:
     from benchmarks.papers import show as papers
 
-    if args.ablations or args.intervals or args.preset is not None or args.overlays is not None:
+    of_records = (args.ablations, args.intervals, args.whole, args.preset is not None, args.overlays is not None)
+    if any(of_records):
         raise ConfigError(
-            "--ablations, --intervals, --preset and --overlays are about records", remedy="leave out --source paper"
+            "--ablations, --intervals, --whole, --preset and --overlays are about records",
+            remedy="leave out --source paper",
         )
     if args.format == "latex":
         raise ConfigError("the papers' own cells are not written as LaTeX", remedy="leave out --source paper")

@@ -37,13 +37,6 @@ def clips(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Started:
-    calls = Started()
-    monkeypatch.setattr(bench, "subprocess", SimpleNamespace(run=calls))
-    return calls
-
-
 def job(clips: Path, method: str = "nearest", **changes: Any) -> Job:
     stack = Stack(method, "folder", "trivial", "") if method != "fakemotion" else Stack(method, "folder")
     overrides = {"model": {"init_args": {"image_size": [32, 32]}}, "trainer": {"accelerator": "cpu", "logger": False}}

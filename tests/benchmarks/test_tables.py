@@ -314,6 +314,17 @@ def test_the_command_prints_every_format(tmp_path: Path, capsys: pytest.CaptureF
     assert "iper" not in capsys.readouterr().out
 
 
+def test_whole_methods_stand_without_their_ablations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(record("remot"), tmp_path)
+    write(record("remot", ablation="without_tam"), tmp_path)
+    assert call("--results", str(tmp_path), "--format", "csv") == 0
+    assert "without_tam" in capsys.readouterr().out
+    assert call("--results", str(tmp_path), "--whole", "--format", "csv") == 0
+    said = capsys.readouterr().out
+    assert "remot" in said
+    assert "without_tam" not in said
+
+
 def test_intervals_are_over_trials_of_their_means_over_seeds() -> None:
     def scored(seed: int, *values: float) -> Record:
         clips = [ClipScores(f"trial{k}", 1, {SSIM: (value,)}, {}) for k, value in enumerate(values)]

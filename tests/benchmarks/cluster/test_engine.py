@@ -15,9 +15,10 @@ import pytest
 
 from benchmarks.bench import Job
 from benchmarks.cluster import slurm
-from benchmarks.cluster.book import Book, alone
+from benchmarks.cluster.book import Book
 from benchmarks.cluster.engine import run
 from benchmarks.cluster.options import ClusterOptions
+from benchmarks.locks import alone
 from benchmarks.suites.run import Outcome
 from motioncopy import records
 from motioncopy.errors import BusyError, ClusterError, ConfigError
@@ -196,7 +197,7 @@ def test_a_controller_that_does_not_answer_is_waited_for(
 
 
 def test_two_calls_do_not_submit_for_the_same_runs(jobs: list[Job], queue: Scripted) -> None:
-    with alone(queue.folder), pytest.raises(BusyError, match="another process submits"):
+    with alone(queue.folder, "busy", "wait"), pytest.raises(BusyError, match="another process submits"):
         go(queue, jobs)
     assert queue.submitted == []
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
-from benchmarks import bench
-from tests.benchmarks.in_process import Started
 from tests.methods.tiny import tiny
 from tests.toys import write_clip
 
@@ -23,13 +20,6 @@ def clips(tmp_path: Path) -> Path:
     for name in ("ann", "bob"):
         write_clip(folder, name, frames=24)
     return folder
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Started:
-    calls = Started()
-    monkeypatch.setattr(bench, "subprocess", SimpleNamespace(run=calls))
-    return calls
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.benchmarks.wandb_files import read
+from tests.benchmarks.loggers.wandb_files import read
 from tests.toys import write_clip
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.ddp
 
 

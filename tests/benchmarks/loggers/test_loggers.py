@@ -6,7 +6,6 @@ import json
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,31 +21,7 @@ from benchmarks.loggers.opening import labels_of, open_log, options
 from benchmarks.loggers.outcome import log_record
 from motioncopy.errors import ConfigError
 from tests.benchmarks.in_process import Started
-from tests.benchmarks.logged_jobs import STAGES, job, toy
-from tests.toys import write_clip
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bench") / "clips"
-    for name in ("ann", "bob"):
-        write_clip(folder, name, frames=24, parsed=True)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _nobody_is_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    for name in ("WANDB_API_KEY", "WANDB_PROJECT", "WANDB_BASE_URL", "WANDB_DATA_DIR"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Started:
-    calls = Started()
-    monkeypatch.setattr(bench, "subprocess", SimpleNamespace(run=calls))
-    return calls
+from tests.benchmarks.loggers.logged_jobs import STAGES, job, toy
 
 
 def full(*_: Any, **__: Any) -> Any:

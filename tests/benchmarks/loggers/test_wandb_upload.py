@@ -11,7 +11,7 @@ import pytest
 import wandb
 
 from benchmarks.loggers.opening import open_log
-from tests.benchmarks.wandb_server import Kept, Server, serving
+from tests.benchmarks.loggers.wandb_server import Kept, Server, serving
 
 pytestmark = pytest.mark.slow
 

@@ -21,32 +21,8 @@ from benchmarks.loggers.weights_and_biases import mode_for, tags
 from motioncopy import checkpoint
 from motioncopy.records import Record
 from tests.benchmarks.in_process import Started
-from tests.benchmarks.logged_jobs import STAGES, job, toy
-from tests.benchmarks.wandb_files import Part, read
-from tests.toys import write_clip
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bench") / "clips"
-    for name in ("ann", "bob"):
-        write_clip(folder, name, frames=24, parsed=True)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _nobody_is_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    for name in ("WANDB_API_KEY", "WANDB_PROJECT", "WANDB_BASE_URL", "WANDB_DATA_DIR"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Started:
-    calls = Started()
-    monkeypatch.setattr(bench, "subprocess", SimpleNamespace(run=calls))
-    return calls
+from tests.benchmarks.loggers.logged_jobs import STAGES, job, toy
+from tests.benchmarks.loggers.wandb_files import Part, read
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +155,7 @@ def test_only_one_process_a_run_is_stopped_and_goes_on_in_it(clips: Path, tmp_pa
     run = tmp_path / "run"
     stop = {"mark": str(tmp_path / "stopped"), "step": 5}
     config = toy(
-        clips, tmp_path, callbacks=[{"class_path": "tests.benchmarks.logged_jobs.StopOnce", "init_args": stop}]
+        clips, tmp_path, callbacks=[{"class_path": "tests.benchmarks.loggers.logged_jobs.StopOnce", "init_args": stop}]
     )
     call = ["fit", "--config", str(config), "--run", str(run), "--logger", "wandb"]
     assert main(call) == 130
