@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import bench
-from benchmarks.bench import Job
+from benchmarks.jobs import Job, baselines
 from motioncopy import checkpoint
 from motioncopy.errors import MotionCopyError, own_cause
 from motioncopy.method import Stage
@@ -48,8 +47,8 @@ def of(job: Job, *, again: bool = False) -> DryRun:
     for number, stage in enumerate(stages):
         done = "" if again or state == "finished" else _stage_state(job.folder, number, stage)
         lines.append(f"  {'' if number else 'stages':<10} {_steps(stage)}{done}")
-    baselines = [f"{b.stack.method} ({_state(b, again)})" for b in bench.baselines(job)]
-    lines.append(f"  {'baselines':<10} {', '.join(baselines)}")
+    compared = [f"{b.stack.method} ({_state(b, again)})" for b in baselines(job)]
+    lines.append(f"  {'baselines':<10} {', '.join(compared)}")
     return DryRun(tuple(lines), refusal)
 
 

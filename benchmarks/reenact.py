@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import bench
+from benchmarks.jobs import Job
 from benchmarks.pictures import contact_sheet, evenly_spaced, side_by_side, write_png
 from benchmarks.stack import Stack, merge
 from benchmarks.stack import read as read_config
@@ -72,7 +73,7 @@ def copy_motion(
     paths = {"appearance": str(clips[0].path), "motion": str(clips[1].path)}
     overrides: dict[str, Any] = {"data": {"init_args": paths}}
     if checkpoint is None:
-        job = bench.Job(stack, runs, seed, minutes=minutes, overrides=overrides)
+        job = Job(stack, runs, seed, minutes=minutes, overrides=overrides)
         print(f"Training on {clips[0].person}; the run's folder is {job.folder}", flush=True)
         bench.run(job)
     else:
@@ -81,7 +82,7 @@ def copy_motion(
         for file in stack.pair_files():  # crop and fit are those of two videos, not of what it was trained on
             model = merge(model, read_config(file).get("model", {}))
         overrides["model"] = model
-        job = bench.Job(stack, runs, seed, overrides=overrides)
+        job = Job(stack, runs, seed, overrides=overrides)
         print(f"Generating by {checkpoint}; the run's folder is {job.folder}", flush=True)
         bench.predict(job, checkpoint)
 
@@ -124,7 +125,7 @@ def copy_motion(
     ]
 
 
-def _box(job: bench.Job, data: Pair) -> tuple[int, int, int, int]:
+def _box(job: Job, data: Pair) -> tuple[int, int, int, int]:
     args = job.config["model"]["init_args"]
     request = DataRequest(1, tuple(args["image_size"]), crop=args.get("crop", "frame"))
     box: tuple[int, int, int, int] = data.trials(request, "test")[0].box

@@ -30,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of :class:`benchmarks.bench.Job` that they stand for; ``runs`` is not among them."""
+    """The arguments of :class:`benchmarks.jobs.Job` that they stand for; ``runs`` is not among them."""
     return {
         "devices": arguments.devices,
         "precision": arguments.precision,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import tables, trial_pictures
-from benchmarks.bench import Job
 from benchmarks.commands.table import show
+from benchmarks.jobs import Job
 from benchmarks.pictures import write_png
 from motioncopy.records import Record
 from motioncopy.request import DataRequest

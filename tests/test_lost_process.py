@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from benchmarks import bench
-from benchmarks.bench import Job
+from benchmarks.jobs import Job
 from benchmarks.stack import Stack
 from motioncopy.errors import TrainingError
 from tests.toys import write_clip

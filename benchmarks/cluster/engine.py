@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.bench import Job
 from benchmarks.cluster.book import Book
 from benchmarks.cluster.options import ClusterOptions
 from benchmarks.cluster.slurm import Queue, Slurm, State, require_submitit
 from benchmarks.cluster.task import RECORD
+from benchmarks.jobs import Job
 from benchmarks.locks import alone
 from benchmarks.progress import Reporter
 from benchmarks.suites.run import Outcome

@@ -16,7 +16,7 @@ class ClusterOptions:
     Attributes:
         partition: Where to run.
         minutes: Time limit of a job. One that reaches it is requeued and goes on from its last checkpoint.
-        gpus: GPUs a job; ``None`` for as many as it trains with (:attr:`benchmarks.bench.Job.devices`), 0 on a cluster
+        gpus: GPUs a job; ``None`` for as many as it trains with (:attr:`benchmarks.jobs.Job.devices`), 0 on a cluster
             that has none.
         cpus: Cores for each process that it trains with.
         memory_gb: Memory of a job, GB.

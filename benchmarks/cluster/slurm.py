@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from benchmarks import bench
 from benchmarks.cluster.options import ClusterOptions
 from benchmarks.cluster.task import One
+from benchmarks.jobs import Job
 from motioncopy.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _ENDINGS = {
 class Queue(Protocol):
     """What the engine needs of a cluster."""
 
-    def submit(self, job: bench.Job, after: Sequence[str]) -> str:
+    def submit(self, job: Job, after: Sequence[str]) -> str:
         """Submits a job that begins when those with the ids ``after`` are over, whether they failed or not.
 
         Returns:
@@ -71,7 +71,7 @@ class Slurm:
             )  # fmt: skip
         self.folder, self.options = folder, options
 
-    def submit(self, job: bench.Job, after: Sequence[str]) -> str:
+    def submit(self, job: Job, after: Sequence[str]) -> str:
         """Submits a job that begins when others are over, whether they failed or not.
 
         Raises:
@@ -115,7 +115,7 @@ class Slurm:
         """How to look at these jobs and how to cancel them."""
         return f"`squeue --jobs={','.join(queue_ids)}` shows them, `scancel {' '.join(queue_ids)}` cancels them"
 
-    def _executor(self, job: bench.Job, after: Sequence[str]) -> AutoExecutor:
+    def _executor(self, job: Job, after: Sequence[str]) -> AutoExecutor:
         import submitit
 
         asked = self.options

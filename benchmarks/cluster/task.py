@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from benchmarks import bench
+from benchmarks.jobs import Job
 from motioncopy.errors import BusyError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class One:
         job: What to run.
     """
 
-    def __init__(self, job: bench.Job) -> None:
+    def __init__(self, job: Job) -> None:
         self.job = job
         self._leaving = False
 

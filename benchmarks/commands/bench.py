@@ -11,7 +11,7 @@ from benchmarks.stack import Stack, data_sets, methods
 from motioncopy.errors import ConfigError
 
 if TYPE_CHECKING:
-    from benchmarks.bench import Job
+    from benchmarks.jobs import Job
 
 
 def add_parser(subparsers: Any) -> None:
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     overlays = list(filter(None, arguments.ablation.split(",")))
     stack = Stack.asked_for(arguments.method, arguments.data, arguments.variant, arguments.preset, overlays)
     stack.files()  # a wrong name is refused before torch is imported
-    from benchmarks import bench, show
+    from benchmarks import bench, jobs, show
 
     start = time.perf_counter()
     if arguments.sample and arguments.data_root is not None:
@@ -70,27 +70,22 @@ def run(arguments: argparse.Namespace) -> int:
     data_root = arguments.data_root
     if arguments.sample:
         data_root = roots.miniature(arguments.data, written=not arguments.dry_run)
-    job = bench.Job(
-        stack,
-        arguments.runs,
-        arguments.seed,
-        arguments.person,
-        data_root,
-        **run_options.of(arguments),
-    )
+    how = run_options.of(arguments)
+    job = jobs.Job(stack, arguments.runs, arguments.seed, arguments.person, data_root, **how)
+    baselines = jobs.baselines(job)
     if arguments.dry_run:
         return _dry_run(job, again=arguments.rerun)
     if job.record() is None or arguments.rerun:
         job.data()  # prepared, or refused, before anything is written
-    names = [arguments.method, *(b.stack.method for b in bench.baselines(job))]
+    names = [arguments.method, *(b.stack.method for b in baselines)]
     print(f"Bench {job.id}: {', '.join(names)} on {arguments.data}; the run's folder is {job.folder}", flush=True)
-    found = [bench.run(b, again=arguments.rerun) for b in bench.baselines(job)]
+    found = [bench.run(b, again=arguments.rerun) for b in baselines]
     found.append(bench.run(job, again=arguments.rerun))
     show.table(found, job.folder / "table.md")
-    for ran in (*bench.baselines(job), job):
+    for ran in (*baselines, job):
         show.nearness(ran)
     show.waiting(job)
-    files = show.pictures(job, bench.baselines(job))
+    files = show.pictures(job, baselines)
     print(f"\nDone in {(time.perf_counter() - start) / 60:.1f} min. All of it lies in {job.folder}:")
     for name, what in (("table.md", "the table"), *files, ("record.json", "the record")):
         print(f"  {name:<16} {what}")

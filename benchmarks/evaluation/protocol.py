@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.bench import Job
+from benchmarks.jobs import Job
 from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule, Trials
 from motioncopy.errors import DataError

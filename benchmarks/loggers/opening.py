@@ -12,7 +12,7 @@ from motioncopy.errors import ConfigError
 from motioncopy.provenance import redacted
 
 if TYPE_CHECKING:
-    from benchmarks.bench import Job
+    from benchmarks.jobs import Job
 
 #: In the order in which they are offered.
 LOGGERS: tuple[str, ...] = get_args(Name)

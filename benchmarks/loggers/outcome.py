@@ -17,7 +17,7 @@ from motioncopy.request import DataRequest, Trial
 from motioncopy.trials import scores_of
 
 if TYPE_CHECKING:
-    from benchmarks.bench import Job
+    from benchmarks.jobs import Job
 
 KINDS = ("reconstruction", "imitation")
 _TRIAL = ["trial", "kind", "metric", "value", "frames", "skipped"]

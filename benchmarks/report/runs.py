@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.bench import Job
+from benchmarks.jobs import Job
 from benchmarks.report.groups import group_id, slug
 from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule

@@ -24,8 +24,8 @@ import torch
 import yaml
 from jsonargparse import ArgumentParser
 
-from benchmarks.bench import Job
 from benchmarks.cli import main as motioncopy
+from benchmarks.jobs import Job
 from benchmarks.stack import Stack
 from motioncopy.method import Method
 from motioncopy.metrics.speed import measure

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer, seed_everything
 
-from benchmarks.bench import Job
+from benchmarks.jobs import Job
 from benchmarks.speed.full_size import build, cut_short
 from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule

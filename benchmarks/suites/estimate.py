@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchmarks.bench import Job
+from benchmarks.jobs import Job
 from motioncopy.records import Record
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks import bench
-from benchmarks.bench import Job
+from benchmarks.jobs import Job, baselines
 from benchmarks.suites.estimate import Estimate, Estimator
 from benchmarks.suites.suite import Row, Suite
 from motioncopy.errors import ConfigError, DataError
@@ -29,7 +28,7 @@ class Options:
         row_seeds: Of ablations.
         runs: Where runs lie.
         roots: Where data sets lie, by name.
-        fixed: Further arguments of :class:`benchmarks.bench.Job`, the same for all runs.
+        fixed: Further arguments of :class:`benchmarks.jobs.Job`, the same for all runs.
     """
 
     preset: str = "quick"
@@ -134,7 +133,7 @@ def _of_person(
     whole = [row for row in rows if not row.overlays]
     for seed in options.seeds:
         for row in whole or rows[:1]:
-            for baseline in bench.baselines(replace(jobs[row], seed=seed)):
+            for baseline in baselines(replace(jobs[row], seed=seed)):
                 yield _planned(baseline, baseline.stack.method, "baseline", (), estimator)
     for row in whole:
         for seed in options.seeds:

@@ -15,8 +15,8 @@ import cv2
 import pytest
 
 from benchmarks import bench
-from benchmarks.bench import Job
 from benchmarks.cli import main
+from benchmarks.jobs import Job, baselines
 from benchmarks.stack import Stack, ablations, data_sets, methods
 from motioncopy import records
 from motioncopy.errors import MotionCopyError, TrainingError
@@ -90,13 +90,13 @@ def test_precision_and_parts_stand_in_the_config_only_where_they_are_asked_for(c
     assert (asked.config["trainer"]["precision"], asked.config["accumulate"]) == ("bf16-mixed", 2)
     assert asked.id != plain.id
     own = job(clips, "fakemotion", precision="bf16-mixed", accumulate=2)
-    for baseline in bench.baselines(own):  # which train nothing
-        assert baseline.id in {b.id for b in bench.baselines(job(clips, "fakemotion"))}
+    for baseline in baselines(own):  # which train nothing
+        assert baseline.id in {b.id for b in baselines(job(clips, "fakemotion"))}
 
 
 def test_baselines_see_what_the_method_sees(clips: Path) -> None:
     own = job(clips, "fakemotion", seed=3, person="bob", minutes=1.0, devices=2)
-    static, nearest = bench.baselines(own)
+    static, nearest = baselines(own)
     assert (static.stack.method, nearest.stack.method) == ("static", "nearest")
     assert static.config["model"]["init_args"] == {"image_size": [32, 32], "crop": "person"}
     assert nearest.config["model"]["init_args"] == {"image_size": [32, 32], "crop": "person", "normalisation": "edn"}
@@ -104,7 +104,7 @@ def test_baselines_see_what_the_method_sees(clips: Path) -> None:
         assert baseline.config["data"] == own.config["data"]
         assert baseline.config["trainer"] == {"accelerator": "cpu", "logger": False}
         assert (baseline.seed, baseline.devices, baseline.minutes) == (3, 1, None)
-    assert [b.stack.method for b in bench.baselines(job(clips, "nearest"))] == ["static"]
+    assert [b.stack.method for b in baselines(job(clips, "nearest"))] == ["static"]
 
 
 # -- running ----------------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from benchmarks import bench, dry_run
-from benchmarks.bench import Job
 from benchmarks.cli import main
+from benchmarks.jobs import Job
 from benchmarks.stack import Stack
 from motioncopy.records import write
 from tests.methods.tiny import tiny

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import cv2
 import pytest
 
-from benchmarks import bench
+from benchmarks import bench, jobs
 from benchmarks.cli import main
+from benchmarks.jobs import Job
 from benchmarks.stack import Stack
 from datamodules import miniatures
 from datamodules.miniatures import fish, mouse
@@ -55,7 +56,7 @@ def test_a_bench_of_fakemotion_on_an_animal(
     monkeypatch.setattr(bench, "subprocess", SimpleNamespace(run=started))
     monkeypatch.chdir(root.parent)
     small = {"model": {"init_args": TINY["fakemotion"][variant, "quick"]}, "trainer": {"accelerator": "cpu"}}
-    monkeypatch.setattr(bench, "Job", partial(bench.Job, overrides=small))
+    monkeypatch.setattr(jobs, "Job", partial(Job, overrides=small))
     options = ["--method", "fakemotion", "--variant", variant, "--data", animal, "--data-root", str(root)]
     assert main(["bench", *options]) == 0, capsys.readouterr().err
     assert started.commands == ["fit", "test"] * 3, "static, nearest, fakemotion"

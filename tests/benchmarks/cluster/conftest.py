@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.bench import Job
 from benchmarks.cluster.slurm import State
+from benchmarks.jobs import Job
 from benchmarks.stack import Stack
 from motioncopy import records
 from motioncopy.provenance import Code, Device

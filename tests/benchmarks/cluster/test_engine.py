@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.bench import Job
 from benchmarks.cluster import slurm
 from benchmarks.cluster.book import Book
 from benchmarks.cluster.engine import run
 from benchmarks.cluster.options import ClusterOptions
+from benchmarks.jobs import Job
 from benchmarks.locks import alone
 from benchmarks.suites.run import Outcome
 from motioncopy import records

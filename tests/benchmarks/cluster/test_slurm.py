@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.bench import Job
 from benchmarks.cluster.engine import run
 from benchmarks.cluster.options import ClusterOptions
 from benchmarks.cluster.slurm import Slurm, State
 from benchmarks.cluster.task import One
+from benchmarks.jobs import Job
 from motioncopy.errors import ClusterError
 from tests.benchmarks.cluster.conftest import tiny_job
 

@@ -15,9 +15,9 @@ import pytest
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from benchmarks import bench
-from benchmarks.bench import Job
 from benchmarks.cluster import task
 from benchmarks.cluster.task import One
+from benchmarks.jobs import Job
 from motioncopy.errors import BusyError, TrainingError
 from motioncopy.records import Record
 from tests.benchmarks.cluster.conftest import record_of, tiny_job

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from lightning import Callback, LightningModule, Trainer
 
-from benchmarks.bench import Job
+from benchmarks.jobs import Job
 from benchmarks.stack import Stack
 from tests.methods.tiny import tiny
 

@@ -14,8 +14,8 @@ import torch
 import wandb
 
 from benchmarks import bench
-from benchmarks.bench import Job
 from benchmarks.cli import main
+from benchmarks.jobs import Job
 from benchmarks.loggers.opening import open_log
 from benchmarks.loggers.weights_and_biases import mode_for, tags
 from motioncopy import checkpoint

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import bench
-from benchmarks.bench import Job
+from benchmarks.jobs import Job
 from benchmarks.report import clips
 from benchmarks.report.build import build
 from benchmarks.report.curves import decode

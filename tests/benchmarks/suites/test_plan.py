@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import bench
+from benchmarks.jobs import Job
 from benchmarks.suites.estimate import Estimate, Estimator, spoken
 from benchmarks.suites.plan import Options, Plan, plan
 from benchmarks.suites.suite import Row, Suite, named, of_file
@@ -43,8 +44,8 @@ def test_its_jobs_are_those_of_make_bench(tmp_path: Path) -> None:
 
     found = planned(named(["fakemotion/table2"]), tmp_path, data=("puppets",), seeds=(0,))
     ids = {r.job.id for r in found.runs}
-    assert bench.Job(Stack("fakemotion", "puppets"), tmp_path).id in ids
-    assert bench.Job(Stack("fakemotion", "puppets", overlays=("l2",)), tmp_path).id in ids
+    assert Job(Stack("fakemotion", "puppets"), tmp_path).id in ids
+    assert Job(Stack("fakemotion", "puppets", overlays=("l2",)), tmp_path).id in ids
     assert {r.person for r in found.runs} == {"ana"}
 
 

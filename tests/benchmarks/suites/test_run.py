@@ -18,6 +18,7 @@ import pytest
 
 from benchmarks import bench
 from benchmarks.cli import main
+from benchmarks.jobs import Job
 from benchmarks.suites import run as running
 from benchmarks.suites.estimate import Estimator
 from benchmarks.suites.plan import Options, Plan, plan
@@ -115,7 +116,7 @@ def test_what_another_process_runs_comes_last_and_is_waited_for(
     said: list[str] = []
     busy = {whole}
 
-    def run(job: bench.Job) -> Any:
+    def run(job: Job) -> Any:
         if job.id in busy:
             raise BusyError(f"another process is running {job.id}")
         ran.append(job.id)
