@@ -24,7 +24,7 @@ TOOLS := pip==26.3 setuptools==80.9.0 wheel==0.48.0
 # dependencies; the extra `perception` in pyproject.toml holds the ones they do import. `pip check` complains of it.
 NO_DEPS := mediapipe==0.10.21 mmengine==0.10.7 mmdet==3.3.0 mmpose==1.3.2 mmcv-lite==2.1.0
 # Compiled here against numpy 2: its wheel was built for numpy 1.
-COMPILED := xtcocotools==1.14.3
+FROM_SOURCE := xtcocotools==1.14.3
 
 define INSTALL
 @$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null || { \
@@ -42,7 +42,7 @@ define INSTALL
 @echo "[3/4] MediaPipe and OpenMMLab"
 @$(PIP) install --no-deps $(NO_DEPS)
 @echo "[4/4] xtcocotools, compiled"
-@$(PIP) install --no-deps --no-build-isolation --no-binary xtcocotools $(COMPILED) || { \
+@$(PIP) install --no-deps --no-build-isolation --no-binary xtcocotools $(FROM_SOURCE) || { \
 	echo "xtcocotools is compiled here, which takes a C compiler and Python's headers (Debian and Ubuntu: apt install" \
 	     "gcc python3.11-dev). Then call make again: it goes on from here."; exit 1; }
 endef
@@ -98,9 +98,13 @@ SEEDS     ?= 0,1,2
 ROW_SEEDS ?= 0
 OPTIONS   ?=
 
+# What only bench takes: a value that has no effect would mislead.
+REFUSED := $(foreach name,METHOD VARIANT ABLATION PERSON SEED RERUN,$(if $(filter-out file default undefined,$(origin $(name))),$(name)))
+
 table: $(STAMP)  ## run the rows of a paper's table: TABLE=remot/table4 DATA=puppets
+	@$(if $(strip $(REFUSED)),echo "make table does not take $(strip $(REFUSED)): see docs/suites.md" >&2; exit 2)
 	@$(VENV)/bin/motioncopy suite $(TABLE) --preset "$(PRESET)" --seeds "$(SEEDS)" --row-seeds "$(ROW_SEEDS)" $(HOW) \
-		$(if $(filter-out file,$(origin DATA)),--data "$(DATA)") $(foreach root,$(DATA_ROOT),--data-root "$(root)") \
+		$(if $(filter-out file,$(origin DATA)),--data "$(DATA)") $(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") \
 		$(if $(SAMPLE),--sample) $(if $(PEOPLE),--people "$(PEOPLE)") $(if $(DRY),--dry-run) $(OPTIONS)
 
 # --- The checks.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -45,12 +46,13 @@ class RunError(TrainingError):
         self.record = record
 
 
-def run(job: Job, *, again: bool = False) -> Record:
+def run(job: Job, *, again: bool = False, quiet: bool = False) -> Record:
     """Fits and tests one job and writes its record; a finished one is only read.
 
     Args:
         job: What to run.
         again: Run it even if it has finished.
+        quiet: Say nothing of a finished one.
 
     Raises:
         RunError: If it fails; a record of the failure is kept.
@@ -59,17 +61,19 @@ def run(job: Job, *, again: bool = False) -> Record:
     with _locked(job.folder) as lock:
         data = job.data()
         content, kept = digest(data.content()), job.folder / "data.sha256"
-        if job.record() is not None and kept.is_file() and kept.read_text() != content:
+        done = None if again else job.record()
+        if done is not None and kept.is_file() and kept.read_text() != content:
             print(f"{job.stack.method}: the data have changed since it was run, running it anew")
             again = True
         if again:
             for name in ("stages", "outputs", "logs", "record.json", "method.ckpt", "failure.txt"):
                 path = job.folder / name
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        elif (done := job.record()) is not None and not _untimed(job, done):
-            _publish(done, job)  # a kill may have come between the two files
+        elif done is not None and not _untimed(job, done):
+            publish(done, job)  # a kill may have come between the two files
             log_record(job, done)
-            print(f"{job.stack.method}: finished before, see {job.folder} (RERUN=1 runs it again)")
+            if not quiet:
+                print(f"{job.stack.method}: finished before, see {job.folder} (RERUN=1 runs it again)")
             return done
         kept.write_text(content)
         config = job.folder / "stack.yaml"
@@ -80,12 +84,12 @@ def run(job: Job, *, again: bool = False) -> Record:
             _call("test", config, job.folder, lock, *logging, *(["--compiled", "true"] if job.compiled else []))
         except TrainingError as error:
             failed = _record(job, data, failure=str(error))
-            _publish(failed, job)
+            publish(failed, job)
             raise RunError(error, failed) from error
         record = _record(job, data, seconds=time.perf_counter() - start)
         # First the one that says that the run has finished: published twice would be a run that nobody made.
         _write_aside(job.folder / "record.json", json.dumps(record.to_dict(), indent=1, ensure_ascii=False) + "\n")
-        _publish(record, job)
+        publish(record, job)
         log_record(job, record)
         return record
 
@@ -185,7 +189,7 @@ def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, secon
         ablation="+".join(ablation) or None,
         subject=data.tested,
         seed=job.seed,
-        configs=tuple(s.names()),
+        configs=(*s.names(), *(["overrides"] if job.changed else [])),
         config=portable(job.config, roots),
         code=code(),
         packages=packages(),
@@ -210,7 +214,7 @@ def _required(stack: Stack) -> list[str]:
     return [name for name in stack.all_overlays() if name not in stack.overlays]
 
 
-def _publish(record: Record, job: Job) -> None:
+def publish(record: Record, job: Job) -> None:
     """Puts a record beside those of the other runs; does nothing if it is there already."""
     if not (job.runs / "records" / f"{record.id}.json").exists():
         records.write(record, job.runs / "records")
@@ -218,7 +222,10 @@ def _publish(record: Record, job: Job) -> None:
 
 def _write_aside(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     partial.replace(path)
 
 

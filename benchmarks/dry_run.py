@@ -29,14 +29,20 @@ class DryRun:
     refusal: MotionCopyError | None = None
 
 
-def of(job: Job, *, again: bool = False) -> DryRun:
+def of(job: Job, *, again: bool = False, data: bool = True) -> DryRun:
     """What :func:`benchmarks.bench.run` would do with a job and its baselines.
 
     Args:
         job: What would be run.
         again: Whether what has finished would be run again.
+        data: Whether the data have to be there; a miniature would be written first.
     """
     stages, refusal = _stages(job)
+    try:
+        if data:
+            job.unprepared_data()
+    except MotionCopyError as error:
+        refusal = error
     state = _state(job, again)
     lines = [f"Bench {job.id} would do this (nothing was done):", *(f"  {k:<10} {v}" for k, v in _what(job, state))]
     if refusal is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +15,7 @@ from datamodules.base import ClipDataModule
 from motioncopy.checkpoint import digest
 from motioncopy.errors import ConfigError, own_cause
 from motioncopy.metrics.catalogue import select
-from motioncopy.records import Record
+from motioncopy.records import Record, parse
 
 #: What every run is compared with, by regime: of many people there is no nearest frame of the one who is tested.
 BASELINES = {"personal": ("static", "nearest"), "general": ("static", "aligned")}
@@ -40,6 +39,8 @@ class Job:
         compiled: Whether the test times compiled networks too; it changes no score.
         overrides: Laid over the stack; plain values.
         logger: Where the run can be watched besides; it is no part of the config and changes no result.
+        changed: Whether the user has changed values by hand (``overrides`` of a suite's row): such a run, and the
+            baselines beside it, do not stand for a row of a paper.
     """
 
     stack: Stack
@@ -55,6 +56,7 @@ class Job:
     logger: str = "tensorboard"
     precision: str = "32"
     accumulate: int = 1
+    changed: bool = False
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -125,9 +127,13 @@ class Job:
         return module
 
     def record(self) -> Record | None:
-        """The record of this run, if it has finished."""
+        """The record of this run, if it has finished.
+
+        Raises:
+            RecordError: If it is damaged, edited, or of another schema.
+        """
         path = self.folder / "record.json"
-        return Record.from_dict(json.loads(path.read_text()), str(path)) if path.is_file() else None
+        return parse(path) if path.is_file() else None
 
 
 def baselines(job: Job) -> list[Job]:

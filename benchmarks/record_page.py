@@ -83,9 +83,9 @@ def _costs(costs: Costs) -> Iterator[tuple[str, str]]:
         yield "parameters", f"{costs.parameters:,}"
     if costs.peak_memory_bytes is not None:
         yield "peak memory", f"{costs.peak_memory_bytes / 1e9:.2f} GB"
-    for name, fps in (("some", costs.fps), ("one", costs.fps_single), ("one, compiled", costs.fps_compiled)):
+    for name, fps in (("several", costs.fps), ("one", costs.fps_single), ("one, compiled", costs.fps_compiled)):
         if fps is not None:
-            yield f"frames at a time: {name}", f"{fps:.4g} frames/s"
+            yield f"speed, {name} at once", f"{fps:.4g} frames/s"
     if costs.energy_joules is not None:
         yield "energy, at most", f"{costs.energy_joules / 3.6e6:.4g} kWh ({costs.energy_source})"
 

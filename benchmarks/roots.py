@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,8 @@ def parse(given: Sequence[str], data: Sequence[str]) -> dict[str, str]:
         ConfigError: If a root names no data set that is run on, or none and there are several.
     """
     roots = {}
-    for text in (word for words in given for word in ([words] if Path(words).exists() else words.split())):
+    # Folders may have spaces in their names; what follows one of these and looks like NAME= is another root.
+    for text in (part for words in given for part in re.split(r"\s+(?=\w+=)", words.strip())):
         name, separator, folder = text.partition("=")
         if not separator and len(data) == 1:
             name, folder = data[0], text
@@ -31,6 +33,8 @@ def parse(given: Sequence[str], data: Sequence[str]) -> dict[str, str]:
                 expected=f"NAME=DIR, where NAME is one of {', '.join(data)}",
                 remedy="correct DATA_ROOT",
             )
+        if name in roots:
+            raise ConfigError(f"DATA_ROOT gives two roots of {name}", found=f"{roots[name]}, {folder}")
         roots[name] = folder
     return roots
 

@@ -9,6 +9,7 @@ stand in every record.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -173,7 +174,10 @@ class Stack:
 
 def _choose(field: str, name: str, known: Sequence[str]) -> str:
     if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
         raise ConfigError(
-            f"there is no {field}={name}", expected=f"one of {', '.join(known) or 'none'}", remedy=f"correct {field}"
+            f"there is no {field}={name}",
+            expected=f"one of {', '.join(known) or 'none'}",
+            remedy=f"did you mean {near[0]}?" if near else f"correct {field}",
         )
     return name

@@ -136,6 +136,7 @@ class StageTraining:
         learning_rates: Of each optimiser at the start, generators first. They are the config's: no number of processes
             scales them.
         precision: Lightning's name: ``32-true``, ``bf16-mixed``, ``16-mixed``.
+        taken_over: Whether another run trained it.
     """
 
     batch: int
@@ -144,6 +145,7 @@ class StageTraining:
     accumulate: int
     learning_rates: tuple[float, ...]
     precision: str
+    taken_over: bool = False
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def test_a_local_build_of_torch_does_not_count() -> None:
 def test_the_makefile_pins_what_it_installs_by_itself() -> None:
     makefile = (ROOT / "Makefile").read_text()
     installed = [
-        re.findall(rf"^{name} := (.+)$", makefile, re.M)[0].split() for name in ("TOOLS", "NO_DEPS", "COMPILED")
+        re.findall(rf"^{name} := (.+)$", makefile, re.M)[0].split() for name in ("TOOLS", "NO_DEPS", "FROM_SOURCE")
     ]
     assert all(re.fullmatch(r"[\w-]+==[\w.]+", requirement) for line in installed for requirement in line)
     pins = _lines("constraints.txt")
@@ -101,9 +101,11 @@ def test_make_table_keeps_to_the_tables_own_data_unless_told_otherwise() -> None
     assert not re.search("--data|--sample|--people|--dry-run", plain)
     roots = _make("-n", "table", "TABLE=all", "DATA=iper,fish", "DATA_ROOT=iper=/a fish=/b", "PEOPLE=all", "DRY=1")
     assert '--data "iper,fish"' in roots
-    assert '--data-root "iper=/a" --data-root "fish=/b"' in roots
+    assert '--data-root "iper=/a fish=/b"' in roots
     assert '--people "all"' in roots
     assert roots.rstrip().endswith("--dry-run")
+    assert "does not take SEED" in _make("-n", "table", "TABLE=remot/table4", "SEED=1")
+    assert "does not take" not in roots
     how = _make(
         "-n", "table", "TABLE=all", "PRECISION=bf16-mixed", "ACCUMULATE=2", "LOGGER=wandb", "OPTIONS=--engine slurm"
     )
@@ -116,7 +118,8 @@ def test_make_bench_passes_only_what_is_set() -> None:
     plain = _make("-n", "bench")
     assert '--method "fakemotion" --data "puppets" --preset "quick" --variant "paper"' in plain
     assert '--seed "0" --devices "1" --runs "runs"' in plain
-    assert not re.search("--data-root|--ablation|--person|--rerun", plain)
+    assert not re.search("--data-root|--ablation|--person|--rerun|--compiled", plain)
+    assert "--compiled" in _make("-n", "bench", "COMPILED=1")
     full = _make("-n", "bench", "METHOD=static", "DATA_ROOT=my clips", "ABLATION=no_face", "PERSON=a", "RERUN=1")
     for flag in ('--method "static"', '--data-root "my clips"', '--ablation "no_face"', '--person "a"', "--rerun"):
         assert flag in full

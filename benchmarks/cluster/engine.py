@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import pickle
 import re
 import time
 from collections import Counter
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import bench
 from benchmarks.cluster.book import Book
 from benchmarks.cluster.options import ClusterOptions
 from benchmarks.cluster.slurm import Queue, Slurm, State, require_submitit
@@ -19,7 +20,7 @@ from benchmarks.locks import alone
 from benchmarks.progress import Reporter
 from benchmarks.suites.run import Outcome
 from motioncopy.errors import ClusterError, ConfigError
-from motioncopy.records import Record
+from motioncopy.records import read
 
 #: Polls after which a job that has left the queue without a word is taken for lost: shared file systems show what
 #: another node wrote with some delay, and SLURM loses sight of a job for a moment while it requeues it.
@@ -118,6 +119,7 @@ class _Crew:
         self.outcome = Outcome()
         for job in jobs:
             if (record := job.record()) is not None:
+                bench.publish(record, job)  # a kill may have come between the two files
                 self.outcome.finished[job.id] = record
             else:
                 self.open[job.id] = _Seen()
@@ -202,7 +204,7 @@ class _Crew:
         elif (trace := self._trace(job_id, seen)) is not None:
             reason, left = _told(trace)
             if left is not None and (path := job.runs / "records" / f"{left}.json").is_file():
-                self.outcome.failures.append(Record.from_dict(json.loads(path.read_text()), str(path)))
+                self.outcome.failures[job_id] = read(path)
         elif seen.gone + 1 < _GONE:
             seen.gone += 1
             return False
@@ -231,7 +233,7 @@ class _Crew:
         path = JobPaths(self._folder / job_id, seen.queue_id, 0).result_pickle
         try:
             outcome, result = pickle_load(path)
-        except (OSError, EOFError):
+        except (OSError, EOFError, pickle.UnpicklingError):
             return None
         return str(result) if outcome == "error" else None
 

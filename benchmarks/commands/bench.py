@@ -43,10 +43,10 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run_command=run)
 
 
-def _dry_run(job: Job, *, again: bool) -> int:
+def _dry_run(job: Job, *, again: bool, data: bool) -> int:
     from benchmarks import dry_run
 
-    found = dry_run.of(job, again=again)
+    found = dry_run.of(job, again=again, data=data)
     print("\n".join(found.lines))
     if found.refusal is not None:
         raise found.refusal
@@ -74,8 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     job = jobs.Job(stack, arguments.runs, arguments.seed, arguments.person, data_root, **how)
     baselines = jobs.baselines(job)
     if arguments.dry_run:
-        return _dry_run(job, again=arguments.rerun)
-    if job.record() is None or arguments.rerun:
+        return _dry_run(job, again=arguments.rerun, data=not arguments.sample)
+    if arguments.rerun or job.record() is None:
         job.data()  # prepared, or refused, before anything is written
     names = [arguments.method, *(b.stack.method for b in baselines)]
     print(f"Bench {job.id}: {', '.join(names)} on {arguments.data}; the run's folder is {job.folder}", flush=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: The committed records.
 RESULTS = Path(__file__).parents[1] / "results"
 
-_COLUMNS = ("id", "created", "method", "ablation", "data", "subject", "seed", "preset", "status", "commit")
+_COLUMNS = ("id", "method", "ablation", "protocol", "subject", "seed", "preset", "status", "commit")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -119,7 +119,7 @@ def _row(record: Record, path: Path) -> dict[str, Any]:
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> None:
-    names = [*_COLUMNS, "dirty", "kind", "variant", "protocol", "path"]
+    names = [*_COLUMNS, "created", "data", "dirty", "kind", "variant", "path"]
     writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -133,13 +133,15 @@ def _table(rows: Sequence[dict[str, Any]]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in _COLUMNS:
-        table.add_column(name, overflow="fold", justify="right" if name == "seed" else "left")
+        table.add_column(
+            name, overflow="fold", justify="right" if name == "seed" else "left", no_wrap=name == "id"
+        )  # an id that is folded cannot be searched for
     for row in rows:
         cells = {name: "–" if row[name] is None else str(row[name]) for name in _COLUMNS}
         if row["commit"] is not None:
             cells["commit"] = row["commit"][:7] + ("*" if row["dirty"] else "")
         table.add_row(*(escape(cells[name]) for name in _COLUMNS))
-    # A pipe has no width of its own, and an id that is folded cannot be searched for.
+    # A pipe has no width of its own.
     Console(highlight=False, width=None if sys.stdout.isatty() else 180).print(table)
     if any(row["dirty"] for row in rows):
         print("* with changes that are in no commit")

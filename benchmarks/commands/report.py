@@ -18,7 +18,9 @@ def add_parser(subparsers: Any) -> None:
         "runs playing in step with their scores, and where every value comes from. It needs no server and no network. "
         "Clips show frames of the data set beside generated ones: pass them on only where its licence allows that.",
     )
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records (%(default)s)")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records (default: the committed ones)"
+    )
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs, for the clips (%(default)s)"
     )

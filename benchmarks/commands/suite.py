@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import run_options
 from benchmarks.cluster.options import ClusterOptions, add_options, options
 from benchmarks.stack import data_sets
-from motioncopy.errors import ConfigError
+from motioncopy.errors import ConfigError, RecordError
 
 if TYPE_CHECKING:
     from benchmarks.suites.estimate import Estimator
@@ -78,6 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     for path in show.tables(found, came, arguments.runs / "tables"):
         console.print(f"  {path}")
     console.print(f"  {arguments.runs / 'records'}: a record of each run (motioncopy report shows them)")
+    if came.stopped is not None:
+        raise came.stopped
     return FAILED if came.failed else 0
 
 
@@ -141,7 +144,11 @@ def _estimator(runs: Path) -> Estimator:
     from benchmarks.commands.table import RESULTS
     from benchmarks.suites.estimate import Estimator
     from motioncopy.provenance import device
-    from motioncopy.records import read_all
+    from motioncopy.records import read, read_all
 
     here = device(int(torch.cuda.is_available()))
-    return Estimator([*read_all(RESULTS), *read_all(runs / "records")], here.cpu, here.gpu)
+    known = read_all(RESULTS)
+    for path in sorted((runs / "records").glob("*.json")):
+        with suppress(RecordError):  # a damaged one is of no use here, and named by `motioncopy records verify`
+            known.append(read(path))
+    return Estimator(known, here.cpu, here.gpu)

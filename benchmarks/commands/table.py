@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from benchmarks.stack import data_sets
 from motioncopy.errors import ConfigError, RecordError
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def add_parser(subparsers: Any) -> None:
         help="show records as tables",
         description="Shows records as tables, one for each data set and regime (one model a person, or one for all).",
     )
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records (%(default)s)")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records (default: the committed ones)"
+    )
     parser.add_argument(
         "--source",
         choices=("records", "paper"),
@@ -71,7 +74,14 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks import ablations, tables  # pandas and torch take seconds to import
     from motioncopy.records import read_all
 
+    if not args.results.is_dir():
+        raise RecordError(f"there is no folder {args.results}", remedy="correct --results, or leave it out")
     records = [r for r in read_all(args.results) if r.kind != "paper"]
+    presets = {r.preset for r in records if r.preset is not None}
+    if args.preset is not None and args.preset not in presets:
+        raise RecordError(
+            f"no record is of --preset {args.preset}", expected=f"one of {', '.join(sorted(presets)) or 'none'}"
+        )
     if args.table is not None:
         return _compare(args, records)
     chosen = [r for r in records if args.data in (None, r.data) and _asked_for(r, args)]
@@ -79,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         raise RecordError(
             f"{args.results} holds no such record",
             found=", ".join(sorted({f"{r.data} ({r.protocol})" for r in records})) or "no record at all",
-            remedy="run `motioncopy bench`, or choose one of those found",
+            remedy="choose one of those found" if records else "run `motioncopy bench`, or name another folder",
         )
     if args.ablations:
         frame = ablations.compare(chosen)
@@ -116,13 +126,17 @@ def _compare(args: argparse.Namespace, records: Sequence[Record]) -> int:
         raise ConfigError(
             "--table shows intervals and what parts are worth anyway", remedy="leave out --ablations and --intervals"
         )
-    frame = comparison.compare(papers.table(args.table), [r for r in records if _asked_for(r, args)], args.data)
+    table = papers.table(args.table)
+    places = sorted({r.data for r in records if r.method in {row.method for row in table.rows}})
+    known = {*data_sets(), *table.data, *places}
+    if args.data is not None and args.data not in known:
+        raise ConfigError(f"there is no data set {args.data}", expected=f"one of {', '.join(sorted(known))}")
+    frame = comparison.compare(table, [r for r in records if _asked_for(r, args)], args.data)
     show([frame], comparison, args.format)
     if frame["mean"].isna().all() and args.format == "terminal":
-        places = sorted({r.data for r in records})
         print(
-            f"Nothing was measured beside these cells. There are records on {', '.join(places) or 'no data set'}: "
-            f"`--data {places[0] if places else 'NAME'}` shows those."
+            "Nothing was measured beside these cells. "
+            + (f"There are records on {', '.join(places)}: `--data {places[0]}` shows those." if places else "")
         )
     return 0
 

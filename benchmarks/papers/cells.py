@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -181,7 +182,12 @@ def table(id: str) -> Table:
     number = number.removeprefix("table").strip()
     found = known.get(f"{paper}/table{_ROMAN.get(number, number)}")
     if found is None:
-        raise ConfigError(f"there is no paper table {id!r}", expected=f"one of {', '.join(known)}")
+        near = difflib.get_close_matches(id, known, n=1)
+        raise ConfigError(
+            f"there is no paper table {id!r}",
+            expected=f"one of {', '.join(known)}",
+            remedy=f"did you mean {near[0]}?" if near else "see docs/suites.md",
+        )
     return found
 
 

@@ -47,10 +47,11 @@ def choose(
             found.append(replace(one, rows=rows, columns=tuple(c for c in one.columns if c[0] in kept)))
     if not found:
         known = sorted({d for one in asked for d in one.data})
+        what = "the papers' tables have" if id is None else f"{id} has"
         raise ConfigError(
-            "no paper table is left",
-            expected=f"a data set of {', '.join(known)}",
-            remedy="ask for fewer things at once",
+            f"{what} no such cells",
+            expected=f"cells on {', '.join(known)}",
+            remedy="leave out --data, --regime and --protocol; without --source paper, what was measured is shown",
         )
     return found
 

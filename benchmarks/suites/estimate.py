@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from benchmarks.jobs import Job
 from motioncopy.records import Record
@@ -19,11 +20,13 @@ class Estimate:
         seconds: The median of such runs; ``None`` if there was none.
         runs: How many those are.
         bound: Whether it is at most so long, for instance because an ablation takes over stages.
+        elsewhere: Whether those ran on another machine.
     """
 
     seconds: float | None
     runs: int = 0
     bound: bool = False
+    elsewhere: bool = False
 
 
 class Estimator:
@@ -40,11 +43,12 @@ class Estimator:
         for r in records:
             if r.kind != "measured" or r.status != "finished" or r.device is None:
                 continue
-            took = r.costs.wall_seconds or sum(r.costs.train_seconds.values())
+            # The clock of a resumed run has seen its end only.
+            took = max(r.costs.wall_seconds or 0.0, own_training(r))
             here = (r.device.cpu, r.device.gpu) == (cpu, gpu)
             if took:  # a baseline has no training, and older records no time by the clock
-                key = (r.method, r.data, r.variant or "", r.preset or "", r.ablation or "")
-                self._seconds[key][here].append(took)
+                names = (r.method, r.data, r.variant or "", r.preset or "", r.ablation or "")
+                self._seconds[(*names, *_manner(r.config, "overrides" in r.configs))][here].append(took)
 
     def of(self, job: Job, done: Record | None = None) -> Estimate:
         """How long a job will take: not at all if it has finished."""
@@ -52,16 +56,31 @@ class Estimator:
             return Estimate(0.0)
         s = job.stack
         ablation = "+".join(o for o in s.all_overlays() if o in s.overlays)
-        found = self._of((s.method, s.data, s.variant, s.preset, ablation))
+        manner = _manner(job.config, job.changed)
+        found = self._of((s.method, s.data, s.variant, s.preset, ablation, *manner))
         if found.seconds is None and ablation:
-            whole = self._of((s.method, s.data, s.variant, s.preset, ""))
-            return Estimate(whole.seconds, whole.runs, bound=True)
+            return replace(self._of((s.method, s.data, s.variant, s.preset, "", *manner)), bound=True)
         return found
 
     def _of(self, key: tuple[str, ...]) -> Estimate:
         known = self._seconds.get(key, {})
         times = known.get(True) or known.get(False) or []
-        return Estimate(statistics.median(times), len(times)) if times else Estimate(None)
+        return Estimate(statistics.median(times), len(times), elsewhere=True not in known) if times else Estimate(None)
+
+
+def own_training(record: Record) -> float:
+    """Seconds of training that a run did itself: a stage that it took over was trained, and counts, elsewhere."""
+    training = record.training
+    return sum(
+        t for stage, t in record.costs.train_seconds.items() if stage not in training or not training[stage].taken_over
+    )
+
+
+def _manner(config: Mapping[str, Any], changed: bool) -> tuple[str, ...]:
+    """What else the time depends on: a time budget, processes, precision, values changed by hand."""
+    trainer = config.get("trainer") or {}
+    values = (config.get("minutes"), trainer.get("devices", 1), trainer.get("precision", "32"), changed)
+    return tuple(map(str, values))
 
 
 def spoken(seconds: float) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from benchmarks.jobs import Job, baselines
 from benchmarks.suites.estimate import Estimate, Estimator
 from benchmarks.suites.suite import Row, Suite
-from motioncopy.errors import ConfigError, DataError
+from motioncopy.errors import ConfigError, DataError, RecordError
 from motioncopy.records import Record
 
 Role = Literal["whole", "ablation", "baseline"]
@@ -53,6 +53,7 @@ class Planned:
         after: Ids of jobs whose stages it may take over, and which therefore come first.
         done: Its record, if it has finished.
         estimate: How long it will take.
+        suites: Names of those that want it.
     """
 
     job: Job
@@ -62,6 +63,7 @@ class Planned:
     after: tuple[str, ...]
     done: Record | None
     estimate: Estimate
+    suites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,26 @@ def plan(suites: Sequence[Suite], options: Options, estimator: Estimator) -> Pla
         for data in options.data or suite.data:
             try:
                 for run in _runs(suite, data, options, estimator):
-                    found.setdefault(run.job.id, run)
+                    known = found.get(run.job.id, run)
+                    found[run.job.id] = replace(known, suites=tuple(dict.fromkeys((*known.suites, suite.name))))
             except _NoDataError as error:
                 left_out.append((suite.name, data, str(error)))
     if not found:
-        reasons = "; ".join(dict.fromkeys(f"{what}: {why}" for _, what, why in left_out))
-        raise ConfigError("nothing of this can be run", found=reasons, remedy="choose other data, or give its root")
+        raise ConfigError(
+            "nothing of this can be run",
+            found="; ".join(f"{', '.join(what)}: {why}" for why, what in grouped(left_out).items()),
+            remedy="DATA=puppets (--data puppets), SAMPLE=1 (--sample), or DATA_ROOT='NAME=DIR' (--data-root)",
+        )
     return Plan(tuple(suites), options, tuple(found.values()), tuple(left_out))
+
+
+def grouped(left_out: Sequence[tuple[str, str, str]]) -> dict[str, list[str]]:
+    """What cannot be run, by the reason."""
+    reasons: dict[str, list[str]] = {}
+    for _, what, why in left_out:
+        if what not in (named := reasons.setdefault(why, [])):
+            named.append(what)
+    return reasons
 
 
 class _NoDataError(Exception):
@@ -135,18 +150,21 @@ def _of_person(
         for row in whole or rows[:1]:
             for baseline in baselines(replace(jobs[row], seed=seed)):
                 yield _planned(baseline, baseline.stack.method, "baseline", (), estimator)
-    for row in whole:
-        for seed in options.seeds:
-            yield _planned(replace(jobs[row], seed=seed), row.label, "whole", (), estimator)
-    for row in rows:
-        for seed in options.row_seeds if row.overlays else ():
-            first = next((r for r in rows if r.method == row.method and not r.overlays), None)
-            after = (replace(jobs[first], seed=seed).id,) if first is not None and seed in options.seeds else ()
-            yield _planned(replace(jobs[row], seed=seed), row.label, "ablation", after, estimator)
+    # Of each method and seed the first run, whose stages the others may take over.
+    first: dict[tuple[str, int], str] = {}
+    for row in [*whole, *(row for row in rows if row.overlays)]:
+        for seed in options.row_seeds if row.overlays else options.seeds:
+            job = replace(jobs[row], seed=seed)
+            leader = first.setdefault((row.method, seed), job.id)
+            after = (leader,) if leader != job.id else ()
+            yield _planned(job, row.label, "ablation" if row.overlays else "whole", after, estimator)
 
 
 def _planned(job: Job, label: str, role: Role, after: tuple[str, ...], estimator: Estimator) -> Planned:
-    done = job.record()
+    try:
+        done = job.record()
+    except RecordError:
+        done = None  # running it says what is wrong with its record, and the others go on
     return Planned(job, label, role, None, after, done, estimator.of(job, done))
 
 
@@ -159,11 +177,13 @@ def _job(row: Row, data: str, options: Options) -> Job:
         raise
     root = options.roots.get(data)
     job = Job(stack, options.runs, data_root=root, overrides=row.overrides or None, **options.fixed)
+    if row.overrides:
+        job = replace(job, changed=True)
     if root is None:
         try:
             job.unprepared_data()
-        except DataError as error:
-            raise _NoDataError(str(error)) from None
+        except DataError:
+            raise _NoDataError("no DATA_ROOT=NAME=DIR says where its data lie") from None
     return job
 
 
@@ -177,14 +197,14 @@ def _people(job: Job, options: Options) -> list[tuple[str | None, str | None]]:
     if not options.people:
         return [(None, data.person)]
     known = data.people()
-    if options.people == ("all",):
-        return [(name, name) for name in known]
-    for name in options.people:
+    for name in options.people if options.people != ("all",) else ():
         if name not in known:
             raise ConfigError(
                 f"there is no PEOPLE={name} in {job.stack.data}", expected=f"of {', '.join(known)}, or all"
             )
-    return [(name, name) for name in options.people]
+    # The data set's choice is the same run, whether it is asked for by name or not.
+    chosen = known if options.people == ("all",) else options.people
+    return [(None if name == data.person else name, name) for name in chosen]
 
 
 def prepare(plan: Plan) -> None:

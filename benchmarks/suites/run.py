@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,18 @@ from motioncopy.records import Record
 #: Less than this, and a checkpoint of the larger presets has no room.
 _LEAST_SPACE = 2 * 2**30
 _POLL_SECONDS = 5.0
+#: Counts the GPUs that can be written to: one that is counted by its driver may not work any more.
+_COUNT_GPUS = """
+import torch
+count = 0
+for index in range(torch.cuda.device_count()):
+    try:
+        torch.zeros(1, device=f"cuda:{index}")
+        count += 1
+    except RuntimeError:
+        pass
+print(count)
+"""
 
 
 @dataclass
@@ -27,12 +40,14 @@ class Outcome:
     Attributes:
         finished: Record of each run that finished, now or before, by job id.
         failed: Reason of each that did not, by job id.
-        failures: The records that those left, where they came so far.
+        failures: The records that those left, by job id, where they came so far.
+        stopped: Why the rest was not run: going on was pointless, since the disk is full or a GPU is gone.
     """
 
     finished: dict[str, Record] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    failures: list[Record] = field(default_factory=list)
+    failures: dict[str, Record] = field(default_factory=dict)
+    stopped: MotionCopyError | None = None
 
 
 def run(plan: Plan, say: Callable[[str], None] = print) -> Outcome:
@@ -40,16 +55,15 @@ def run(plan: Plan, say: Callable[[str], None] = print) -> Outcome:
 
     What another process is running (the same command, called twice, shares its work) comes last, and is waited for.
 
+    One that has finished is asked for too: it is run anew should its data have changed since.
+
     Args:
         plan: What to run.
         say: Where a line of progress goes.
-
-    Raises:
-        TrainingError: If going on is pointless: the disk is full, or a GPU is gone.
     """
-    outcome = Outcome({r.job.id: r.done for r in plan.runs if r.done is not None})
-    waiting = list(plan.open)
-    gpus = _gpus() if waiting else 0
+    outcome = Outcome()
+    waiting = list(plan.runs)
+    gpus = _gpus() if plan.open else 0
     announced: set[str] = set()
     while waiting:
         busy: list[Planned] = []
@@ -57,18 +71,25 @@ def run(plan: Plan, say: Callable[[str], None] = print) -> Outcome:
             if {p.job.id for p in busy} & set(planned.after):
                 busy.append(planned)  # it would train what is being trained
                 continue
-            _refuse_full_disk(plan)
-            say(_headline(planned, len(outcome.finished) + len(outcome.failed), plan, waiting[number:]))
+            if planned.done is None:
+                try:
+                    _refuse_full_disk(plan)
+                    _refuse_lost_gpu(gpus)
+                except TrainingError as error:
+                    outcome.stopped = error
+                    return outcome
+                say(_headline(planned, len(outcome.finished) + len(outcome.failed), plan, waiting[number:]))
             try:
-                outcome.finished[planned.job.id] = bench.run(planned.job)
+                outcome.finished[planned.job.id] = bench.run(planned.job, quiet=True)
             except BusyError:
                 busy.append(planned)
-            except (MotionCopyError, OSError) as error:
-                outcome.failed[planned.job.id] = str(error)
+            except Exception as error:  # noqa: BLE001, whatever ends one run, the others go on
+                outcome.failed[planned.job.id] = str(error) or type(error).__name__
                 if isinstance(error, bench.RunError):
-                    outcome.failures.append(error.record)
-                say(f"Failed: {title(planned)}. {error}")
-                _refuse_lost_gpu(gpus)
+                    outcome.failures[planned.job.id] = error.record
+                elif not isinstance(error, MotionCopyError):
+                    traceback.print_exc()
+                say(f"Failed: {title(planned)}. {outcome.failed[planned.job.id]}")
         if len(busy) == len(waiting):
             if new := [p for p in busy if p.job.id not in announced]:
                 say(f"Waiting for another process, which runs {'; '.join(title(p) for p in new)}")
@@ -86,13 +107,14 @@ def title(run: Planned) -> str:
 
 def time_left(runs: Iterable[Planned]) -> str:
     """How long these will take, as far as such runs are known."""
-    estimates = [run.estimate for run in runs]
+    estimates = [run.estimate for run in runs if run.done is None]
     unknown = sum(e.seconds is None for e in estimates)
     known = sum(e.seconds for e in estimates if e.seconds is not None)
     bound = "at most " if any(e.bound for e in estimates) else "about "
     if unknown == len(estimates):
         return "unknown" if estimates else "nothing"
-    return bound + spoken(known) + (f", and {unknown} runs of unknown length" if unknown else "")
+    where = " (by another machine's times)" if any(e.elsewhere for e in estimates) else ""
+    return bound + spoken(known) + where + (f", and {unknown} runs of unknown length" if unknown else "")
 
 
 def _headline(planned: Planned, over: int, plan: Plan, left: list[Planned]) -> str:
@@ -118,8 +140,7 @@ def _gpus() -> int:
     """GPUs that work, seen by a process of its own: this one would remember what it saw first."""
     if shutil.which("nvidia-smi") is None:
         return 0
-    code = "import torch; print(torch.cuda.device_count())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", _COUNT_GPUS], capture_output=True, text=True, check=False)
     return int(done.stdout) if done.returncode == 0 and done.stdout.strip().isdigit() else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +15,10 @@ from rich.table import Table
 from benchmarks import comparison
 from benchmarks import tables as results
 from benchmarks.commands.table import Layout, show
-from benchmarks.suites.estimate import spoken
-from benchmarks.suites.plan import Plan, Planned
+from benchmarks.suites.estimate import own_training, spoken
+from benchmarks.suites.plan import Plan, Planned, grouped
 from benchmarks.suites.run import Outcome, time_left, title
+from motioncopy.errors import RecordError
 from motioncopy.records import Record
 
 
@@ -45,12 +47,8 @@ def plan(found: Plan, console: Console) -> None:
             time_left(left) if left else "",
         )  # fmt: skip
     console.print(table)
-    reasons: dict[str, list[str]] = defaultdict(list)
-    for _, what, why in found.left_out:
-        reasons[why].append(what)
-    for why, left_out in reasons.items():
-        rows = f"{len(left_out)} row{'s' if len(left_out) > 1 else ''}"
-        console.print(f"Left out, {rows}: {', '.join(dict.fromkeys(left_out))}: {why}", markup=False)
+    for why, left_out in grouped(found.left_out).items():
+        console.print(f"Left out, {', '.join(left_out)}: {why}", markup=False)
     count = len(found.open)
     console.print(f"{count} of {len(found.runs)} runs to do: {time_left(found.open)}" if count else "All has finished.")
 
@@ -65,17 +63,21 @@ def outcome(found: Plan, came: Outcome, console: Console) -> None:
 
 
 def _costs(runs: Sequence[Planned], came: Outcome, console: Console) -> None:
-    """What the trained methods cost: personal ones for each person, and in total."""
-    costs: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    """What training cost: of each person and in total; what one run took over from another counts once."""
+    whole: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    spent: dict[tuple[str, str], float] = defaultdict(float)
     for run in runs:
         record = came.finished[run.job.id]
-        if record.costs.train_seconds:
-            person = record.subject or "all people"
-            costs[record.method, record.data][person].append(sum(record.costs.train_seconds.values()))
-    for (method, data), by_person in costs.items():
-        total = sum(map(sum, by_person.values()))
-        each = [f"{who} {spoken(sum(t) / len(t))}" for who, t in by_person.items()]
-        console.print(f"Training of {method} on {data}, a run: {', '.join(each)}; all runs together {spoken(total)}")
+        if not record.costs.train_seconds:
+            continue
+        if run.role == "whole":
+            seconds = sum(record.costs.train_seconds.values())
+            whole[record.method, record.data][record.subject or "all people"].append(seconds)
+        spent[record.method, record.data] += own_training(record)
+    for (method, data), total in spent.items():
+        each = [f"{who} {spoken(statistics.fmean(t))}" for who, t in whole[method, data].items()]
+        a_run = f"a run of the whole method {', '.join(each)}; " if each else ""
+        console.print(f"Training of {method} on {data}: {a_run}all runs together {spoken(total)}")
 
 
 def tables(found: Plan, came: Outcome, folder: Path) -> list[Path]:
@@ -86,14 +88,22 @@ def tables(found: Plan, came: Outcome, folder: Path) -> list[Path]:
     Returns:
         The files.
     """
-    records = [came.finished[run.job.id] for run in found.runs if run.job.id in came.finished] + came.failures
     written = []
     for suite in found.suites:
-        places = found.options.data or (None,)
-        for data in places if suite.table is not None else ("",):
+        own = [run for run in found.runs if suite.name in run.suites]
+        records = [r for run in own if (r := came.finished.get(run.job.id) or came.failures.get(run.job.id))]
+        for data in (found.options.data or (None,)) if suite.table is not None else (None,):
             layout: Layout = results if suite.table is None else comparison
-            frames = _own_tables(records) if suite.table is None else [comparison.compare(suite.table, records, data)]
+            try:
+                if suite.table is None:
+                    frames = _own_tables(records)
+                else:
+                    frames = [comparison.compare(suite.table, records, data)]
+            except RecordError as error:
+                print(f"No table of {suite.name}: {error}")
+                continue
             show(frames, layout)
+            _name_changed_rows(own, came)
             name = "-".join(filter(None, (suite.name.replace("/", "-"), data, found.options.preset)))
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{name}.md"
@@ -105,3 +115,11 @@ def tables(found: Plan, came: Outcome, folder: Path) -> list[Path]:
 def _own_tables(records: Sequence[Record]) -> list[pd.DataFrame]:
     parts = dict.fromkeys((r.data, r.regime) for r in records)
     return [results.table([r for r in records if (r.data, r.regime) == part]) for part in parts]
+
+
+def _name_changed_rows(runs: Sequence[Planned], came: Outcome) -> None:
+    """Says which of several rows of one method is which: a table tells them apart by their configs' hashes alone."""
+    for run in runs:
+        record = came.finished.get(run.job.id)
+        if run.job.changed and run.role != "baseline" and record is not None:
+            print(f"#{record.config_sha256[:6]} is {run.label}, seed {run.job.seed}")

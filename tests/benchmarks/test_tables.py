@@ -17,7 +17,7 @@ from rich.console import Console
 from benchmarks.commands import table as command
 from benchmarks.significance import NOTE
 from benchmarks.tables import COLUMNS, latex, markdown, table, terminal
-from motioncopy.errors import RecordError
+from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.scores import Aggregate, ClipScores, interval
 from motioncopy.provenance import Code, Device
 from motioncopy.records import PaperRow, Record, Results, write
@@ -365,8 +365,14 @@ def test_regimes_have_a_table_each(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_the_command_says_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="no record at all"):
+    with pytest.raises(RecordError, match="there is no folder .*nowhere"):
         call("--results", str(tmp_path / "nowhere"))
+    with pytest.raises(RecordError, match="no record at all.*run `motioncopy bench`"):
+        call("--results", str(tmp_path))
     write(record("remot"), tmp_path)
     with pytest.raises(RecordError, match=r"puppets \(puppets@1\)"):
         call("--results", str(tmp_path), "--data", "dogs")
+    with pytest.raises(RecordError, match=r"--preset huge"):
+        call("--results", str(tmp_path), "--preset", "huge")
+    with pytest.raises(ConfigError, match=r"there is no data set dogs.*puppets"):
+        call("--results", str(tmp_path), "--table", "remot/table4", "--data", "dogs")

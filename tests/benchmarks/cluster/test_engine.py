@@ -137,7 +137,7 @@ def test_a_failure_has_its_reason_its_log_and_its_record(
         a.id: f"fit failed. Found: it fell over. Remedy: mend it. (log: cluster/{a.id}/100_0_log.err)",
         b.id: f"OSError: no (log: cluster/{b.id}/101_0_log.out)",
     }
-    assert [r.id for r in came.failures] == [left.id]
+    assert {job: r.id for job, r in came.failures.items()} == {a.id: left.id}
     assert len(queue.submitted) == 2, "what fails by itself fails again"
     steps(queue, monkeypatch, lambda: queue.finish("102"), lambda: queue.finish("103"))
     assert len(go(queue, [a, b]).finished) == 2, "the next call submits it again"

@@ -187,5 +187,5 @@ def test_submitit_runs_jobs_and_brings_their_failures_back(clips: Path, monkeypa
     log = re.search(r"\(log: (.+)\)$", reason)
     assert log is not None
     assert (good.runs / log[1]).is_file()
-    assert [r.status for r in came.failures] == ["failed"]
-    assert str(clips.parent) not in json.dumps([r.to_dict() for r in came.failures])
+    assert [r.status for r in came.failures.values()] == ["failed"]
+    assert str(clips.parent) not in json.dumps([r.to_dict() for r in came.failures.values()])

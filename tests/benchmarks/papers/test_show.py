@@ -84,7 +84,7 @@ def test_one_data_set_regime_or_protocol_is_chosen() -> None:
 
 
 def test_what_leaves_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ConfigError, match=r"no paper table is left.*solodance"):
+    with pytest.raises(ConfigError, match=r"no such cells.*solodance"):
         printed(capsys, "--data", "nowhere")
     with pytest.raises(ConfigError, match="there is no paper table 'remot/5'"):
         printed(capsys, "--table", "remot/5")

@@ -39,6 +39,13 @@ def test_a_table_expands_to_baselines_whole_methods_and_rows(tmp_path: Path) -> 
     assert not any(tmp_path.iterdir()), "planning writes nothing"
 
 
+def test_where_no_whole_method_trains_what_ablations_share_the_first_of_them_does(tmp_path: Path) -> None:
+    found = planned(named(["remot/table4"]), tmp_path, data=("puppets",), seeds=(0,), row_seeds=(5,))
+    first, *others = [r for r in found.runs if r.role == "ablation"]
+    assert first.after == ()
+    assert [r.after for r in others] == [(first.job.id,)] * 2
+
+
 def test_its_jobs_are_those_of_make_bench(tmp_path: Path) -> None:
     from benchmarks.stack import Stack
 
@@ -62,6 +69,8 @@ def test_personal_methods_loop_over_people(tmp_path: Path) -> None:
     assert len(people) == 14
     assert len([r for r in found.runs if r.job.stack.method == "nearest"]) == 14
     assert [r.person for r in found.runs if r.job.stack.method == "remot"] == [None]
+    one = planned([suite], tmp_path, seeds=(0,))
+    assert {r.job.id for r in one.runs} < {r.job.id for r in found.runs}, "the data set's choice is one of them"
     with pytest.raises(ConfigError, match=r"PEOPLE=nobody.*ana"):
         planned([suite], tmp_path, people=("nobody",))
 
@@ -102,7 +111,10 @@ def test_a_run_takes_as_long_as_such_runs_took_here(clips: Path, suite_file: Pat
     estimator = Estimator([*records, *elsewhere], "cpu", None)
     assert estimator.of(whole) == Estimate(200.0, 3)
     assert estimator.of(ablation) == Estimate(200.0, 3, bound=True), "it takes over stages of the whole method"
-    assert Estimator(elsewhere, "cpu", None).of(whole) == Estimate(9000.0, 1), "better than nothing"
+    assert Estimator(elsewhere, "cpu", None).of(whole) == Estimate(9000.0, 1, elsewhere=True), "better than nothing"
+    hurried = [record(60.0, config={"minutes": 1.0})]
+    assert Estimator(hurried, "cpu", None).of(whole) == Estimate(None), "that was another thing"
+    assert Estimator(hurried, "cpu", None).of(replace(whole, minutes=1.0)) == Estimate(60.0, 1)
     own = record(50.0, ablation="no_local")
     assert Estimator([*records, own], "cpu", None).of(ablation) == Estimate(50.0, 1)
     assert NOTHING.of(whole) == Estimate(None)
@@ -112,11 +124,14 @@ def test_times_are_spoken() -> None:
     assert [spoken(s) for s in (40, 150, 5000, 20000)] == ["40 s", "2 min", "83 min", "5.6 h"]
 
 
-def record(seconds: float, cpu: str = "cpu", ablation: str | None = None) -> Record:
+def record(
+    seconds: float, cpu: str = "cpu", ablation: str | None = None, config: dict[str, Any] | None = None
+) -> Record:
     from motioncopy.provenance import Code
 
     return Record(
         id="one", created="2026-01-01T00:00:00Z", kind="measured", method="fakemotion", data="folder",
         regime="personal", protocol="p@1", split="p@1", seed=0, variant="paper", preset="quick", ablation=ablation,
         code=Code("1", None, None), device=Device(cpu, 1), costs=Costs(wall_seconds=seconds),
+        config=config or {}, configs=("overrides",),
     )  # fmt: skip
