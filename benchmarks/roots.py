@@ -21,7 +21,7 @@ def parse(given: Sequence[str], data: Sequence[str]) -> dict[str, str]:
     Raises:
         ConfigError: If a root names no data set that is run on, or none and there are several.
     """
-    roots = {}
+    roots: dict[str, str] = {}
     # Folders may have spaces in their names; what follows one of these and looks like NAME= is another root.
     for text in (part for words in given for part in re.split(r"\s+(?=\w+=)", words.strip())):
         name, separator, folder = text.partition("=")

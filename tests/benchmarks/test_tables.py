@@ -365,9 +365,9 @@ def test_regimes_have_a_table_each(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_the_command_says_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="there is no folder .*nowhere"):
+    with pytest.raises(RecordError, match=r"there is no folder .*nowhere"):
         call("--results", str(tmp_path / "nowhere"))
-    with pytest.raises(RecordError, match="no record at all.*run `motioncopy bench`"):
+    with pytest.raises(RecordError, match=r"no record at all.*run `motioncopy bench`"):
         call("--results", str(tmp_path))
     write(record("remot"), tmp_path)
     with pytest.raises(RecordError, match=r"puppets \(puppets@1\)"):
