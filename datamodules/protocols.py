@@ -81,6 +81,14 @@ class Protocol:
         """``<id>@<version>``."""
         return f"{self.id}@{self.version}"
 
+    @property
+    def people(self) -> int | None:
+        """How many people a whole data set has personal models of: the most that pairs are committed for.
+
+        ``None`` where it is not known what a whole data set holds: the pairs are then those of a part of it.
+        """
+        return max(self.pairs, default=None) if self.recordings else None
+
     def drivers(self, people: list[str]) -> dict[str, list[str]]:
         """For each person, who is imitated: the committed pairs, else :func:`draw_pairs` for that many people."""
         names = sorted(people)

@@ -81,6 +81,14 @@ def test_an_unknown_protocol_names_the_known() -> None:
         protocol("x")
 
 
+def test_how_many_people_are_tested_is_known_of_whole_data_sets_only() -> None:
+    iper = protocol("iper")
+    assert iper.people == len({trial.recording.rpartition("_")[0] for trial in iper.trials})
+    solodance = protocol("solodance")
+    assert solodance.people == solodance.recordings["test"], "every video counts as a person"
+    assert protocol("complexmotion").people is None, "its pairs are those of a miniature"
+
+
 # The puppets' protocol is of another form.
 @pytest.mark.parametrize("name", sorted({p.stem for p in protocols._FOLDER.glob("*.json")} - {"puppets"}))
 def test_every_committed_protocol_can_be_read_and_says_where_it_is_from(name: str) -> None:
