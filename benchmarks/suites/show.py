@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -83,7 +84,8 @@ def _costs(runs: Sequence[Planned], came: Outcome, console: Console) -> None:
 def tables(found: Plan, came: Outcome, folder: Path) -> list[Path]:
     """Prints the tables of what has finished or failed, and keeps them as Markdown.
 
-    A paper's table is shown with its own cells beside the measured ones; a suite of one's own as a table of results.
+    A paper's table is shown with its own cells beside the measured ones; a suite of one's own as a table of results,
+    one for each data set and regime. In the place of a table that cannot be made stands why; the others are made.
 
     Returns:
         The files.
@@ -92,29 +94,39 @@ def tables(found: Plan, came: Outcome, folder: Path) -> list[Path]:
     for suite in found.suites:
         own = [run for run in found.runs if suite.name in run.suites]
         records = [r for run in own if (r := came.finished.get(run.job.id) or came.failures.get(run.job.id))]
-        for data in (found.options.data or (None,)) if suite.table is not None else (None,):
-            layout: Layout = results if suite.table is None else comparison
-            try:
-                if suite.table is None:
-                    frames = _own_tables(records)
-                else:
-                    frames = [comparison.compare(suite.table, records, data)]
-            except RecordError as error:
-                print(f"No table of {suite.name}: {error}")
-                continue
-            show(frames, layout)
-            _name_changed_rows(own, came)
-            name = "-".join(filter(None, (suite.name.replace("/", "-"), data, found.options.preset)))
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{name}.md"
-            path.write_text("\n".join(map(layout.markdown, frames)), encoding="utf-8")
+        if suite.table is None:
+            texts = {suite.name: _own_tables(records)}
+        else:
+            chosen = {"-".join(filter(None, (suite.name, data))): data for data in found.options.data or (None,)}
+            texts = {
+                name: [_made(name, partial(comparison.compare, suite.table, records, data), comparison)]
+                for name, data in chosen.items()
+            }
+        _name_changed_rows(own, came)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, parts in texts.items():
+            path = folder / f"{name.replace('/', '-')}-{found.options.preset}.md"
+            path.write_text("\n".join(parts), encoding="utf-8")
             written.append(path)
     return written
 
 
-def _own_tables(records: Sequence[Record]) -> list[pd.DataFrame]:
+def _own_tables(records: Sequence[Record]) -> list[str]:
     parts = dict.fromkeys((r.data, r.regime) for r in records)
-    return [results.table([r for r in records if (r.data, r.regime) == part]) for part in parts]
+    chosen = {part: [r for r in records if (r.data, r.regime) == part] for part in parts}
+    return [_made(" ".join(part), partial(results.table, found), results) for part, found in chosen.items()]
+
+
+def _made(name: str, make: Callable[[], pd.DataFrame], layout: Layout) -> str:
+    """Prints a table, or why it cannot be made; and gives it as Markdown."""
+    try:
+        frame = make()
+    except RecordError as error:
+        text = f"No table of {name}: {error}\n"
+        print(text)
+        return text
+    show([frame], layout)
+    return layout.markdown(frame)
 
 
 def _name_changed_rows(runs: Sequence[Planned], came: Outcome) -> None:

@@ -22,13 +22,15 @@ from benchmarks import bench
 from benchmarks.cli import main
 from benchmarks.jobs import Job
 from benchmarks.suites import run as running
+from benchmarks.suites import show
 from benchmarks.suites.estimate import Estimator
 from benchmarks.suites.plan import Options, Plan, plan
-from benchmarks.suites.suite import of_file
+from benchmarks.suites.suite import Row, Suite, named, of_file
 from motioncopy import records
 from motioncopy.errors import BusyError
 from tests.benchmarks.in_process import Started
 from tests.benchmarks.suites.conftest import row, write_suite
+from tests.benchmarks.test_tables import record as measured
 
 ROOT = Path(__file__).parents[3]
 
@@ -192,6 +194,36 @@ def test_a_damaged_record_fails_its_run_alone(clips: Path, suite_file: Path, sta
     assert "not a readable record" in came.failed[baseline.id]
     assert len(came.finished) == 1
     assert bench.run(baseline, again=True).status == "finished", "which running it again mends"
+
+
+def test_a_table_that_cannot_be_made_does_not_stop_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remot: dict[str, Any] = {"method": "remot", "regime": "general", "subject": None, "variant": "paper"}
+    found = {
+        "one": measured(id="one", **remot),
+        "two": measured(id="two", **remot, protocol="puppets@2"),
+        "three": measured(id="three", method="fakemotion", variant="paper"),
+    }
+    wanted = {"one": ("remot/table4",), "two": ("remot/table4",), "three": ("fakemotion/table2",)}
+    runs: list[Any] = [
+        SimpleNamespace(job=SimpleNamespace(id=name, changed=False), role="whole", suites=(*wanted[name], "mine"))
+        for name in found
+    ]
+    came = running.Outcome(finished=found)
+    papers = Plan(tuple(named(["remot/table4", "fakemotion/table2"])), Options(data=("puppets",)), tuple(runs), ())
+    bad, good = show.tables(papers, came, tmp_path)
+    assert bad.name == "remot-table4-puppets-quick.md"
+    assert bad.read_text().startswith("No table of remot/table4-puppets: a table holds one protocol")
+    assert "fakemotion/table2" in good.read_text()
+    said = capsys.readouterr().out
+    assert said.index("No table of remot/table4-puppets") < said.index("fakemotion/table2")
+
+    mine = Plan((Suite("mine", (Row("whole", "remot"),), ("puppets",)),), Options(), tuple(runs), ())
+    (path,) = show.tables(mine, came, tmp_path)
+    text = path.read_text()
+    assert text.startswith("No table of puppets general: a table holds one protocol")
+    assert "| fakemotion (paper)" in text, "the other part"
 
 
 @pytest.mark.slow
