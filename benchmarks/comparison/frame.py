@@ -1,7 +1,8 @@
 """The data frame behind a comparison: one line for each row and column of a paper's table, and for each row besides.
 
 A difference is given only where what was measured is what the paper says it measured: the same data set, in the
-protocol of this project that comes nearest to the paper's. On another data set values cannot be compared; what can is
+protocol of this project that comes nearest to the paper's, at the paper's size and length, and for personal models of
+everybody whom the protocol tests. On another data set values cannot be compared; what can is
 whether a part helps, that is the sign of an ablation.
 """
 
@@ -15,22 +16,26 @@ import pandas as pd
 
 from benchmarks import significance
 from benchmarks.comparison.runs import Line, Pool, Runs, lines, not_run, pool, runs
+from benchmarks.comparison.seeds import BySeed, over_seeds, pair
 from benchmarks.grids import FPS, digits
 from benchmarks.papers import Table
-from benchmarks.tables import BASELINES, bounds, trial_means
+from benchmarks.tables import BASELINES, bounds, trial_values
 from benchmarks.tables.frame import Trial, reason_of
-from motioncopy.errors import RecordError
+from datamodules.protocols import protocol
+from motioncopy.errors import DataError, RecordError
 from motioncopy.metrics.catalogue import definition
 from motioncopy.records import Record
 
 COLUMNS = (
     "table", "title", "section", "label", "method", "variant", "ablation", "compared", "data", "kind", "metric",
     "paper", "paper_text", "paper_best", "paper_worth", "flags", "row_flags", "table_flags",
-    "paper_protocol", "measured_on", "protocol", "preset", "overlays", "subjects", "device",
-    "mean", "low", "high", "seeds", "trials", "difference", "best", "weak", "tied", "untested",
+    "paper_protocol", "measured_on", "protocol", "preset", "overlays", "subjects", "device", "not_averaged",
+    "mean", "low", "high", "seeds", "trials", "difference", "withheld", "best", "weak", "tied", "untested",
     "sign", "worth", "worth_low", "worth_high", "worth_trials", "worth_seeds", "worth_untested",
-    "reason", "failed", "aside",
+    "reason", "failed", "aside", "changed", "left_out",
 )  # fmt: skip
+#: The preset of the paper's own size and length.
+_FULL = "full"
 _SETS = "one value of all trials together"
 
 
@@ -46,12 +51,16 @@ def compare(table: Table, records: Iterable[Record], data: str | None = None) ->
     Returns:
         A frame with :data:`COLUMNS`, all objects, ``None`` where there is nothing. ``paper`` is the paper's value;
         ``mean``, ``low`` and ``high`` are the measured mean over trials and seeds and its 95% interval over trials;
-        ``difference`` is ``mean - paper`` where the two can be compared. ``tied``: not told apart from the best of the
-        column, ``untested`` why that is not known. For an ablation, ``worth`` is the gain by the part that it lacks,
-        with its 95% interval, positive where the part helps; ``sign`` is "+" or "-", or "≈" where the interval holds
-        0, in parentheses where ``worth_untested`` says why there was no test; ``paper_worth`` is the same difference of
-        the paper's two values. ``reason``: why there is no measured value. ``failed``: runs that broke off, and why.
-        ``aside``: finished runs of older configs that do not count.
+        ``difference`` is ``mean - paper`` where the two can be compared, ``withheld`` why there is none though data
+        set and protocol are the paper's. ``not_averaged``: devices whose frames a second do not count, since only
+        those of the newest run's ``device`` do. ``tied``: not told apart from the best of the column, seed by seed
+        where both rows have a value at a seed, else by means over seeds; ``untested`` why that is not known. For an
+        ablation, ``worth`` is the gain by the part that it lacks, formed subject by subject, trial by trial and seed
+        by seed, with its 95% interval, positive where the part helps; ``sign`` is "+" or "-", or "≈" where the
+        interval holds 0, in parentheses where ``worth_untested`` says why there was no test; ``paper_worth`` is the
+        same difference of the paper's two values. ``reason``: why there is no measured value. ``failed``: runs that
+        broke off, and why. ``aside``: finished runs of older configs that do not count. ``changed``: how many runs on
+        the data do not count, since a user changed their values. ``left_out``: people whom not every row has, and why.
 
     Raises:
         RecordError: If the records are of several protocols, presets or metric versions, or of trials or subjects
@@ -62,16 +71,22 @@ def compare(table: Table, records: Iterable[Record], data: str | None = None) ->
     places = {name: data or name for name, _, _ in columns}
     pools = {place: pool(table, records, place) for place in dict.fromkeys(places.values())}
     rows = lines(table, pools.values())
-    chosen = {place: _same_subjects([runs(row, found) for row in rows], place) for place, found in pools.items()}
+    chosen = {place: _same_subjects(rows, [runs(row, found) for row in rows], place) for place, found in pools.items()}
     cells = []
     for column in columns:
         place = places[column[0]]
-        cells += _column(table, column, rows, chosen[place], pools[place])
+        found, left_out = chosen[place]
+        ours = {"changed": len(pools[place].changed), "left_out": left_out}
+        cells += [cell | ours for cell in _column(table, column, rows, found, pools[place])]
     return pd.DataFrame(cells, columns=list(COLUMNS), dtype=object)
 
 
-def _same_subjects(found: Sequence[Runs], data: str) -> list[Runs]:
-    """Personal models: only people whom every row that was run shows, since others are harder or easier to show."""
+def _same_subjects(rows: Sequence[Line], found: Sequence[Runs], data: str) -> tuple[list[Runs], str | None]:
+    """Personal models: only people whom every row that was run shows, since others are harder or easier to show.
+
+    Returns:
+        The runs of them, with all failures, and who is left out and for which rows, or ``None`` for nobody.
+    """
     people = [{r.subject for r in one.finished} for one in found if one.finished]
     common = set.intersection(*people) if people else set()
     if people and not common:
@@ -80,7 +95,23 @@ def _same_subjects(found: Sequence[Runs], data: str) -> list[Runs]:
             found=", ".join(sorted({str(p) for group in people for p in group})),
             remedy="run all rows for one and the same person",
         )
-    return [one.only(common) for one in found]
+    left_out = []
+    for person in sorted({str(p) for group in people for p in group - common}):
+        lacking = [
+            f"{row.method if row.section == 'paper' and row.ablation is None else row.label} {_lacks(one, person)}"
+            for row, one in zip(rows, found, strict=True)
+            if one.finished and person not in {r.subject for r in one.finished}
+        ]
+        left_out.append(f"{person} ({', '.join(lacking)})")
+    return [one.only(common) for one in found], "; ".join(left_out) or None
+
+
+def _lacks(one: Runs, person: str) -> str:
+    """Why a row has no result of a person."""
+    reasons = dict.fromkeys(
+        (r.reason or "").split(" Expected:")[0].rstrip(".") for r in one.failed if r.subject == person
+    )
+    return f"failed: {'; '.join(reasons)}" if reasons else "not run"
 
 
 def _column(
@@ -88,28 +119,47 @@ def _column(
 ) -> list[dict[str, Any]]:
     _, kind, metric = column
     comparable = place.data == column[0] and place.protocol is not None and place.protocol == table.protocol[column[0]]
-    means = [_means(one.finished, kind, metric) for one in found]
+    values = [trial_values(one.finished, kind, metric) for one in found]
     cells = []
-    for row, one, by_trial in zip(rows, found, means, strict=True):
+    for row, one, by_trial in zip(rows, found, values, strict=True):
         cell: dict[str, Any] = dict.fromkeys(COLUMNS)
         cell |= _paper_cell(table, row, column) | _measured_cell(row, one, column, by_trial, place)
         if comparable and metric != FPS and cell["mean"] is not None and cell["paper"] is not None:
-            cell["difference"] = cell["mean"] - cell["paper"]
+            people = {r.subject for r in one.finished if _value(r, kind, metric) is not None}
+            cell["withheld"] = _withheld(table, place, cell["preset"], len(people))
+            cell["difference"] = cell["mean"] - cell["paper"] if cell["withheld"] is None else None
         cells.append(cell)
     better = direction(metric)
     # Copying a picture is fast: frames a second are no contest with the baselines.
     if better and metric != FPS:
-        _judge(cells, rows, found, means, better, column)
+        _judge(cells, rows, found, values, better, column)
     return cells
+
+
+def _withheld(table: Table, place: Pool, preset: str | None, people: int) -> str | None:
+    """Why a value is not held against the paper's though data set and protocol are the paper's."""
+    reasons = [] if preset == _FULL else [f"preset {preset}" if preset else "no preset"]
+    if table.regime == "personal":
+        whole = _people(str(place.protocol))
+        if whole is None:
+            reasons.append(f"how many people {place.protocol} has is not known")
+        elif people < whole:
+            reasons.append(f"{people} of {whole} people")
+    return f"no difference: {', '.join(reasons)}" if reasons else None
+
+
+def _people(name: str) -> int | None:
+    """Of how many people a protocol tests personal models, or ``None`` where that is not known."""
+    try:
+        found = protocol(name.partition("@")[0])
+    except DataError:  # a data set without such a file
+        return None
+    return found.people if found.name == name else None
 
 
 def direction(metric: str) -> int:
     """1 where higher is better, -1 where lower is, 0 where neither is."""
     return {"higher": 1, "lower": -1, "none": 0}["higher" if metric == FPS else definition(metric).direction]
-
-
-def _means(records: Iterable[Record], kind: str, metric: str) -> dict[Trial, float]:
-    return {} if metric == FPS else trial_means(records, kind, metric)
 
 
 def _paper_cell(table: Table, row: Line, column: tuple[str, Any, str]) -> dict[str, Any]:
@@ -143,11 +193,11 @@ def _paper_cell(table: Table, row: Line, column: tuple[str, Any, str]) -> dict[s
     return found
 
 
-def _measured_cell(
-    row: Line, one: Runs, column: tuple[str, Any, str], by_trial: dict[Trial, float], place: Pool
-) -> dict[str, Any]:
+def _measured_cell(row: Line, one: Runs, column: tuple[str, Any, str], by_seed: BySeed, place: Pool) -> dict[str, Any]:
     _, kind, metric = column
-    values = {(r.subject, r.seed): v for r in one.finished if (v := _value(r, kind, metric)) is not None}
+    counted, not_averaged = _on_one_device(one.finished) if metric == FPS else (one.finished, [])
+    values = {(r.subject, r.seed): v for r in counted if (v := _value(r, kind, metric)) is not None}
+    by_trial = over_seeds(by_seed)
     mean = statistics.fmean(by_trial.values()) if by_trial else statistics.fmean(values.values()) if values else None
     low, high = bounds(one.finished, kind, metric, by_trial) if values and metric != FPS else (None, None)
     trials = [a.clips or 0 for r in one.finished if (a := r.results.aggregates.get(kind, {}).get(metric)) is not None]
@@ -162,7 +212,8 @@ def _measured_cell(
         "low": low,
         "high": high,
         "seeds": len({seed for _, seed in values}),
-        "device": _device(one.finished[-1]) if one.finished and metric == FPS else None,
+        "device": _device(counted[-1]) if counted and metric == FPS else None,
+        "not_averaged": "; ".join(not_averaged) or None,
         "trials": len(by_trial) or max(trials, default=0),
         "difference": None,
         "best": False,
@@ -174,9 +225,16 @@ def _measured_cell(
     }
 
 
-def _device(record: Record) -> str | None:
+def _on_one_device(records: Sequence[Record]) -> tuple[Sequence[Record], list[str]]:
+    """Frames a second of several devices have no mean: the runs on the newest one's, and the other devices."""
+    timed = sorted((r for r in records if r.costs.fps is not None), key=lambda r: (r.created, r.id))
+    devices = list(dict.fromkeys(_device(r) for r in reversed(timed)))
+    return [r for r in timed if _device(r) == devices[0]] if timed else records, devices[1:]
+
+
+def _device(record: Record) -> str:
     found = record.device
-    return None if found is None else found.gpu or f"{found.cpu}, threads: {found.threads}"
+    return "an unknown device" if found is None else found.gpu or f"{found.cpu}, threads: {found.threads}"
 
 
 def _value(record: Record, kind: Any, metric: str) -> float | None:
@@ -201,7 +259,7 @@ def _judge(
     cells: Sequence[dict[str, Any]],
     rows: Sequence[Line],
     found: Sequence[Runs],
-    means: Sequence[dict[Trial, float]],
+    values: Sequence[BySeed],
     better: int,
     column: tuple[str, Any, str],
 ) -> None:
@@ -221,40 +279,55 @@ def _judge(
             row.section != "baseline" and trivial is not None and round(score, places) <= round(trivial, places)
         )
         if best is not None and not cell["best"]:
-            cell |= _against(means[best], means[k])
+            cell |= _against(values[best], values[k])
         if row.compared is not None:
             cell |= _worth(found[row.compared], found[k], better, column)
 
 
-def _against(best: dict[Trial, float], other: dict[Trial, float]) -> dict[str, Any]:
+def _against(best: BySeed, other: BySeed) -> dict[str, Any]:
+    """Whether a row is told apart from the best: at the seeds that both have, else by the means over seeds."""
     if not best or not other:
         return {"untested": _SETS}
-    difference = significance.paired(best, other)
+    difference = significance.paired(*pair(best, other))
     return {"tied": difference.told_apart is False, "untested": difference.untested}
 
 
 def _worth(with_part: Runs, without: Runs, better: int, column: tuple[str, Any, str]) -> dict[str, Any]:
-    """What the part is worth: both rows at the subjects and seeds that both have."""
+    """What the part is worth: differences for each subject, trial and seed that both rows have, then means over seeds.
+
+    A trial counts at the seeds at which both rows have a value of it, so that a seed that one row lacks moves nothing.
+    """
     _, kind, metric = column
-    shared = {(r.subject, r.seed) for r in with_part.finished} & {(r.subject, r.seed) for r in without.finished}
-    if not shared:
+    both = (with_part.finished, without.finished)
+    if not set.intersection(*({(r.subject, r.seed) for r in records} for records in both)):
         return {"worth_untested": "the row with the part was not run at the same seed"}
-    pair = [[r for r in one.finished if (r.subject, r.seed) in shared] for one in (with_part, without)]
-    seeds = {"worth_seeds": len({seed for _, seed in shared})}
-    more, less = (_means(records, kind, metric) for records in pair)
+    more, less = (trial_values(records, kind, metric) for records in both)
+    sets = not more or not less
+    if sets:
+        more, less = (_set_values(records, kind, metric) for records in both)
     if not more or not less:
-        values = [[v for r in records if (v := _value(r, kind, metric)) is not None] for records in pair]
-        if not all(values):
-            return {}
-        gain = (statistics.fmean(values[0]) - statistics.fmean(values[1])) * better
-        return seeds | {"worth": gain, "sign": _in_parentheses(gain), "worth_untested": _SETS}
-    scaled: list[dict[Trial, float]] = [{t: v * better for t, v in by_trial.items()} for by_trial in (more, less)]
-    found = significance.paired(*scaled)
+        return {}
+    means = pair(more, less, unpaired=False)
+    if not means[0]:
+        return {"worth_untested": "no trial has a value of both rows at the same seed"}
+    found = significance.paired(*({trial: value * better for trial, value in one.items()} for one in means))
+    seeds = {"worth_seeds": len({seed for trial in means[0] for seed in more[trial].keys() & less[trial].keys()})}
+    if sets:
+        return seeds | {"worth": found.mean, "sign": _in_parentheses(found.mean), "worth_untested": _SETS}
     sign = "≈" if found.told_apart is False else "+" if found.mean > 0 else "-"
     if found.told_apart is None:
         sign = _in_parentheses(found.mean)
     worth = {"worth": found.mean, "worth_low": found.low, "worth_high": found.high, "worth_trials": found.trials}
     return seeds | worth | {"sign": sign, "worth_untested": found.untested}
+
+
+def _set_values(records: Iterable[Record], kind: str, metric: str) -> dict[Trial, dict[int | None, float]]:
+    """For each subject the one value of all its trials together, at each seed."""
+    found: dict[Trial, dict[int | None, float]] = {}
+    for r in records:
+        if (value := _value(r, kind, metric)) is not None:
+            found.setdefault((r.subject or "", ""), {})[r.seed] = value
+    return found
 
 
 def _in_parentheses(gain: float) -> str:

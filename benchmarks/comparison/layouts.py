@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -140,10 +141,12 @@ def _row(
         for cell in found:
             flags = [f for f in _listed(cell["flags"]) if f not in _listed(one["row_flags"]) and cell["paper_text"]]
             yield Cell(cell["paper_text"] or "–", cell["paper_best"], footnotes.flagged(flags, cell["data"]))
-        yield _here(found[0], "" if shared else None, footnotes)
-        if _differs(lines, metric):
-            difference = found[0]["difference"]
-            yield Cell("–" if difference is None else _number(difference, metric, "+"))
+        here, differs = _here(found[0], "" if shared else None, footnotes), _differs(lines, metric)
+        difference, withheld = found[0]["difference"], found[0]["withheld"]
+        doubt = footnotes.because(withheld) if withheld else ""
+        yield here if differs else replace(here, marks=here.marks + doubt)
+        if differs:
+            yield Cell("–", marks=doubt) if difference is None else Cell(_number(difference, metric, "+"))
 
 
 def _here(cell: _Line, mark: str | None, footnotes: _Footnotes) -> Cell:
@@ -152,7 +155,12 @@ def _here(cell: _Line, mark: str | None, footnotes: _Footnotes) -> Cell:
     text = _number(cell["mean"], cell["metric"])
     if cell["low"] is not None:
         text += f" [{_number(cell['low'], cell['metric'])}, {_number(cell['high'], cell['metric'])}]"
-    return Cell(text, bool(cell["best"]), ("≈" if cell["tied"] else "") + ("°" if cell["weak"] else ""))
+    marks = ("≈" if cell["tied"] else "") + ("°" if cell["weak"] else "")
+    if cell["not_averaged"]:
+        marks += footnotes.because(
+            f"of runs on {cell['device']} alone; those on {cell['not_averaged']} are not averaged with them"
+        )
+    return Cell(text, bool(cell["best"]), marks)
 
 
 def _worths(lines: list[_Line], footnotes: _Footnotes) -> Grid | None:
@@ -227,7 +235,7 @@ def _measured(cells: list[_Line]) -> Iterator[Note]:
                 f"Values on {place} and on {' or '.join(papers)} cannot be compared: no difference is given"
                 + ("; what can be compared is whether a part helps." if parts else ".")
             )
-        elif not any(line["difference"] is not None for line in lines):
+        elif not any(line["difference"] is not None or line["withheld"] for line in lines):
             expected = ", ".join(dict.fromkeys(str(line["paper_protocol"]) for line in lines))
             yield Note(
                 f"No difference is given: of this project's protocols {expected} comes nearest to the paper's, "
@@ -254,6 +262,15 @@ def _failures(cells: list[_Line]) -> Iterator[Note]:
     aside = {(cell["measured_on"], cell["label"]): cell["aside"] for cell in cells if cell["aside"]}
     for (place, label), count in aside.items():
         yield Note(f"{label} on {place}: {count} finished runs of older configs do not count.")
+    for place, count in dict.fromkeys((cell["measured_on"], cell["changed"]) for cell in cells if cell["changed"]):
+        runs = (
+            "1 run with changed values (overrides) does"
+            if count == 1
+            else f"{count} runs with changed values (overrides) do"
+        )
+        yield Note(f"On {place} {runs} not count.")
+    for place, people in dict.fromkeys((cell["measured_on"], cell["left_out"]) for cell in cells if cell["left_out"]):
+        yield Note(f"On {place} left out of all rows, since not every row has them: {people}.")
 
 
 def _untested(cells: list[_Line]) -> Iterator[Note]:

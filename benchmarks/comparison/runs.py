@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks import stack
 from benchmarks.papers import UNSTATED, Row, Table
@@ -13,6 +13,9 @@ from benchmarks.tables import BASELINES
 from benchmarks.tables.frame import check_one, check_trials, metrics_of, seedless
 from motioncopy.errors import RecordError
 from motioncopy.records import Record
+
+#: What :mod:`benchmarks.bench` writes among a record's configs where a user changed values by hand.
+OVERRIDES = "overrides"
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,8 @@ class Runs:
     aside: int = 0
 
     def only(self, subjects: set[str | None]) -> Runs:
-        """Those of some subjects."""
-        return Runs(
-            tuple(r for r in self.finished if r.subject in subjects),
-            tuple(r for r in self.failed if r.subject in subjects or not self.finished),
-            self.aside,
-        )
+        """The finished ones of some subjects, and all that failed: no failure is passed over."""
+        return replace(self, finished=tuple(r for r in self.finished if r.subject in subjects))
 
 
 @dataclass(frozen=True)
@@ -69,11 +68,13 @@ class Pool:
         data: The data set.
         records: All of one protocol, and of one preset, variant and set of overlays for each method.
         elsewhere: For each method the data sets, protocols and regimes that it was run on besides.
+        changed: Records that do not count, since a user changed values of their configs by hand.
     """
 
     data: str
     records: tuple[Record, ...] = ()
     elsewhere: dict[str, list[str]] = field(default_factory=dict)
+    changed: tuple[Record, ...] = ()
 
     @property
     def protocol(self) -> str | None:
@@ -96,7 +97,8 @@ def pool(table: Table, records: Iterable[Record], data: str) -> Pool:
 
     Args:
         table: The paper's table.
-        records: Any; those of papers, of the other regime and of methods that have no row here are left aside.
+        records: Any; those of papers, of the other regime and of methods that have no row here are left aside, and so
+            are runs with values that were changed by hand: they are no longer what a paper's row says.
         data: The data set.
 
     Raises:
@@ -107,7 +109,10 @@ def pool(table: Table, records: Iterable[Record], data: str) -> Pool:
     named = {row.method for row in table.rows} | set(BASELINES)
     if table.kind != "ablation":
         named |= {r.method for r in ours}
-    found = [r for r in ours if r.data == data and r.regime == table.regime and r.method in named]
+    fitting = [r for r in ours if r.data == data and r.regime == table.regime and r.method in named]
+    changed = tuple(r for r in fitting if OVERRIDES in r.configs)
+    ours = [r for r in ours if OVERRIDES not in r.configs]
+    found = [r for r in fitting if OVERRIDES not in r.configs]
     elsewhere: dict[str, list[str]] = defaultdict(list)
     for r in ours:
         if r not in found and (place := f"{r.data} ({r.protocol}, {r.regime})") not in elsewhere[r.method]:
@@ -121,7 +126,7 @@ def pool(table: Table, records: Iterable[Record], data: str) -> Pool:
         finished = [r for r in found if r.status == "finished"]
         metrics_of(finished)
         check_trials(finished)
-    return Pool(data, tuple(found), dict(elsewhere))
+    return Pool(data, tuple(found), dict(elsewhere), changed)
 
 
 def _check_settings(records: Sequence[Record]) -> None:
@@ -192,6 +197,8 @@ def not_run(line: Line, found: Pool) -> str:
         return "this project does not have the overlay yet"
     if found.data == UNSTATED:
         return "the paper does not say on which data it measured this"
+    if any((r.method, r.variant, r.ablation) == (line.method, line.variant, line.ablation) for r in found.changed):
+        return f"run on {found.data} with changed values only (overrides)"
     elsewhere = found.elsewhere.get(line.method, ())
     # An ablation may be missing where the whole method is not.
     besides = f"; run on {', '.join(elsewhere)}" if elsewhere and line.ablation is None else ""

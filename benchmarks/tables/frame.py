@@ -191,13 +191,25 @@ def _line(
 
 def trial_means(runs: Iterable[Record], kind: str, metric: str) -> dict[Trial, float]:
     """For each trial the mean over seeds; empty where a metric has no value of a trial."""
-    by_trial: dict[Trial, list[float]] = defaultdict(list)
+    values = trial_values(runs, kind, metric)
+    return {trial: statistics.fmean(by_seed.values()) for trial, by_seed in values.items()}
+
+
+def trial_values(runs: Iterable[Record], kind: str, metric: str) -> dict[Trial, dict[int | None, float]]:
+    """For each trial the value at each seed; empty where a metric has no value of a trial.
+
+    Args:
+        runs: Of one row: one record for each subject and seed.
+        kind: Of the trials.
+        metric: Its key.
+    """
+    by_trial: dict[Trial, dict[int | None, float]] = defaultdict(dict)
     for record in runs:
         for name, trial in record.results.trials.items():
             value = trial.scores[metric].value if trial.kind == kind and metric in trial.scores else None
             if value is not None:
-                by_trial[record.subject or "", name].append(value)
-    return {trial: statistics.fmean(values) for trial, values in sorted(by_trial.items())}
+                by_trial[record.subject or "", name][record.seed] = value
+    return dict(sorted(by_trial.items()))
 
 
 def bounds(

@@ -188,7 +188,7 @@ def test_an_ablation_without_its_counterpart_says_so(tmp_path: Path) -> None:
 
 
 def test_what_papers_print_stands_beside_what_was_measured(tmp_path: Path) -> None:
-    measured = record("remot", 0.5, data="iper", protocol="iper@1", split="iper@1")
+    measured = record("remot", 0.5, data="iper", protocol="iper@1", split="iper@1", preset="full")
     build([measured], tmp_path / "report")
     html = (tmp_path / "report" / "index.html").read_text()
     section = html[html.index('id="v-papers"') :]
