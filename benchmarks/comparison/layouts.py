@@ -110,7 +110,7 @@ def _part(lines: list[_Line], footnotes: _Footnotes) -> Grid:
     texts = tuple(tuple(_row(label, cells, metrics, lines, footnotes)) for (_, label), cells in rows.items())
     sections = [section for section, _ in rows]
     breaks = tuple(k for k in range(1, len(sections)) if sections[k] != sections[k - 1])
-    title = f"{one['table']}: {one['title']}; {one['kind']}"
+    title = f"{one['table']}: {one['title']}; {one['measured_on'] + ', ' if own else ''}{one['kind']}"
     return Grid(title, tuple(headings), texts, breaks=breaks)
 
 
@@ -190,7 +190,8 @@ def _worths(lines: list[_Line], footnotes: _Footnotes) -> Grid | None:
                 printed = len((cell["paper_text"] or "").partition(".")[2])
                 texts[-1].append(Cell("–" if value is None else f"{value:+.{printed}f}".replace("-", "−")))
             texts[-1].append(_worth(found[0], footnotes))
-    title = f"{lines[0]['table']}: what each part is worth; {lines[0]['kind']}"
+    where = f"{place}, " if own else ""
+    title = f"{lines[0]['table']}: what each part is worth; {where}{lines[0]['kind']}"
     return Grid(title, tuple(headings), tuple(map(tuple, texts)))
 
 

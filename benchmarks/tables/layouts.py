@@ -14,6 +14,7 @@ from benchmarks import grids, significance
 from benchmarks.grids import Cell, Grid, Note
 from motioncopy.metrics.catalogue import definition
 
+_SPREAD = Note("± deviation over seeds, of which the baselines know nothing; --intervals shows intervals over trials")
 _WEAK = Note("no better than the better one of the trivial baselines", "°")
 _TIED = Note(f"not told apart from the best of its column ({significance.NOTE.rstrip('.')})", "≈")
 
@@ -74,6 +75,7 @@ def _cells(frame: pd.DataFrame) -> tuple[dict[str, dict[tuple[str, str], Cell]],
         name = (f"{subject}: " if several and subject else "") + str(label) + (f", {seeds} seeds" if seeds > 1 else "")
         cells[name] = {(line["kind"], line["metric"]): _cell(line, reasons) for line in lines.to_dict("records")}
     notes = [Note(_short(reason), grids.raised(i)) for i, reason in enumerate(reasons, start=1)]
+    notes += [_SPREAD] if frame["std"].notna().any() and frame["low"].isna().all() else []
     notes += [_WEAK] if frame["weak"].any() else []
     notes += [_TIED] if frame["tied"].any() else []
     return cells, [*notes, *_untested(frame), *absent]
