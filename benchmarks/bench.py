@@ -28,7 +28,7 @@ from motioncopy import records
 from motioncopy.checkpoint import digest
 from motioncopy.errors import TrainingError
 from motioncopy.metrics.scores import Aggregate
-from motioncopy.provenance import code, device, packages, portable, redacted
+from motioncopy.provenance import Device, code, device, packages, portable, redacted
 from motioncopy.records import Costs, Record, Results, StageTraining
 from motioncopy.schema import decode
 from motioncopy.trials import scores_of
@@ -138,11 +138,11 @@ def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, secon
     networks: dict[str, str] = {}
     results, costs = Results(), Costs()
     training: dict[str, StageTraining] = {}
-    gpus, threads = 0, torch.get_num_threads()
-    if failure is None:
+    if failure is not None:
+        machine = _there(job.config.get("trainer") or {})
+    else:
         fit = json.loads((job.folder / "fit.json").read_text())
         test = json.loads((job.folder / "outputs" / f"{data.protocol}-test" / "summary.json").read_text())
-        gpus, threads = fit["gpus"], fit["threads"]
         clips: dict[records.Kind, list[Any]] = {}
         for trial in test["trials"]:
             clips.setdefault(trial["kind"], []).append(scores_of(trial))
@@ -156,20 +156,26 @@ def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, secon
             networks["features"] = fit["features"]
         networks |= test["networks"]
         training = {
-            stage["stage"]: decode(StageTraining, stage["training"], "done.json", stage["stage"])
+            stage["stage"]: replace(
+                decode(StageTraining, stage["training"], "done.json", stage["stage"]),
+                taken_over=stage.get("taken_over", False),
+            )
             for stage in fit["stages"]
             if "training" in stage  # not in one taken over from an older version
         }
+        generator = decode(Device, test["device"], "summary.json", "device")
+        machine = [generator, *(stage.device for stage in training.values() if stage.device is not None)][-1]
         speeds = sorted(t["generation_fps"] for t in test["trials"] if t["generation_fps"])
         costs = Costs(
             train_seconds={stage["stage"]: stage["seconds"] for stage in fit["stages"]},
             steps={stage["stage"]: stage["steps"] for stage in fit["stages"]},
-            peak_memory_bytes=max(fit["peak_memory_bytes"], test["peak_memory_bytes"]),
+            peak_memory_bytes=max(part.get("peak_memory_bytes") or 0 for part in (test, *fit["stages"])),
             parameters=fit["parameters"],
             fps=speeds[len(speeds) // 2] if speeds else None,
             fps_single=test["speed"]["fps"],
             fps_compiled=test["speed_compiled"]["fps"] if test["speed_compiled"] else None,
             wall_seconds=round(seconds, 1) if seconds is not None else None,
+            device=generator,
             **_energy(fit, test),
         )
     return Record(
@@ -193,12 +199,23 @@ def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, secon
         config=portable(job.config, roots),
         code=code(),
         packages=packages(),
-        device=replace(device(gpus), threads=threads),
+        device=machine,
         networks=networks,
         results=results,
         costs=costs,
         training=training,
     )
+
+
+def _there(trainer: Mapping[str, Any]) -> Device:
+    """What a run that failed had to train on, by its trainer's config: it may not have come so far as to say it."""
+    on_gpu = trainer.get("accelerator", "auto") in ("auto", "gpu", "cuda")
+    count, asked = torch.cuda.device_count() if on_gpu else 0, trainer.get("devices", 1)
+    gpus = min(count, asked) if isinstance(asked, int) and asked > 0 else count
+    try:
+        return device(gpus)
+    except RuntimeError:  # a GPU that does not answer may be why it failed
+        return replace(device(), gpus=gpus)
 
 
 def _energy(*parts: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from benchmarks.loggers.samples import SampleImages
 from benchmarks.progress import StageProgress, TrialProgress
 from benchmarks.watch import Watch
 from datamodules.base import ClipDataModule, Split
-from motioncopy import checkpoint, fitting
+from motioncopy import checkpoint, fitting, provenance
 from motioncopy.energy import EnergyMeter
 from motioncopy.errors import ConfigError, MotionCopyError
 from motioncopy.method import Method, Stage
@@ -97,9 +97,6 @@ class MotionCLI(LightningCLI):
             (run / "fit.json").write_text(
                 json.dumps(
                     {
-                        "peak_memory_bytes": peak_memory(self.trainer.strategy.root_device),
-                        "gpus": self._gpus,
-                        "threads": torch.get_num_threads(),
                         "parameters": sum(p.numel() for p in model.parameters()),
                         "stages": stages,
                         "energy": energy.to_dict() if whole else None,
@@ -175,6 +172,7 @@ class MotionCLI(LightningCLI):
                 "missing": evaluator.missing,
                 "networks": evaluator.networks,
                 "peak_memory_bytes": memory,
+                "device": asdict(provenance.device(self._gpus)),
                 "energy": energy.to_dict(),
                 "speed": asdict(measure(model, trials.trials[0])) if timed else None,
                 # Last: what has been compiled stays so.

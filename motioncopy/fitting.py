@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -27,10 +27,16 @@ from lightning.pytorch.utilities import rank_zero_info
 from motioncopy import checkpoint
 from motioncopy.errors import CheckpointError, ConfigError, TrainingError
 from motioncopy.method import Method, Stage
+from motioncopy.metrics.speed import peak_memory
+from motioncopy.processes import from_first, several
+from motioncopy.provenance import device
 from motioncopy.request import TrainingData
 
 #: Builds the Trainer of one stage: (stage, its folder, its epochs, extra callbacks) -> Trainer.
 TrainerFactory = Callable[[Stage, Path, int, list[Callback]], Trainer]
+
+# The stages that were done when the first process started this one, as a JSON list.
+_DONE_BEFORE = "MOTIONCOPY_DONE_STAGES"
 
 
 def fit(
@@ -47,7 +53,7 @@ def fit(
     precision: str = "32-true",
     fresh: bool = False,
     checkpoint_every: timedelta = timedelta(minutes=2),
-) -> None:
+) -> list[str]:
     """Fits all stages, or one, and writes ``method.ckpt`` when all are done.
 
     Args:
@@ -67,6 +73,9 @@ def fit(
         fresh: Do not take over what neighbouring runs have finished.
         checkpoint_every: How much work a kill may cost at most; a checkpoint is also written after every epoch.
 
+    Returns:
+        The stages that were trained by this call from their first step to their last.
+
     Raises:
         ConfigError: If ``only`` names no stage, or ``accumulate`` is below 1.
         CheckpointError: If ``only`` needs a stage that is not done.
@@ -83,6 +92,8 @@ def fit(
         _share(stage, world_size, accumulate)
     method.prepare(data)
     keys: dict[str, str] = {}
+    loaded: list[str] = []
+    trained: list[str] = []
     shares = sum(s.share for s in stages)
     for number, stage in enumerate(stages):
         folder = run / "stages" / f"{number:02d}-{stage.name}"
@@ -92,16 +103,20 @@ def fit(
         )
         seed_everything(seed + 1000 * number, verbose=False)  # a skipped stage must not change the next one's draw
         stage.prepare(data)
-        done = _find_done(run, folder, stage, key, fresh)
-        if done is not None:
-            _load_stage(stage, done / "last.ckpt")
+        if _is_done(run, folder, stage, key, fresh, world_size):
+            loaded.append(stage.name)
+            _load_stage(stage, folder / "last.ckpt")
             rank_zero_info(f"Stage {stage.name}: done before ({stage.steps} steps), loaded.")
         elif only is not None and names.index(only) > number:
             raise CheckpointError(f"stage {only} needs stage {stage.name}, which is not done", remedy="fit it first")
         elif only is None or only == stage.name:
-            _fit_stage(stage, data, folder, make_trainer, seed, key, checkpoint_every, limit, batches[stage.name])
+            if world_size > 1 and "LOCAL_RANK" not in os.environ:
+                os.environ[_DONE_BEFORE] = json.dumps(loaded)  # for the processes that Lightning is about to start
+            if _fit_stage(stage, data, folder, make_trainer, seed, key, checkpoint_every, limit, batches[stage.name]):
+                trained.append(stage.name)
     if only is None or only == names[-1]:
         _save_method(method, run, keys)
+    return trained
 
 
 def stage_key(
@@ -151,7 +166,8 @@ def _fit_stage(
     checkpoint_every: timedelta,
     limit: timedelta | None,
     batch: int,
-) -> None:
+) -> bool:
+    """Whether it was trained from its first step on: not, where a killed fit was gone on with."""
     last, started = folder / "last.ckpt", folder / "key.json"
     stale = last.is_file() and (not started.is_file() or json.loads(started.read_text())["key"] != key)
     resumed = last if last.is_file() and not stale else None
@@ -200,10 +216,11 @@ def _fit_stage(
                 "world_size": trainer.world_size,
                 "training": _training(stage, trainer, batch),
                 "parameters": sum(p.numel() for p in stage.parameters()),
-                "peak_gpu_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,
+                "peak_memory_bytes": peak_memory(trainer.strategy.root_device),
             },
         )
     trainer.strategy.barrier()
+    return resumed is None
 
 
 def _share(stage: Stage, world_size: int, accumulate: int) -> None:
@@ -225,6 +242,7 @@ def _share(stage: Stage, world_size: int, accumulate: int) -> None:
 def _training(stage: Stage, trainer: Trainer, batch: int) -> dict[str, Any]:
     """See :class:`motioncopy.records.StageTraining`. The rate is the config's, whatever the processes."""
     groups = [optimizer.param_groups[0] for optimizer in trainer.optimizers]
+    gpus = trainer.world_size if trainer.strategy.root_device.type == "cuda" else 0
     return {
         "batch": batch,
         "effective_batch": stage.request.batch_size,
@@ -232,6 +250,7 @@ def _training(stage: Stage, trainer: Trainer, batch: int) -> dict[str, Any]:
         "accumulate": stage.parts,
         "learning_rates": [float(group.get("initial_lr", group["lr"])) for group in groups],
         "precision": str(trainer.precision),
+        "device": asdict(device(gpus)),
     }
 
 
@@ -254,8 +273,23 @@ def _saver(folder: Path, **when: Any) -> ModelCheckpoint:
     return saver
 
 
-def _find_done(run: Path, folder: Path, stage: Stage, key: str, fresh: bool) -> Path | None:
-    """Where this stage lies finished with this key: here, or in a neighbouring run (it is then copied here)."""
+def _is_done(run: Path, folder: Path, stage: Stage, key: str, fresh: bool, world_size: int) -> bool:
+    """Whether this stage lies finished in its folder, as the first process finds it.
+
+    A neighbouring run may finish it between the looks of two processes, which would then wait for each other for ever.
+    """
+    if several():
+        return from_first(_is_first() and _find_done(run, folder, stage, key, fresh))
+    if world_size > 1 and "LOCAL_RANK" in os.environ:
+        if _DONE_BEFORE in os.environ:
+            return stage.name in json.loads(os.environ[_DONE_BEFORE])
+        # Not started by the first process, and not yet able to ask it. No other run changes this one's folder.
+        fresh = True
+    return _find_done(run, folder, stage, key, fresh)
+
+
+def _find_done(run: Path, folder: Path, stage: Stage, key: str, fresh: bool) -> bool:
+    """Whether this stage lies finished with this key here, or in a neighbouring run: it is then copied here."""
     neighbours = [] if fresh else sorted(run.parent.glob(f"*/stages/*-{stage.name}/done.json"))
     for path in [folder / "done.json", *neighbours]:
         if not path.is_file() or not path.with_name("last.ckpt").is_file():
@@ -266,12 +300,13 @@ def _find_done(run: Path, folder: Path, stage: Stage, key: str, fresh: bool) -> 
             continue
         if done.get("key") != key:
             continue
-        if path.parent != folder and _is_first():
+        if path.parent != folder:
             folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path.with_name("last.ckpt"), folder / "last.ckpt")
-            _write_json(folder / "done.json", done)
-        return path.parent
-    return None
+            shutil.copy2(path.with_name("last.ckpt"), folder / ".last.ckpt.tmp")
+            (folder / ".last.ckpt.tmp").replace(folder / "last.ckpt")
+            _write_json(folder / "done.json", done | {"taken_over": True})
+        return True
+    return False
 
 
 def _load_stage(stage: Stage, last: Path) -> None:

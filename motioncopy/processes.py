@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
-from torch.distributed import ReduceOp, all_gather, all_reduce, get_rank, get_world_size
+from torch.distributed import ReduceOp, all_gather, all_reduce, broadcast_object_list, get_rank, get_world_size
+
+Value = TypeVar("Value")
 
 
 def several() -> bool:
@@ -18,6 +22,15 @@ def any_process(flag: Tensor) -> bool:
     if several():
         all_reduce(seen, op=ReduceOp.MAX)
     return bool(seen.item())
+
+
+def from_first(value: Value) -> Value:
+    """What the first process gives, plain values and not tensors. Every process must ask."""
+    if not several():
+        return value
+    given = [value]
+    broadcast_object_list(given, src=0)
+    return given[0]
 
 
 def spread(amount: Tensor, rows: int) -> Tensor:

@@ -95,9 +95,10 @@ class Costs:
     """What a run took; ``None`` and absent stages where it was not measured.
 
     Attributes:
-        train_seconds: Training time of each stage.
+        train_seconds: Training time of each stage, whichever run trained it: see :attr:`StageTraining.taken_over`.
         steps: Optimisation steps (batches) of each stage.
-        peak_memory_bytes: The most that was held at once: of the GPU where one was used, else of the process.
+        peak_memory_bytes: The most that was held at once in training or test: of the GPU where one was used, else of
+            the process.
         parameters: Parameters of the networks that generate.
         fps: Frames generated a second, as the test generates them: some at once, the first ones not counted.
         fps_single: Frames generated a second one at a time, after a warm-up: what a live use would see.
@@ -109,6 +110,7 @@ class Costs:
             one machine, where several trained. ``None`` too where the training was not made in one go by this run:
             some of it was resumed, or taken over from another run.
         energy_source: What was read, such as ``rapl (2 packages) + nvml (1 GPU)``; only the same can be compared.
+        device: What generated, at the ``fps`` above; ``None`` in older records.
     """
 
     train_seconds: dict[str, float] = field(default_factory=dict)
@@ -121,6 +123,7 @@ class Costs:
     wall_seconds: float | None = None
     energy_joules: float | None = None
     energy_source: str | None = None
+    device: Device | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,9 @@ class StageTraining:
         learning_rates: Of each optimiser at the start, generators first. They are the config's: no number of processes
             scales them.
         precision: Lightning's name: ``32-true``, ``bf16-mixed``, ``16-mixed``.
-        taken_over: Whether another run trained it.
+        device: What it was trained on, its last part where it was interrupted; ``None`` in older records.
+        taken_over: Whether another run trained it, so that a sum over runs has it there already. In older records
+            ``False`` says nothing.
     """
 
     batch: int
@@ -145,6 +150,7 @@ class StageTraining:
     accumulate: int
     learning_rates: tuple[float, ...]
     precision: str
+    device: Device | None = None
     taken_over: bool = False
 
 
@@ -190,7 +196,8 @@ class Record:
         config: The resolved config, as :func:`motioncopy.provenance.portable` gives it.
         code: See :func:`motioncopy.provenance.code`.
         packages: See :func:`motioncopy.provenance.packages`.
-        device: See :func:`motioncopy.provenance.device`.
+        device: What it was trained on, in its last stage where these differ (see :class:`StageTraining`); what
+            generated, where nothing was trained. Of a failed run, what was there to be used.
         networks: Pretrained or fixed random networks of losses, perception and metrics: name to SHA-256 or seed.
         results: The scores.
         costs: The costs.

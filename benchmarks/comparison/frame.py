@@ -233,7 +233,7 @@ def _on_one_device(records: Sequence[Record]) -> tuple[Sequence[Record], list[st
 
 
 def _device(record: Record) -> str:
-    found = record.device
+    found = record.costs.device or record.device
     return "an unknown device" if found is None else found.gpu or f"{found.cpu}, threads: {found.threads}"
 
 

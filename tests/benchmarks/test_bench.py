@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +20,7 @@ from benchmarks.jobs import Job, baselines
 from benchmarks.stack import Stack, ablations, data_sets, methods
 from motioncopy import records
 from motioncopy.errors import MotionCopyError, TrainingError
+from motioncopy.provenance import Device, device
 from motioncopy.records import Record, StageTraining
 from motioncopy.video import VideoReader, read_metadata
 from tests.benchmarks.in_process import Started
@@ -120,7 +121,8 @@ def test_a_job_is_run_once_and_recorded(clips: Path, started: Started) -> None:
     assert (record.overlays, record.ablation, record.subject, record.seed) == (("stabilised",), None, "ann", 0)
     assert record.protocol == "folder-chronological@1"
     assert set(record.costs.train_seconds) == set(record.costs.steps) == {"foreground", "local"}
-    assert record.training["foreground"] == StageTraining(2, 2, 1, 1, (5e-4, 5e-4), "32-true")
+    assert record.training["foreground"] == StageTraining(2, 2, 1, 1, (5e-4, 5e-4), "32-true", device())
+    assert record.device == record.costs.device == device()
     assert record.costs.steps["foreground"] == 2
     assert record.costs.parameters
     assert record.costs.fps
@@ -153,7 +155,27 @@ def test_an_ablation_is_named_and_takes_over_what_it_did_not_change(clips: Path,
     assert (record.ablation, record.overlays) == ("no_local", ("stabilised",))
     assert list(record.costs.steps) == ["foreground"]
     done = [json.loads((j.folder / "stages/00-foreground/done.json").read_text()) for j in (whole, ablated)]
-    assert done[0] == done[1], "the foreground is the same, and is not trained again"
+    assert done[1] == done[0] | {"taken_over": True}, "the foreground is the same, and is not trained again"
+    assert record.training["foreground"].taken_over
+    assert record.costs.train_seconds["foreground"] == done[0]["seconds"]
+
+
+def test_a_test_that_is_repeated_leaves_what_the_training_took(clips: Path, started: Started) -> None:
+    own = job(clips, "fakemotion")
+    bench.run(own)
+    gpus = Device("another", 7, "a GPU", 2)
+    for path in own.folder.glob("stages/*/done.json"):  # as if they had been trained on another machine
+        stage = json.loads(path.read_text())
+        stage["training"]["device"] = asdict(gpus)
+        path.write_text(json.dumps(stage | {"peak_memory_bytes": 2**50}))
+    (own.folder / "record.json").unlink()  # as if killed during the test
+    record = bench.run(own)
+    assert record.costs.peak_memory_bytes == 2**50
+    assert [t.device for t in record.training.values()] == [gpus, gpus]
+    assert not any(t.taken_over for t in record.training.values())
+    assert record.device == gpus
+    assert record.costs.device == device(), "which the frames a second are of"
+    assert record.costs.energy_joules is None
 
 
 def test_a_failure_is_recorded_with_its_reason(clips: Path, started: Started) -> None:
@@ -164,6 +186,7 @@ def test_a_failure_is_recorded_with_its_reason(clips: Path, started: Started) ->
         bench.run(own)
     (record,) = records.read_all(own.runs / "records")
     assert (record.status, record.results.aggregates) == ("failed", {})
+    assert record.device == device()
     assert record.reason is not None
     assert "30x30" in record.reason
     assert str(clips.parent) not in json.dumps(record.to_dict())
@@ -171,6 +194,29 @@ def test_a_failure_is_recorded_with_its_reason(clips: Path, started: Started) ->
     with pytest.raises(TrainingError):
         bench.run(own)
     assert started.commands == ["fit", "fit"]
+
+
+@pytest.mark.parametrize(
+    ("trainer", "gpus"),
+    [
+        ({}, 1),
+        ({"devices": 2}, 2),
+        ({"accelerator": "gpu", "devices": 8}, 4),
+        ({"devices": -1}, 4),
+        ({"accelerator": "cpu"}, 0),
+    ],
+)
+def test_a_failed_run_says_what_it_had_to_train_on(
+    trainer: dict[str, Any], gpus: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: Any) -> str:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
+    assert bench._there(trainer) == replace(device(), gpus=gpus, gpu="a GPU" if gpus else None)
+    monkeypatch.setattr("torch.cuda.get_device_name", lost)
+    assert bench._there(trainer) == replace(device(), gpus=gpus, gpu=None)
 
 
 def test_two_processes_do_not_run_one_job(clips: Path, started: Started) -> None:

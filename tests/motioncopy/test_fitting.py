@@ -8,16 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from torch.multiprocessing.spawn import spawn
 
 from benchmarks.cli import main
-from motioncopy import checkpoint
+from motioncopy import checkpoint, fitting
 from motioncopy.errors import CheckpointError, ConfigError, TrainingError
+from motioncopy.method import Stage
+from motioncopy.provenance import device
 from tests.toys import ToyMethod, write_clip
 
 ROOT = Path(__file__).parents[2]
@@ -81,11 +85,71 @@ def test_a_finished_stage_is_not_fitted_again_and_a_late_change_refits_only_what
     fit(clips, tmp_path / "one")
     assert (tmp_path / "one/stages/00-paint/last.ckpt").stat().st_mtime_ns == before
     fit(clips, tmp_path / "two", rate=0.5)
-    assert done(tmp_path / "two", "00-paint") == done(tmp_path / "one", "00-paint")
+    assert done(tmp_path / "two", "00-paint") == done(tmp_path / "one", "00-paint") | {"taken_over": True}
+    assert "taken_over" not in done(tmp_path / "two", "01-touch")
     assert done(tmp_path / "two", "01-touch")["key"] != done(tmp_path / "one", "01-touch")["key"]
     fit(clips, tmp_path / "three", width=5)
     assert done(tmp_path / "three", "00-paint")["key"] != done(tmp_path / "one", "00-paint")["key"]
     assert done(tmp_path / "three", "01-touch")["key"] != done(tmp_path / "one", "01-touch")["key"]
+
+
+def finished(folder: Path, **more: Any) -> None:
+    """A finished stage ``paint`` under the key ``k``, as its files are."""
+    folder.mkdir(parents=True)
+    (folder / "last.ckpt").write_bytes(b"weights")
+    (folder / "done.json").write_text(json.dumps({"key": "k", **more}))
+
+
+def is_done(run: Path) -> bool:
+    stage: Stage = ToyMethod().stages[0]
+    return fitting._is_done(run, run / "stages/00-paint", stage, "k", fresh=False, world_size=2)
+
+
+def test_a_process_that_was_started_takes_over_what_its_starter_did_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    finished(tmp_path / "neighbour/stages/00-paint")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("MOTIONCOPY_DONE_STAGES", "[]")
+    assert not is_done(run), "finished after the first process had looked"
+    monkeypatch.setenv("MOTIONCOPY_DONE_STAGES", '["paint"]')
+    assert is_done(run)
+    monkeypatch.delenv("MOTIONCOPY_DONE_STAGES")
+    assert not is_done(run), "started by something else, it cannot know what the first one saw"
+    assert not run.exists(), "the first process alone writes"
+    monkeypatch.delenv("LOCAL_RANK")
+    assert is_done(run)
+    assert done(run, "00-paint") == {"key": "k", "taken_over": True}
+
+
+def _look(rank: int, folder: Path) -> None:
+    looked = folder / "looked"
+    os.environ["LOCAL_RANK"] = str(rank)
+    torch.distributed.init_process_group("gloo", init_method=(folder / "meeting").as_uri(), rank=rank, world_size=2)
+    find = fitting._find_done
+    if rank == 0:
+
+        def first(run: Path, folder: Path, stage: Stage, key: str, fresh: bool) -> bool:
+            found = find(run, folder, stage, key, fresh)
+            looked.touch()
+            return found
+
+        fitting._find_done = first
+    else:
+        while not looked.exists():
+            time.sleep(0.01)
+        finished(folder / "runs/neighbour/stages/00-paint")
+    found = [is_done(folder / "runs/run") for _ in range(2)]
+    (folder / f"{rank}.json").write_text(json.dumps(found))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.ddp
+def test_processes_agree_where_a_neighbour_finishes_between_their_looks(tmp_path: Path) -> None:
+    spawn(_look, (tmp_path,), nprocs=2)
+    for rank in (0, 1):
+        assert json.loads((tmp_path / f"{rank}.json").read_text()) == [False, True], "as the first one saw it"
 
 
 def test_one_stage_alone(clips: Path, tmp_path: Path) -> None:
@@ -152,8 +216,6 @@ def test_a_killed_fit_goes_on_and_sees_the_same_samples(clips: Path, tmp_path: P
 def test_resuming_in_the_middle_of_an_epoch(
     parts: str, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from motioncopy import fitting
-
     arguments, accumulate = {"epochs": 2, "batches": 10}, ("--accumulate", parts)
     assert fit(clips, tmp_path / "a/whole", *accumulate, **arguments) == 0
     saver = fitting._saver
@@ -198,8 +260,9 @@ def test_how_a_stage_was_trained_stands_in_its_summary_and_in_its_key(
     one = done(tmp_path / "one", "00-paint")
     assert one["training"] == {
         "batch": 2, "effective_batch": 2, "processes": 1, "accumulate": 1, "learning_rates": [0.01, 0.001],
-        "precision": "32-true",
+        "precision": "32-true", "device": asdict(device()),
     }  # fmt: skip
+    assert one["peak_memory_bytes"] > 10**7, "of the process: Python and torch alone hold more"
     options = {"half": ["--trainer.precision", "bf16-mixed"], "parts": ["--accumulate", "2"]}
     for name, given in options.items():
         assert fit(clips, tmp_path / name, *given, epochs=1) == 0

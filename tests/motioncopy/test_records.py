@@ -67,6 +67,7 @@ def paper() -> Record:
     [
         measured(),
         measured(training={"foreground": StageTraining(10, 12, 4, 2, (1e-4, 1e-4), "bf16-mixed")}),
+        measured(training={"foreground": StageTraining(1, 2, 2, 1, (0.1,), "32-true", Device("c", 2, "g", 2), True)}),
         paper(),
         measured(status="failed", reason="loss is nan"),
     ],
@@ -179,14 +180,16 @@ def test_writers_at_once_lose_nothing_and_readers_see_no_half_file(tmp_path: Pat
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"{name}.json" for name in found)
 
 
-def test_a_record_from_before_energy_was_measured_still_reads(tmp_path: Path) -> None:
-    path = write(measured(), tmp_path)
+def test_a_record_from_before_energy_and_devices_were_told_apart_still_reads(tmp_path: Path) -> None:
+    record = measured(training={"whole": StageTraining(1, 1, 1, 1, (0.1,), "32-true")})
+    path = write(record, tmp_path)
     content = json.loads(path.read_text())
-    for name in ("energy_joules", "energy_source"):
+    for name in ("energy_joules", "energy_source", "device"):
         assert content["costs"].pop(name) is None
+    assert not any(content["training"]["whole"].pop(name) for name in ("device", "taken_over"))
     content.pop("sha256")
     path.write_text(json.dumps(content | {"sha256": records._sha256(content)}))
-    assert read(path) == measured()
+    assert read(path) == record
 
 
 @pytest.mark.parametrize(("schema", "remedy"), [(2, "newer release"), (0, r"the release that wrote it \(0.1.0\)")])
