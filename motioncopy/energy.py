@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -149,13 +148,11 @@ class EnergyMeter:
         joules: Of packages and GPUs together, set on leaving; ``None`` where nothing can be read, or where GPUs are
             used and cannot be read.
         source: What was read, such as ``rapl (2 packages) + nvml (1 GPU)``; ``None`` likewise.
-        seconds: Spent in the block, whether anything can be read or not.
     """
 
     def __init__(self, gpus: int = 0, *, powercap: Path = POWERCAP, interval: float = _INTERVAL) -> None:
         self.joules: float | None = None
         self.source: str | None = None
-        self.seconds = 0.0
         self._gpus, self._powercap, self._interval = gpus, powercap, interval
         self._counters: list[Counter] = []
         self._left = threading.Event()
@@ -163,7 +160,6 @@ class EnergyMeter:
     def __enter__(self) -> Self:
         self.joules = self.source = None
         self._left.clear()
-        self._start = time.perf_counter()
         boards, sockets = gpus(self._gpus), packages(self._powercap)
         self._counters = [*sockets, *boards]
         if not self._counters or (self._gpus and not boards):  # of a GPU's work the packages are the smaller part
@@ -179,7 +175,6 @@ class EnergyMeter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.seconds = time.perf_counter() - self._start
         if not self._counters:
             return
         self._left.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import yaml
 
 from benchmarks import bench
 from benchmarks.cli import main
+from benchmarks.loggers.log import Careful
+from motioncopy.energy import EnergyMeter
 from tests.toys import write_clip
 
 SOURCE = "rapl (1 package)"
@@ -55,9 +58,29 @@ def test_fit_and_test_say_what_they_used(run: Path) -> None:
 
 def test_a_training_that_another_process_began_is_not_called_measured(run: Path) -> None:
     fit(run)
-    for path in run.glob("stages/*/done.json"):  # as after an hour's training, which the next fit takes over
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 3600.0}))
-    assert fit(run)["energy"] is None
+    assert fit(run)["energy"] is None, "all was done"
+    assert fit(run.with_name("neighbour"))["energy"] is None, "all was taken over"
+
+
+def test_a_training_that_was_gone_on_with_is_not_called_measured(run: Path) -> None:
+    fit(run)
+    (run / "stages/01-touch/done.json").unlink()  # as if killed behind its last checkpoint
+    shutil.rmtree(run / "stages/00-paint")
+    assert fit(run)["energy"] is None, "one stage alone was trained from its first step to its last"
+
+
+def test_what_the_log_does_on_closing_is_no_training(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    leave = EnergyMeter.__exit__
+
+    def measured(meter: EnergyMeter, *error: Any) -> None:
+        order.append("measured")
+        leave(meter, *error)
+
+    monkeypatch.setattr(EnergyMeter, "__exit__", measured)
+    monkeypatch.setattr(Careful, "close", lambda log, failed=False: order.append("closed"))
+    fit(run)
+    assert order == ["measured", "closed"]
 
 
 @pytest.mark.parametrize(

@@ -102,9 +102,8 @@ def test_a_counter_that_overflows_several_times_is_read_in_between(tmp_path: Pat
 
 def test_where_nothing_can_be_read_nothing_is_said(tmp_path: Path) -> None:
     with EnergyMeter(powercap=tmp_path / "nowhere") as meter:
-        time.sleep(0.01)
+        pass
     assert (meter.joules, meter.source) == (None, None)
-    assert meter.seconds >= 0.01
 
 
 def test_half_a_machine_is_not_the_whole(tmp_path: Path) -> None:
