@@ -135,6 +135,7 @@ def test_fakemotion_on_two_processes(tmp_path: Path) -> None:
     assert [s["stage"] for s in stages] == ["foreground", "local"]
 
 
+@pytest.mark.slow
 def test_remot_on_two_processes(tmp_path: Path) -> None:
     """One model for all, sequences with a cut gradient, and heads that one process may lack and the other not."""
     stages = fit_and_test("remot", "general", tmp_path, parsed=True)

@@ -93,7 +93,7 @@ def test_two_processes_step_by_the_gradients_of_one(method: str, tmp_path: Path)
         assert weights[0] == weights[1], f"the processes differ after stage {stage}"
 
 
-@pytest.mark.parametrize("method", sorted(_STAGES))
+@pytest.mark.parametrize("method", ["fakemotion", pytest.param("remot", marks=pytest.mark.slow)])
 def test_a_batch_in_parts_gives_the_gradient_of_the_whole(method: str, tmp_path: Path) -> None:
     """Where losses are means over samples: these leave out means over a person's pixels, and optimal transport."""
     model: dict[str, Any] = {"losses": {"l1": 0.0}, "gromov_wasserstein": {"weight": 0.0}}

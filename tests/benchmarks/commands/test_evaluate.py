@@ -265,7 +265,7 @@ def test_a_name_too_long_for_a_file_is_that_clips_failure(folder: Path, capsys: 
 
 
 @pytest.mark.ddp
-@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("processes", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_processes_change_no_value(folder: Path, processes: int) -> None:
     _, alone = evaluate(folder, metrics="ssim,psnr,tcm/truth_dis")
     _, together = evaluate(folder, "--fresh", "--processes", str(processes), metrics="ssim,psnr,tcm/truth_dis")
@@ -287,6 +287,7 @@ def test_what_is_scored_is_not_scored_again_unless_it_changed(folder: Path) -> N
     assert (record.results.trials["d"].scores[PSNR].value or 99) < 20
 
 
+@pytest.mark.slow
 def test_a_killed_evaluation_goes_on(tmp_path: Path) -> None:
     for k in range(30):
         array(tmp_path / f"truth/{k:02}.npy", moving(k, 20))

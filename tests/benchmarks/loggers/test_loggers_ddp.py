@@ -14,7 +14,7 @@ from tests.benchmarks.loggers.wandb_files import read
 from tests.toys import write_clip
 
 ROOT = Path(__file__).parents[3]
-pytestmark = pytest.mark.ddp
+pytestmark = [pytest.mark.ddp, pytest.mark.slow]
 
 
 def test_two_processes_are_one_run(tmp_path: Path) -> None:

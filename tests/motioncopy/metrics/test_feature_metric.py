@@ -83,7 +83,10 @@ def run(rank: int, world: int, idle: bool, folder: str, in_files: bool) -> None:
 
 
 @pytest.mark.ddp
-@pytest.mark.parametrize(("world", "idle", "in_files"), [(2, False, False), (2, True, False), (3, True, True)])
+@pytest.mark.parametrize(
+    ("world", "idle", "in_files"),
+    [pytest.param(2, False, False, marks=pytest.mark.slow), (2, True, False), (3, True, True)],
+)
 def test_several_processes_give_the_values_of_one(tmp_path: Path, world: int, idle: bool, in_files: bool) -> None:
     alone = make()
     fill(alone, slice(None))

@@ -44,7 +44,9 @@ def run(rank: int, world: int, count: int, rendezvous: str, results: str) -> Non
 
 
 @pytest.mark.ddp
-@pytest.mark.parametrize(("world", "count"), [(2, 7), (3, 7), (3, 2)])  # at last, one process has no frame
+@pytest.mark.parametrize(
+    ("world", "count"), [(2, 7), pytest.param(3, 7, marks=pytest.mark.slow), (3, 2)]
+)  # at last, one process has no frame
 def test_several_processes_give_the_values_of_one(tmp_path: Path, world: int, count: int) -> None:
     rendezvous = (tmp_path / "rendezvous").as_uri()
     spawn(run, (world, count, rendezvous, str(tmp_path)), nprocs=world)

@@ -175,7 +175,9 @@ def _share(rank: int, world: int, clips: list[str], folder: str) -> None:
 
 
 @pytest.mark.ddp
-@pytest.mark.parametrize(("world", "count"), [(2, 5), (3, 5), (3, 2)])  # at last, one process has no clip
+@pytest.mark.parametrize(
+    ("world", "count"), [(2, 5), pytest.param(3, 5, marks=pytest.mark.slow), (3, 2)]
+)  # at last, one process has no clip
 def test_processes_that_share_a_folder_give_the_values_of_one(
     tmp_path: Path, keys: list[str], world: int, count: int
 ) -> None:
