@@ -80,14 +80,35 @@ class Player {
   gather() {
     const time = this.at;
     return Promise.all(this.videos.map((v) => new Promise((done) => {
-      const set = () => {
-        v.addEventListener("seeked", done, { once: true });
-        v.currentTime = time;
-      };
+      const set = () => this.show(v, time).then(done);
       v.addEventListener("error", done, { once: true });
       setTimeout(done, 2000); // a video that cannot be read holds up no other
-      if (v.readyState >= 1) set(); else v.addEventListener("loadedmetadata", set, { once: true });
+      if (v.readyState >= 2) set(); else v.addEventListener("loadeddata", set, { once: true });
     })));
+  }
+
+  /** Brings one video to a time; settles when it shows that frame. */
+  show(v, time) {
+    return new Promise((done) => {
+      if (!v.requestVideoFrameCallback) {
+        v.addEventListener("seeked", done, { once: true });
+        v.currentTime = time;
+        return;
+      }
+      // A browser may say that it has sought a frame and go on showing the one before: it is asked again, a hair later.
+      let tries = 0, shown = false;
+      const seek = () => {
+        if (shown || tries > 8 || this.playing || Math.abs(this.at - time) > 1e-9) return done();
+        v.currentTime = time + 1e-4 * tries++;
+        setTimeout(seek, 250);
+      };
+      const look = (_, { mediaTime }) => {
+        shown = Math.abs(mediaTime - time) < 1 / this.fps;
+        if (shown) done(); else v.requestVideoFrameCallback(look);
+      };
+      v.requestVideoFrameCallback(look);
+      seek();
+    });
   }
 
   tick(turn) {
