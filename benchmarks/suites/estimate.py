@@ -40,6 +40,7 @@ class Estimator:
 
     def __init__(self, records: Iterable[Record], cpu: str, gpu: str | None) -> None:
         self._seconds: dict[tuple[str, ...], dict[bool, list[float]]] = defaultdict(lambda: defaultdict(list))
+        self._bounds: set[tuple[str, ...]] = set()
         for r in records:
             if r.kind != "measured" or r.status != "finished" or r.device is None:
                 continue
@@ -48,7 +49,10 @@ class Estimator:
             here = (r.device.cpu, r.device.gpu) == (cpu, gpu)
             if took:  # a baseline has no training, and older records no time by the clock
                 names = (r.method, r.data, r.variant or "", r.preset or "", r.ablation or "")
-                self._seconds[(*names, *_manner(r.config, "overrides" in r.configs))][here].append(took)
+                key = (*names, *_manner(r.config, "overrides" in r.configs))
+                self._seconds[key][here].append(took)
+                if r.ablation and r.costs.wall_seconds is None:
+                    self._bounds.add(key)  # an older record, which does not say what it took over
 
     def of(self, job: Job, done: Record | None = None) -> Estimate:
         """How long a job will take: not at all if it has finished."""
@@ -65,7 +69,9 @@ class Estimator:
     def _of(self, key: tuple[str, ...]) -> Estimate:
         known = self._seconds.get(key, {})
         times = known.get(True) or known.get(False) or []
-        return Estimate(statistics.median(times), len(times), elsewhere=True not in known) if times else Estimate(None)
+        if not times:
+            return Estimate(None)
+        return Estimate(statistics.median(times), len(times), key in self._bounds, elsewhere=True not in known)
 
 
 def own_training(record: Record) -> float:
