@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from datamodules.base import ClipDataModule
 from motioncopy import records
 from motioncopy.checkpoint import digest
 from motioncopy.errors import TrainingError
+from motioncopy.files import write_whole
 from motioncopy.metrics.scores import Aggregate
 from motioncopy.provenance import Device, code, device, packages, portable, redacted
 from motioncopy.records import Costs, Record, Results, StageTraining
@@ -88,7 +88,7 @@ def run(job: Job, *, again: bool = False, quiet: bool = False) -> Record:
             raise RunError(error, failed) from error
         record = _record(job, data, seconds=time.perf_counter() - start)
         # First the one that says that the run has finished: published twice would be a run that nobody made.
-        _write_aside(job.folder / "record.json", json.dumps(record.to_dict(), indent=1, ensure_ascii=False) + "\n")
+        write_whole(job.folder / "record.json", json.dumps(record.to_dict(), indent=1, ensure_ascii=False) + "\n")
         publish(record, job)
         log_record(job, record)
         return record
@@ -235,15 +235,6 @@ def publish(record: Record, job: Job) -> None:
     """Puts a record beside those of the other runs; does nothing if it is there already."""
     if not (job.runs / "records" / f"{record.id}.json").exists():
         records.write(record, job.runs / "records")
-
-
-def _write_aside(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def _locked(folder: Path) -> AbstractContextManager[int]:

@@ -26,6 +26,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from motioncopy import checkpoint
 from motioncopy.errors import CheckpointError, ConfigError, TrainingError
+from motioncopy.files import write_whole
 from motioncopy.method import Method, Stage
 from motioncopy.metrics.speed import peak_memory
 from motioncopy.processes import from_first, several
@@ -343,9 +344,7 @@ def _is_first() -> bool:
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(content, indent=1))
-    temporary.replace(path)
+    write_whole(path, json.dumps(content, indent=1))
 
 
 def stage_summaries(run: Path, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from motioncopy.batch import to_uint8
 from motioncopy.errors import MotionCopyError, TrainingError
+from motioncopy.files import write_whole
 from motioncopy.method import Method
 from motioncopy.metrics.evaluator import ClipScores, Evaluator
 from motioncopy.request import Trial
@@ -93,10 +94,7 @@ class TrialRunner:
             "report": method.report(),
             "scores": scores.to_dict(),
         }
-        target = path.with_suffix(".json")
-        temporary = target.with_suffix(".json.partial")
-        temporary.write_text(json.dumps(summary))
-        temporary.replace(target)
+        write_whole(path.with_suffix(".json"), json.dumps(summary))
 
 
 def collect(folder: Path, expected: list[str]) -> list[dict[str, Any]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from motioncopy.errors import ClusterError
+from motioncopy.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,4 @@ class Book:
         """Notes a submission."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._entries[job_id] = Entry(queue_id, now, tries)
-        partial = self._path.with_name(f".{self._path.name}.partial")
-        with partial.open("w") as file:
-            json.dump({k: asdict(v) for k, v in self._entries.items()}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._path)
+        write_whole(self._path, json.dumps({k: asdict(v) for k, v in self._entries.items()}, indent=1))

@@ -25,6 +25,7 @@ import torch
 from benchmarks.evaluation.clips import Case
 from benchmarks.evaluation.scoring import Segment, score, states_rate
 from motioncopy.errors import MotionCopyError
+from motioncopy.files import write_whole
 from motioncopy.footage import open_footage
 from motioncopy.metrics.evaluator import ClipScores, Evaluator
 from motioncopy.provenance import packages
@@ -220,10 +221,7 @@ def _one(
     try:
         key = plan.key(case, evaluator.networks)  # before: a file that changes meanwhile is scored again next time
         scores = score(case, evaluator, fps=plan.fps, segment=segment, seen=progress)
-        target = plan.scores(case.name)
-        partial = target.with_suffix(".json.partial")
-        partial.write_text(json.dumps({"key": key, "scores": scores.to_dict()}))
-        partial.replace(target)
+        write_whole(plan.scores(case.name), json.dumps({"key": key, "scores": scores.to_dict()}))
     except MotionCopyError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 -- whatever a broken file does to a library, the others are scored

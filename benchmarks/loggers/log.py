@@ -15,6 +15,8 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 
+from motioncopy.files import write_whole
+
 Image = NDArray[np.uint8]
 #: The loggers that there are.
 Name = Literal["tensorboard", "wandb", "none"]
@@ -38,9 +40,7 @@ class Notes:
         """Keeps values under their names."""
         self.content |= values
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f".{self.path.name}.partial")
-        partial.write_text(json.dumps(self.content))
-        partial.replace(self.path)
+        write_whole(self.path, json.dumps(self.content))
 
     def note(self, what: str) -> None:
         """Keeps in mind that ``what`` is logged."""

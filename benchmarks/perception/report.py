@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.perception.evaluate import Row
 from motioncopy.errors import RecordError
+from motioncopy.files import write_whole
 from motioncopy.provenance import code, device, packages
 
 #: Where measurements are kept.
@@ -59,9 +60,7 @@ def write(measurement: Measurement, folder: Path) -> Path:
     """Keeps a measurement; an older one of the same name is replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{measurement.name}.json"
-    aside = path.with_suffix(".partial")
-    aside.write_text(json.dumps(asdict(measurement), indent=1) + "\n", encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, json.dumps(asdict(measurement), indent=1) + "\n")
     return path
 
 

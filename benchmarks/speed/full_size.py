@@ -27,6 +27,7 @@ from jsonargparse import ArgumentParser
 from benchmarks.cli import main as motioncopy
 from benchmarks.jobs import Job
 from benchmarks.stack import Stack
+from motioncopy.files import write_whole
 from motioncopy.method import Method
 from motioncopy.metrics.speed import measure
 from motioncopy.provenance import code, device, packages
@@ -153,9 +154,7 @@ def keep(found: Mapping[str, Any], path: Path) -> Path:
     machine = replace(device(torch.cuda.device_count()), threads=torch.get_num_threads())
     whence = {"code": asdict(code()), "device": asdict(machine), "packages": packages()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".partial")
-    aside.write_text(json.dumps({**found, **whence}, indent=1) + "\n", encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, json.dumps({**found, **whence}, indent=1) + "\n")
     return path
 
 
