@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from benchmarks import tables
-from benchmarks.tables.frame import seedless
+from benchmarks.tables.frame import rows_of
 from motioncopy.records import Record
 
 _KINDS = ("reconstruction", "imitation")
@@ -105,18 +103,17 @@ def _group(data: str, protocol: str, regime: str, records: Sequence[Record]) -> 
         for name, trial in r.results.trials.items()
         if trial.kind == kind
     }
-    rows = tuple(_rows(frame, records))
+    rows = tuple(_rows(records))
     return Group(group_id(data, protocol, regime), data, protocol, regime, tuple(records), frame, rows, trials)
 
 
-def _rows(frame: pd.DataFrame, records: Sequence[Record]) -> Iterable[Row]:
+def _rows(records: Sequence[Record]) -> Iterable[Row]:
     taken: set[str] = set()
-    for line in frame.drop_duplicates(["subject", "label"]).to_dict("records"):
-        names = {n: _text(line[n]) for n in ("subject", "method", "variant", "preset", "overlays", "ablation")}
-        digits = re.search(r" #([0-9a-f]{6})$", str(line["label"]))
-        found = _behind(records, names, digits[1] if digits else None)
-        parts = [names["variant"], names["preset"], names["overlays"], f"#{digits[1]}" if digits else None]
-        words = [names["subject"], names["method"], *parts, names["ablation"]]
+    for label, runs in rows_of(sorted(records, key=lambda r: (r.created, r.id))):
+        one = runs[0]
+        digits = re.search(r" (#[0-9a-f]{6})$", label)
+        parts = [one.variant, one.preset, ", ".join(one.overlays), digits[1] if digits else None]
+        words = [one.subject, one.method, *parts, one.ablation]
         unique = name = slug("-".join(w for w in words if w))
         for number in range(2, 2 + len(taken)):
             if unique not in taken:
@@ -125,31 +122,11 @@ def _rows(frame: pd.DataFrame, records: Sequence[Record]) -> Iterable[Row]:
         taken.add(unique)
         yield Row(
             id=unique,
-            label=str(line["label"]),
-            method=str(line["method"]),
+            label=label,
+            method=one.method,
             details=", ".join(p for p in parts if p),
-            ablation=names["ablation"],
-            subject=names["subject"],
-            baseline=line["method"] in tables.BASELINES,
-            records=found,
+            ablation=one.ablation,
+            subject=one.subject,
+            baseline=one.method in tables.BASELINES,
+            records=tuple(sorted(runs, key=lambda r: (r.seed is None, r.seed))),
         )
-
-
-def _behind(records: Sequence[Record], names: Mapping[str, str | None], digits: str | None) -> tuple[Record, ...]:
-    """The records behind a row: for each seed the newest finished one, or a failed one where none has finished."""
-    configs: dict[str, list[Record]] = defaultdict(list)
-    for r in sorted(records, key=lambda r: (r.created, r.id)):
-        own = (r.subject, r.method, r.variant, r.preset, ", ".join(r.overlays) or None, r.ablation)
-        if own == tuple(names[n] for n in ("subject", "method", "variant", "preset", "overlays", "ablation")):
-            configs[json.dumps(seedless(r.config), sort_keys=True)].append(r)
-    if digits is not None:  # rows of one name, told apart by their configs
-        configs = {k: v for k, v in configs.items() if any(r.config_sha256.startswith(digits) for r in v)}
-    counting: dict[int | None, Record] = {}
-    for r in (r for found in configs.values() for r in found):
-        if r.status == "finished" or r.seed not in counting or counting[r.seed].status == "failed":
-            counting[r.seed] = r
-    return tuple(counting[seed] for seed in sorted(counting, key=lambda s: (s is None, s)))
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None or value != value else str(value)  # NaN is pandas' None

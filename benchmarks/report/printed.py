@@ -122,7 +122,7 @@ def _printed(table: papers.Table, records: Sequence[Record], links: _Links) -> P
         tuple(heads),
         tuple(grids.heading(metric) for _, _, metric in table.columns),
         tuple(lines),
-        tuple(papers.FLAGS[flag] for flag in notes),
+        tuple(papers.FLAGS.get(note, note) for note in notes),
         tuple(papers.FLAGS[flag] for flag in table.flags),
         hindrance,
     )
@@ -136,6 +136,9 @@ def _value(cell: Mapping[str, Any], notes: list[str], links: _Links) -> Value:
     numbers = tuple(notes.index(f) + 1 for f in flags)
     if cell["mean"] is None:
         return Value(printed, numbers)
+    if withheld := cell["withheld"]:
+        notes += [withheld] if withheld not in notes else []
+        numbers = (*numbers, notes.index(withheld) + 1)
     spread = ""
     if cell["difference"] is not None:
         spread = "Δ " + _number(cell["difference"], cell["metric"], signed=True)

@@ -63,7 +63,7 @@ def table(records: Iterable[Record], *, intervals: bool = False) -> pd.DataFrame
     check_trials(finished)
 
     lines, means = [], []
-    for label, runs in _rows(records):
+    for label, runs in rows_of(records):
         for kind in kinds:
             for metric in metrics:
                 means.append(trial_means(runs, kind, metric))
@@ -129,8 +129,15 @@ def check_trials(records: Sequence[Record]) -> None:
                 )
 
 
-def _rows(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
-    """Label and runs (one a seed) of every row: baselines last, an ablation behind its method."""
+def rows_of(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    """Label and runs of every row: baselines last, an ablation behind its method.
+
+    Args:
+        records: Of one table, the oldest first.
+
+    Returns:
+        A row's runs are one a seed: the newest finished one, or a failed one where none has finished.
+    """
     groups: dict[tuple[Any, ...], dict[int | None, Record]] = defaultdict(dict)
     for r in records:
         names = (r.method in BASELINES, r.method, r.variant or "", r.preset or "", r.overlays, r.ablation or "")

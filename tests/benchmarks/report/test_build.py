@@ -197,6 +197,14 @@ def test_what_papers_print_stands_beside_what_was_measured(tmp_path: Path) -> No
     )
 
 
+def test_a_difference_that_is_withheld_has_its_reason(tmp_path: Path) -> None:
+    build([record("remot", 0.5, data="iper", protocol="iper@1", split="iper@1", preset="quick")], tmp_path / "report")
+    html = (tmp_path / "report" / "index.html").read_text()
+    section = html[html.index('id="v-papers"') :]
+    assert "no difference: preset quick" in section
+    assert "Δ −" not in section
+
+
 def test_a_failed_report_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "report"
     build(three_seeds(), out)
