@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import wandb
 import yaml
+from wandb_workspaces.workspaces import internal
 
 from benchmarks.cli import main
 from benchmarks.dashboard import workspace
@@ -79,7 +80,6 @@ def test_print_needs_no_account(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_without_an_account_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("wandb_workspaces")
     assert main(["dashboard"]) == 1
     said = capsys.readouterr().err
     assert "nobody is logged in" in said
@@ -97,7 +97,6 @@ def test_without_the_package_it_says_how_to_install_it(
 
 
 def test_what_is_saved_is_the_definition(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    internal = pytest.importorskip("wandb_workspaces.workspaces.internal")
     saved: list[Any] = []
 
     def upsert(view: Any) -> dict[str, Any]:
@@ -120,7 +119,6 @@ def test_what_is_saved_is_the_definition(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def test_a_refusal_says_what_to_check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("wandb_workspaces")
     monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
 
     def refused() -> Any:

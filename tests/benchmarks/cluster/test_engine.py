@@ -24,8 +24,6 @@ from motioncopy import records
 from motioncopy.errors import BusyError, ClusterError, ConfigError
 from tests.benchmarks.cluster.conftest import Scripted, record_of, tiny_job
 
-pytest.importorskip("submitit")
-
 TRACE = """Traceback (most recent call last):
   File "task.py", line 77, in __call__
     return bench.run(self.job).id

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import submitit
 
 from benchmarks.cluster.engine import run
 from benchmarks.cluster.options import ClusterOptions
@@ -22,8 +23,6 @@ from benchmarks.cluster.task import One
 from benchmarks.jobs import Job
 from motioncopy.errors import ClusterError
 from tests.benchmarks.cluster.conftest import tiny_job
-
-submitit = pytest.importorskip("submitit")
 
 SCRIPT = Path(__file__).with_name("one_node.sh")
 DAEMONS = ("sbatch", "srun", "slurmctld", "slurmd", "munged")
@@ -46,7 +45,7 @@ def one_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 env={**os.environ, "CPUS": "4"},
             )  # fmt: skip
         if started.returncode:
-            pytest.skip(f"SLURM does not start here: {(tmp_path / 'one_node.log').read_text()[-1000:]}")
+            pytest.fail(f"SLURM does not start here: {(tmp_path / 'one_node.log').read_text()[-1000:]}")
         monkeypatch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
         yield
         subprocess.run(["scancel", "--me"], check=False)

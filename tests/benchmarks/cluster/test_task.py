@@ -22,8 +22,6 @@ from motioncopy.errors import BusyError, TrainingError
 from motioncopy.records import Record
 from tests.benchmarks.cluster.conftest import record_of, tiny_job
 
-pytest.importorskip("submitit")
-
 
 @pytest.fixture(autouse=True)
 def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -14,7 +14,7 @@ import yaml
 
 from benchmarks import inventory
 from benchmarks.cli import main
-from benchmarks.commands.records import RESULTS
+from benchmarks.commands.table import RESULTS
 from motioncopy import provenance, records
 from motioncopy.metrics.catalogue import METRICS
 from motioncopy.metrics.scores import Aggregate, ClipScores
