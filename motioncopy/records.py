@@ -103,8 +103,9 @@ class Costs:
         fps: Frames generated a second, as the test generates them: some at once, the first ones not counted.
         fps_single: Frames generated a second one at a time, after a warm-up: what a live use would see.
         fps_compiled: The same with networks that ``torch.compile`` has translated.
-        wall_seconds: What the run took by the clock, from the start of its training to the end of its scoring. Stages
-            that were taken over from another run, or done before an interruption, are not in it.
+        wall_seconds: What the run took by the clock, from the start of its training to the end of its scoring, and what
+            a logger uploads meanwhile. Stages that were taken over from another run, or done before an interruption,
+            are not in it.
         energy_joules: Of training and test, as :mod:`motioncopy.energy` reads it: of all that ran on the machine's
             processor packages and on the GPUs in use, so that it is an upper bound where something else ran too. Of
             one machine, where several trained. ``None`` too where the training was not made in one go by this run:

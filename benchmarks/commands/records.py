@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.commands.table import RESULTS
 from motioncopy.errors import RecordError
 
 if TYPE_CHECKING:
     from benchmarks.inventory import Entry
     from motioncopy.records import Record
-
-#: The committed records.
-RESULTS = Path(__file__).parents[1] / "results"
 
 _COLUMNS = ("id", "method", "ablation", "protocol", "subject", "seed", "preset", "status", "commit")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.jobs import Job, baselines
+from benchmarks.stack import data_sets
 from benchmarks.suites.estimate import Estimate, Estimator
 from benchmarks.suites.suite import Row, Suite
 from motioncopy.errors import ConfigError, DataError, RecordError
@@ -169,16 +170,13 @@ def _planned(job: Job, label: str, role: Role, after: tuple[str, ...], estimator
 
 
 def _job(row: Row, data: str, options: Options) -> Job:
-    try:
-        stack = row.stack(data, options.preset)
-    except ConfigError as error:
-        if "DATA=" in error.what:
-            raise _NoDataError("not a data set of this project, and not public") from None
-        raise
-    root = options.roots.get(data)
-    job = Job(stack, options.runs, data_root=root, overrides=row.overrides or None, **options.fixed)
-    if row.overrides:
-        job = replace(job, changed=True)
+    if data not in data_sets():
+        raise _NoDataError("not a data set of this project, and not public")
+    root, changed = options.roots.get(data), bool(row.overrides)
+    job = Job(
+        row.stack(data, options.preset), options.runs, data_root=root, overrides=row.overrides or None,
+        changed=changed, **options.fixed,
+    )  # fmt: skip
     if root is None:
         try:
             job.unprepared_data()
