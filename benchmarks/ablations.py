@@ -106,7 +106,7 @@ def compare(records: Iterable[Record]) -> pd.DataFrame:
     """
     runs: dict[tuple[Any, ...], dict[str | None, dict[int | None, Record]]] = defaultdict(lambda: defaultdict(dict))
     for r in sorted(records, key=lambda r: (r.created, r.id)):
-        if r.kind == "measured" and r.status == "finished" and "overrides" not in r.configs:
+        if r.kind == "measured" and r.status == "finished" and not r.changed:
             same = (r.data, r.protocol, r.subject, r.method, r.variant, r.preset, r.overlays)
             runs[same][r.ablation][r.seed] = r
     lines = []

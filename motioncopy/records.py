@@ -32,6 +32,9 @@ SCHEMA = 1
 
 Kind = Literal["reconstruction", "imitation"]
 
+#: Among a record's ``configs``, behind the files' names: its user changed values by hand.
+OVERRIDES = "overrides"
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSIONED = re.compile(r"[^@\s]+@[^@\s]+")
 _CREATED = "%Y-%m-%dT%H:%M:%SZ"
@@ -193,7 +196,7 @@ class Record:
         subject: The one person whom all trials show; ``None`` where they show several.
         split: The data split, ``"<id>@<version>"``.
         seed: Of the run.
-        configs: Names of the stacked configs, in order.
+        configs: Names of the stacked configs, in order; at last :data:`OVERRIDES`, where that is so.
         config: The resolved config, as :func:`motioncopy.provenance.portable` gives it.
         code: See :func:`motioncopy.provenance.code`.
         packages: See :func:`motioncopy.provenance.packages`.
@@ -267,6 +270,11 @@ class Record:
             raise RecordError(
                 f"record {self.id}: field {name} is wrong", expected=expected, found=repr(getattr(self, name))
             )
+
+    @property
+    def changed(self) -> bool:
+        """Whether values were changed by hand: it does not stand for a paper's row, or for the method as it is."""
+        return OVERRIDES in self.configs
 
     @property
     def config_sha256(self) -> str:

@@ -14,9 +14,6 @@ from benchmarks.tables.frame import check_one, check_trials, metrics_of, seedles
 from motioncopy.errors import RecordError
 from motioncopy.records import Record
 
-#: What :mod:`benchmarks.bench` writes among a record's configs where a user changed values by hand.
-OVERRIDES = "overrides"
-
 
 @dataclass(frozen=True)
 class Line:
@@ -110,9 +107,9 @@ def pool(table: Table, records: Iterable[Record], data: str) -> Pool:
     if table.kind != "ablation":
         named |= {r.method for r in ours}
     fitting = [r for r in ours if r.data == data and r.regime == table.regime and r.method in named]
-    changed = tuple(r for r in fitting if OVERRIDES in r.configs)
-    ours = [r for r in ours if OVERRIDES not in r.configs]
-    found = [r for r in fitting if OVERRIDES not in r.configs]
+    changed = tuple(r for r in fitting if r.changed)
+    ours = [r for r in ours if not r.changed]
+    found = [r for r in fitting if not r.changed]
     elsewhere: dict[str, list[str]] = defaultdict(list)
     for r in ours:
         if r not in found and (place := f"{r.data} ({r.protocol}, {r.regime})") not in elsewhere[r.method]:

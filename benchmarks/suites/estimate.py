@@ -49,7 +49,7 @@ class Estimator:
             here = (r.device.cpu, r.device.gpu) == (cpu, gpu)
             if took:  # a baseline has no training, and older records no time by the clock
                 names = (r.method, r.data, r.variant or "", r.preset or "", r.ablation or "")
-                key = (*names, *_manner(r.config, "overrides" in r.configs))
+                key = (*names, *_manner(r.config, r.changed))
                 self._seconds[key][here].append(took)
                 if r.ablation and r.costs.wall_seconds is None:
                     self._bounds.add(key)  # an older record, which does not say what it took over

@@ -145,6 +145,13 @@ def test_a_job_is_run_once_and_recorded(clips: Path, started: Started) -> None:
     assert len(records.read_all(own.runs / "records")) == 2, "records are never overwritten"
 
 
+def test_values_changed_by_hand_are_named_in_the_records(clips: Path, started: Started) -> None:
+    own = job(clips, changed=True)
+    (static,) = baselines(own)
+    assert [bench.run(one).changed for one in (static, own)] == [True, True], "the baselines are at its sizes"
+    assert not bench.run(job(clips, seed=1)).changed
+
+
 def test_an_ablation_is_named_and_takes_over_what_it_did_not_change(clips: Path, started: Started) -> None:
     whole = job(clips, "fakemotion")
     bench.run(whole)
