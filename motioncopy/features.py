@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
 
 from motioncopy import weights
-from motioncopy.errors import BatchError, ConfigError
+from motioncopy.errors import BatchError, ConfigError, WeightsError
 
 Network = Literal["vgg19", "vgg16", "resnet18_logits", "random_vgg"]
 
@@ -145,9 +145,21 @@ def _vgg(network: Network, names: Sequence[str], width: int, seed: int) -> nn.Se
         published = weights.load(network)
         # As "0.weight" for the layer that torchvision calls "features.0.weight".
         numbered = nn.Sequential(*body.children()).state_dict()
-        state = {name: published[f"features.{key}"] for name, key in zip(body.state_dict(), numbered, strict=True)}
-    body.load_state_dict(state, assign=True)
+        state = {
+            name: published[f"features.{key}"]
+            for name, key in zip(body.state_dict(), numbered, strict=True)
+            if f"features.{key}" in published
+        }
+    _fill(body, state, network)
     return body
+
+
+def _fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    try:
+        network.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        found = " ".join(str(error).splitlines()[:2])[:200]
+        raise WeightsError(f"the weights {name} do not fit torchvision's network", found=found) from error
 
 
 def _random_state(body: nn.Module, seed: int) -> dict[str, Tensor]:
@@ -171,5 +183,5 @@ def _resnet18() -> nn.Sequential:
 
     with torch.device("meta"):
         network = resnet18()
-    network.load_state_dict(weights.load("resnet18"), assign=True)
+    _fill(network, weights.load("resnet18"), "resnet18")
     return nn.Sequential(OrderedDict(logits=network))
