@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import torch
 import yaml
 
 from benchmarks.jobs import Job
-from benchmarks.locks import alone
+from benchmarks.locks import HELD, alone
 from benchmarks.loggers.opening import options
 from benchmarks.loggers.outcome import log_record
 from benchmarks.stack import Stack
@@ -116,9 +117,13 @@ def _call(command: str, config: Path, run: Path, lock: int, *options: str) -> No
     failure = run / "failure.txt"
     failure.unlink(missing_ok=True)
     # A process of its own: under DDP, Lightning runs the command line again in every child.
-    arguments = [sys.executable, "-m", "benchmarks.cli", command, "--config", str(config), "--run", str(run), *options]
+    # -P: a file of the working directory must not stand in for a module.
+    arguments = [
+        sys.executable, "-P", "-m", "benchmarks.cli", command, "--config", str(config), "--run", str(run), *options,
+    ]  # fmt: skip
     # It holds the lock too: should this process be killed, nobody starts the same fit beside the one that goes on.
-    done = subprocess.run(arguments, check=False, pass_fds=(lock,))
+    environment = os.environ | {HELD: str(run.resolve())}
+    done = subprocess.run(arguments, check=False, pass_fds=(lock,), env=environment)
     if done.returncode:
         reason = failure.read_text() if failure.is_file() else f"the process of rank 0 {ending(done.returncode)}"
         if done.returncode == 130:

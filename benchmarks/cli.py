@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import select
@@ -12,11 +13,24 @@ from collections.abc import Sequence
 
 from benchmarks import command_line
 from motioncopy.errors import MotionCopyError
+from motioncopy.limits import raise_limit
 
 _WRONG_CALL = 2
 _TERMINATED = 128 + signal.SIGTERM
 # What a shell says of a command whose reader went away: `motioncopy records list | head`.
 _NO_READER = 141
+_ROOM, _OTHER_PLACE = "make room there, or choose another folder", "choose a folder that you may write to"
+#: What only the user can mend, and how.
+_MACHINE = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: "choose another file system, or allow larger files (ulimit -f)",
+    errno.EROFS: _OTHER_PLACE,
+    errno.EACCES: _OTHER_PLACE,
+    errno.EPERM: _OTHER_PLACE,
+    errno.EMFILE: "allow more open files (ulimit -n 4096), or take fewer files at once",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,11 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What stands behind ``motioncopy``; ``None`` reads the command line.
 
     Returns:
-        0 if all went well, 1 if something that the user can mend went wrong, 2 for a wrong call, 3 if some runs of a
-        suite failed, 130 if stopped.
+        0 if all went well, 1 if something that the user can mend went wrong, 2 for a wrong call, 3 if some files or
+        runs failed and the rest is done, 130 if stopped.
     """
+    # For the processes that Lightning starts by the command line of this one: no module from where one happens to be.
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
+        return _run(_without_general(list(sys.argv[1:] if arguments is None else arguments)))
     except MotionCopyError as error:
         print(f"motioncopy: {error}", file=sys.stderr)
         return 1
@@ -38,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not _reader_is_gone():
             raise
         return _NO_READER
+    except OSError as error:
+        if error.errno not in _MACHINE:
+            raise
+        print(f"motioncopy: {_machine(error)}", file=sys.stderr)
+        return 1
     except (KeyboardInterrupt, SystemExit) as stop:
         # Lightning's trainers turn an interruption into an exit, and SIGTERM into one without a status.
         if type(stop).__name__ == "SIGTERMException":
@@ -47,6 +68,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return stop.code if isinstance(stop.code, int) else 0  # a parser has said what is wrong, or helped
         print("motioncopy: stopped; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def _without_general(arguments: list[str]) -> list[str]:
+    """Obeys the options that every command takes, wherever they stand, and gives the others back."""
+    rest, following = [], iter(arguments)
+    for argument in following:
+        name, equals, value = argument.partition("=")
+        if name not in ("--trust-package", "--limit"):
+            rest.append(argument)
+            continue
+        setting = value if equals else next(following, "")
+        if name == "--limit":
+            raise_limit(setting)
+        else:
+            from motioncopy.building import trust_package  # brings the config parser along, which takes a while
+
+            trust_package(setting)
+    return rest
+
+
+def _machine(error: OSError) -> MotionCopyError:
+    """What the machine lacks, where nobody has said it better before."""
+    where = f" ({error.filename})" if error.filename else ""
+    return MotionCopyError(f"{error.strerror}{where}", remedy=_MACHINE[error.errno or 0])
 
 
 def _run(arguments: list[str]) -> int:

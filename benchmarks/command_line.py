@@ -62,7 +62,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             (
                 "weights",
-                "weights list | fetch NAME | add FILE",
+                "weights list | fetch NAME | add FILE [--sha256 HASH]",
                 "networks of losses, metrics and perception",
             ),
             ("audit", "audit", "hold every metric against another implementation"),
@@ -72,12 +72,14 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 _CLOSING = """\
 `motioncopy COMMAND --help` explains a command; `motioncopy --version` says which release this is.
+Every command takes --limit NAME=VALUE, which lets a file be larger than usual, and --trust-package NAME, whose classes
+a checkpoint may then name (SECURITY.md).
 
 Exit status:
   0    all went well
   1    there is something to mend, which the message says; what was done is kept
   2    the call is wrong
-  3    some runs of a suite failed; the others are recorded
+  3    some files or runs failed, which the end says; the others are done
   130  stopped; the same command goes on from there"""
 _INDENT = 44
 
@@ -95,6 +97,9 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands; those of Lightning are in it to be listed and completed, not to be run."""
     top = _Parser(prog="motioncopy", usage="motioncopy COMMAND ...", description=_INTRODUCTION)
     top.add_argument("--version", action="store_true", help="say which release this is")
+    # Taken away before anything is parsed; here to be completed.
+    top.add_argument("--limit", metavar="NAME=VALUE", help="let a file be larger than usual")
+    top.add_argument("--trust-package", metavar="NAME", help="let checkpoints name its classes")
     subparsers = top.add_subparsers(
         dest="command", metavar="COMMAND", prog="motioncopy", parser_class=argparse.ArgumentParser
     )

@@ -319,20 +319,17 @@ def data_set(name: str, root: Path) -> Finding:
     Raises:
         ConfigError: If there is no such data set, or it needs no folder.
     """
-    from jsonargparse import ArgumentParser
-
     from benchmarks import stack
     from datamodules.base import ClipDataModule
+    from motioncopy.building import build_from_config
     from motioncopy.errors import own_cause
 
     topic = f"data set {name}"
     config = stack.read(_data_config(name))["data"]
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(ClipDataModule, "data")
     given = stack.merge(config, {"init_args": {"root": str(root)}})
     start = time.perf_counter()
     try:
-        module: Any = parser.instantiate_classes(parser.parse_object({"data": given})).data
+        module: Any = build_from_config(ClipDataModule, given, key="data", what=f"{name} as a folder")[0]  # type: ignore[type-abstract]
         # What lies in a folder of videos is known when it is prepared, which takes long.
         found = module.recordings if hasattr(module, "recordings") else None
     except Exception as error:

@@ -8,12 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentParser
-
 from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule
+from motioncopy.building import build_from_config
 from motioncopy.checkpoint import digest
-from motioncopy.errors import ConfigError, own_cause
 from motioncopy.metrics.catalogue import select
 from motioncopy.records import Record, parse
 
@@ -115,15 +113,12 @@ class Job:
             ConfigError: If its config is wrong.
             DataError: If the data are not there.
         """
-        parser = ArgumentParser(exit_on_error=False)
-        parser.add_subclass_arguments(ClipDataModule, "data")
-        try:
-            parsed = parser.parse_object({"data": self.config["data"]})
-            module: ClipDataModule = parser.instantiate_classes(parsed).data
-        except Exception as error:
-            if (own := own_cause(error)) is not None:
-                raise own from None
-            raise ConfigError(f"the config of data set {self.stack.data} is wrong", found=str(error)) from error
+        module, _ = build_from_config(
+            ClipDataModule,  # type: ignore[type-abstract]
+            self.config["data"],
+            key="data",
+            what=f"the config of data set {self.stack.data}",
+        )
         return module
 
     def record(self) -> Record | None:

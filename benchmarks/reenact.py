@@ -19,7 +19,7 @@ from benchmarks.stack import Stack, merge
 from benchmarks.stack import read as read_config
 from datamodules.pair import Pair
 from motioncopy.batch import Motion
-from motioncopy.checkpoint import digest, read
+from motioncopy.checkpoint import digest, read, resolve
 from motioncopy.clips.clip import Clip
 from motioncopy.poses.sticks import draw_motion_sticks
 from motioncopy.prepare import prepare
@@ -77,8 +77,7 @@ def copy_motion(
         print(f"Training on {clips[0].person}; the run's folder is {job.folder}", flush=True)
         bench.run(job)
     else:
-        kept = read(checkpoint)
-        model: dict[str, Any] = {name: kept[name] for name in ("class_path", "init_args")}
+        model = resolve(read(checkpoint), path=checkpoint)
         for file in stack.pair_files():  # crop and fit are those of two videos, not of what it was trained on
             model = merge(model, read_config(file).get("model", {}))
         overrides["model"] = model

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from datetime import timedelta
 from functools import cached_property
@@ -19,7 +19,8 @@ from lightning import Callback, Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from benchmarks import stack
+from benchmarks import run_config, stack
+from benchmarks.locks import held
 from benchmarks.loggers import outcome
 from benchmarks.loggers.log import Careful, Name, StageLogger
 from benchmarks.loggers.opening import open_log
@@ -28,6 +29,7 @@ from benchmarks.progress import StageProgress, TrialProgress
 from benchmarks.watch import Watch
 from datamodules.base import ClipDataModule, Split
 from motioncopy import checkpoint, fitting, provenance
+from motioncopy.documents import read_yaml
 from motioncopy.energy import EnergyMeter
 from motioncopy.errors import ConfigError, MotionCopyError
 from motioncopy.method import Method, Stage
@@ -226,7 +228,7 @@ class MotionCLI(LightningCLI):
         if not self._logs or not self.trainer.is_global_zero:
             return Careful()
         kept = self.run_folder / "config.yaml"
-        config = yaml.safe_load(kept.read_text()) if self.subcommand == "fit" else {}
+        config = read_yaml(kept, error=ConfigError) if self.subcommand == "fit" else {}
         return open_log(self._get(self.config, "logger"), self.run_folder, self._get(self.config, "labels"), config)
 
     @contextmanager
@@ -270,31 +272,41 @@ def run_lightning(arguments: Sequence[str]) -> None:
     """Runs one of the four commands.
 
     Args:
-        arguments: The command and its options. Without ``--config``, the commands that test take the run's own.
+        arguments: The command and its options. Without ``--config``, the commands that test take the run's own, as far
+            as :mod:`benchmarks.run_config` trusts it.
 
     Raises:
         ConfigError: If an option or a config key is unknown or of a wrong type.
     """
     arguments = list(arguments)
     run = _option(arguments, "--run")
-    if arguments[0] != "fit" and run is not None and _option(arguments, "--config") is None:
-        kept = Path(run) / "config.yaml"
-        if not kept.is_file():
-            raise ConfigError(f"there is no config at {kept}", remedy="give --config, or the folder of a fitted run")
-        arguments[1:1] = ["--config", str(kept)]
-    arguments = _merge_configs(arguments)
     torch.set_float32_matmul_precision("high")
-    if run is not None and "LOCAL_RANK" not in os.environ:
+    first = run is not None and "LOCAL_RANK" not in os.environ
+    with held(Path(str(run))) if first and arguments[0] == "fit" else nullcontext():  # its other processes are with it
+        _watched(arguments, run, first=first)
+
+
+def _watched(arguments: list[str], run: str | None, *, first: bool) -> None:
+    if run is not None and first:
         (Path(run) / "failure.txt").unlink(missing_ok=True)  # of an earlier call
     watch = Watch(Path(run) if run is not None else None)
     try:
-        _start(arguments, watch)
+        _start(_with_config(arguments, run), watch)
     except Exception as error:
         if not isinstance(error, MotionCopyError):
             watch.wait()
         if run is not None:
             _leave_word(Path(run), error)
         raise
+
+
+def _with_config(arguments: list[str], run: str | None) -> list[str]:
+    """The arguments with all their configs as one, or with what the run's folder keeps."""
+    if arguments[0] == "fit" or run is None or _option(arguments, "--config") is not None:
+        return _merge_configs(arguments)
+    weights = Path(_option(arguments, "--checkpoint") or Path(run) / "method.ckpt")
+    config = _as_text(run_config.read(Path(run), weights))
+    return [arguments[0], "--config", config, *arguments[1:]]
 
 
 def _leave_word(run: Path, error: Exception) -> None:
@@ -360,7 +372,12 @@ def _merge_configs(arguments: list[str]) -> list[str]:
     for path in paths:
         merged = stack.merge(merged, stack.read(Path(path)))
     merged.pop("requires", None)
-    return [rest[0], "--config", yaml.safe_dump(merged, sort_keys=False), *rest[1:]]
+    return [rest[0], "--config", _as_text(merged), *rest[1:]]
+
+
+def _as_text(config: Mapping[str, Any]) -> str:
+    """A config as an option's value: one that is no file's name."""
+    return yaml.safe_dump(dict(config), sort_keys=False)
 
 
 def _option(arguments: Sequence[str], name: str) -> str | None:

@@ -19,12 +19,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_info
 
 from motioncopy import checkpoint
+from motioncopy.documents import read_json
 from motioncopy.errors import CheckpointError, ConfigError, TrainingError
 from motioncopy.files import write_whole
 from motioncopy.method import Method, Stage
@@ -32,6 +32,7 @@ from motioncopy.metrics.speed import peak_memory
 from motioncopy.processes import from_first, several
 from motioncopy.provenance import device
 from motioncopy.request import TrainingData
+from motioncopy.tensors import check_tensors, load_tensors
 
 #: Builds the Trainer of one stage: (stage, its folder, its epochs, extra callbacks) -> Trainer.
 TrainerFactory = Callable[[Stage, Path, int, list[Callback]], Trainer]
@@ -170,7 +171,7 @@ def _fit_stage(
 ) -> bool:
     """Whether it was trained from its first step on: not, where a killed fit was gone on with."""
     last, started = folder / "last.ckpt", folder / "key.json"
-    stale = last.is_file() and (not started.is_file() or json.loads(started.read_text())["key"] != key)
+    stale = last.is_file() and _key_of(started) != key
     resumed = last if last.is_file() and not stale else None
     if stale:
         rank_zero_info(f"Stage {stage.name}: its half-done state belongs to another config, starting anew.")
@@ -188,6 +189,7 @@ def _fit_stage(
     trainer = make_trainer(stage, folder, stage.epochs, [*savers, budget] if budget else savers)
     if resumed:
         rank_zero_info(f"Stage {stage.name}: going on from {resumed}.")
+        check_tensors(last, error=CheckpointError, remedy=f"delete {folder} and fit again")
     try:
         trainer.fit(stage, datamodule=data.for_request(stage.request, seed), ckpt_path=resumed, weights_only=True)
     except OSError as error:
@@ -295,24 +297,34 @@ def _find_done(run: Path, folder: Path, stage: Stage, key: str, fresh: bool) -> 
     for path in [folder / "done.json", *neighbours]:
         if not path.is_file() or not path.with_name("last.ckpt").is_file():
             continue
-        try:
-            done: dict[str, Any] = json.loads(path.read_text())
-        except json.JSONDecodeError:
-            continue
-        if done.get("key") != key:
+        if _key_of(path) != key:
             continue
         if path.parent != folder:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path.with_name("last.ckpt"), folder / ".last.ckpt.tmp")
             (folder / ".last.ckpt.tmp").replace(folder / "last.ckpt")
-            _write_json(folder / "done.json", done | {"taken_over": True})
+            _write_json(folder / "done.json", _read_done(path) | {"taken_over": True})
         return True
     return False
 
 
+def _key_of(path: Path) -> str | None:
+    """The key in a ``key.json`` or ``done.json``; ``None`` where there is none, or the file is damaged."""
+    try:
+        key = _read_done(path).get("key")
+    except CheckpointError:
+        return None
+    return key if isinstance(key, str) else None
+
+
+def _read_done(path: Path) -> dict[str, Any]:
+    content = read_json(path, error=CheckpointError, remedy=f"delete {path.parent} and fit again")
+    return content if isinstance(content, dict) else {}
+
+
 def _load_stage(stage: Stage, last: Path) -> None:
     try:
-        content = torch.load(last, map_location="cpu", weights_only=True)
+        content = load_tensors(last, error=CheckpointError, remedy=f"delete {last.parent} and fit again")
         stage.on_load_checkpoint(content)
         stage.load_state_dict(content["state_dict"])
     except CheckpointError:
@@ -349,4 +361,4 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def stage_summaries(run: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     """What ``done.json`` says of each stage, in order, for the record."""
-    return [json.loads((run / "stages" / f"{k:02d}-{name}" / "done.json").read_text()) for k, name in enumerate(names)]
+    return [_read_done(run / "stages" / f"{k:02d}-{name}" / "done.json") for k, name in enumerate(names)]

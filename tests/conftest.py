@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ import torch
 # Read when the libraries are imported, and inherited by the processes that tests start.
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# The commands start Python without the working directory on its path, and configs of tests name classes of tests.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
+os.environ["MOTIONCOPY_TRUSTED_PACKAGES"] = "tests"
 
 
 @pytest.fixture(autouse=True)

@@ -89,7 +89,13 @@ def _method(checkpoint: Path) -> str:
     """Of which method a checkpoint is: the folder below ``methods``."""
     from motioncopy.checkpoint import read
 
-    name: str = read(checkpoint)["class_path"].split(".")[1]
+    package, name, *_ = read(checkpoint).class_path.split(".")
+    if package != "methods" or name not in methods():
+        raise ConfigError(
+            f"{checkpoint} is of no method that can be shown on two videos",
+            expected=f"one of {', '.join(methods())}",
+            found=f"{package}.{name}",
+        )
     return name
 
 

@@ -22,11 +22,11 @@ from typing import Any
 
 import torch
 import yaml
-from jsonargparse import ArgumentParser
 
 from benchmarks.cli import main as motioncopy
 from benchmarks.jobs import Job
 from benchmarks.stack import Stack
+from motioncopy import checkpoint
 from motioncopy.files import write_whole
 from motioncopy.method import Method
 from motioncopy.metrics.speed import measure
@@ -52,10 +52,8 @@ def cut_short(config: Any, steps: int) -> Any:
 
 def build(job: Job) -> Method[Any]:
     """The method of a job, untrained."""
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(Method, "model")
-    method: Method[Any] = parser.instantiate_classes(parser.parse_object({"model": job.config["model"]})).model
-    return method.eval()
+    model = job.config["model"]
+    return checkpoint.build(model["class_path"], model.get("init_args", {})).eval()
 
 
 def in_a_process(arguments: argparse.Namespace, task: str, folder: Path) -> dict[str, Any]:

@@ -127,13 +127,24 @@ class FaceGallery:
         """The gallery of which :meth:`state` was taken, on the CPU.
 
         Raises:
-            CheckpointError: If an entry is missing.
+            CheckpointError: If an entry is missing or of another shape or type.
         """
         try:
             views = FaceViews(**{f.name: state[f"views.{f.name}"] for f in fields(FaceViews)})
-            return cls(state["faces"], views, state["frames"], state["clip_of"], tuple(state["clips"]))
+            faces, frames, clip_of, clips = state["faces"], state["frames"], state["clip_of"], tuple(state["clips"])
         except KeyError as error:
             raise CheckpointError("the face gallery is not whole", expected=f"an entry {error}") from None
+        count = len(views)
+        shapes = [tuple(t.shape) for t in (faces, frames, clip_of)]
+        if shapes != [(count, 3, *faces.shape[-1:] * 2), (count,), (count,)] or faces.dtype != torch.uint8:
+            raise CheckpointError(
+                "the faces of the gallery have another shape",
+                expected=f"({count}, 3, s, s) uint8, and one frame and clip a face",
+                found=f"{shapes} {faces.dtype}",
+            )
+        if not all(isinstance(clip, str) for clip in clips):
+            raise CheckpointError("the face gallery names its clips wrongly", expected="text")
+        return cls(faces, views, frames, clip_of, clips)
 
 
 #: Least squares on three points a few pixels apart is at the mercy of their noise. As if this much spread (in

@@ -216,9 +216,11 @@ class FakeMotion(Method[_State]):
 
     def load_context(self, context: dict[str, Any]) -> None:
         """Takes the gallery back."""
+        known = {"gallery"} if self.face is not None else set()
+        if unknown := context.keys() - known:
+            what = "not the context of FakeMotion" if known else "this configuration has no face enhancement"
+            raise CheckpointError(what, found=", ".join(sorted(unknown)))
         if self.face is None:
-            if context:
-                raise CheckpointError("this configuration has no face enhancement", found=sorted(context))
             return
         self.face.gallery = FaceGallery.from_state(context["gallery"]) if "gallery" in context else None
 

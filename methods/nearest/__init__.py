@@ -40,8 +40,8 @@ class Nearest(Method[None]):
     ) -> None:
         super().__init__(request=DataRequest(1, image_size, crop=crop), normalisation=normalisation)
         self.max_frames = max_frames
-        self.register_buffer("images", torch.zeros(0, 3, *image_size, dtype=torch.uint8))
-        self.register_buffer("joints", torch.zeros(0, 0, 3))
+        self.register_buffer("images", torch.zeros(0, 3, *image_size, dtype=torch.uint8), persistent=False)
+        self.register_buffer("joints", torch.zeros(0, 0, 3), persistent=False)
         self.images: Tensor
         self.joints: Tensor
         self.distances: list[float] = []
@@ -61,15 +61,22 @@ class Nearest(Method[None]):
         self.joints = torch.cat([b.motion.joints[:, 0] for b in batches])
 
     def context(self) -> dict[str, Any]:
-        """How many frames there are: their buffers are sized by it."""
-        return {"images": tuple(self.images.shape), "joints": tuple(self.joints.shape)}
+        """The frames and their joints: how many there are is known after training."""
+        return {"images": self.images, "joints": self.joints}
 
     def load_context(self, context: dict[str, Any]) -> None:
-        """Makes room for the frames."""
-        if set(context) != {"images", "joints"}:
-            raise CheckpointError("not the context of Nearest", found=sorted(context))
-        self.images = torch.zeros(context["images"], dtype=torch.uint8)
-        self.joints = torch.zeros(context["joints"])
+        """Takes the frames back.
+
+        Raises:
+            CheckpointError: If they are of another size or type.
+        """
+        images, joints = context.get("images"), context.get("joints")
+        if set(context) != {"images", "joints"} or not isinstance(images, Tensor) or not isinstance(joints, Tensor):
+            raise CheckpointError("not the context of Nearest", expected="images and joints", found=sorted(context))
+        shape = (len(joints), 3, *self.request.image_size)
+        if images.shape != shape or images.dtype != torch.uint8 or joints.ndim != 3 or joints.dtype != torch.float32:
+            raise CheckpointError("the frames of Nearest have another shape", expected=shape, found=tuple(images.shape))
+        self.images, self.joints = images, joints
 
     def start(self, appearance: Appearance) -> None:
         """Checks the person."""

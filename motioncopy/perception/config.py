@@ -19,10 +19,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonargparse import ArgumentParser
-
-from motioncopy.errors import ConfigError, own_cause
+from motioncopy.building import build_from_config
+from motioncopy.documents import parse_yaml, read_yaml
+from motioncopy.errors import ConfigError
 from motioncopy.prepare.backends import Backends
 
 _FOLDER = Path(__file__).with_name("configs")
@@ -52,14 +51,7 @@ def load(name_or_path: str | Path, **overrides: Any) -> Backends:
     for key, value in overrides.items():
         _override(config, key.split("."), value)
     _check_keys(str(name_or_path), config)
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(Backends, "backends")
-    try:
-        backends: Backends = parser.instantiate_classes(parser.parse_object({"backends": config})).backends
-    except Exception as error:
-        if (own := own_cause(error)) is not None:
-            raise own from None
-        raise ConfigError(f"the perception config {name_or_path} is wrong", found=error) from error
+    backends, _ = build_from_config(Backends, config, key="backends", what=f"the perception config {name_or_path}")
     return backends
 
 
@@ -70,24 +62,18 @@ def parse_override(text: str) -> tuple[str, Any]:
         ConfigError: If it has another form.
     """
     key, equals, value = text.partition("=")
-    try:
-        if key.strip() and equals:
-            return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
-        pass
+    if key.strip() and equals:
+        return key.strip(), parse_yaml(value, error=ConfigError, what=f"the override {text[:80]!r}")
     raise ConfigError("an override has a wrong form", expected="for instance pose.init_args.folder=DIR", found=text)
 
 
 def _read(name_or_path: str | Path) -> dict[str, Any]:
     path = _FOLDER / f"{name_or_path}.yaml" if str(name_or_path) in names() else Path(name_or_path)
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         raise ConfigError(
             f"there is no perception config {name_or_path}", expected=f"a YAML file, or one of {', '.join(names())}"
-        ) from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"the perception config {path} cannot be read", found=error) from error
+        )
+    config = read_yaml(path, error=ConfigError, what=f"the perception config {path}")
     if not isinstance(config, dict):
         raise ConfigError(f"the perception config {path} is wrong", expected=f"the keys {', '.join(_KEYS)}")
     return config

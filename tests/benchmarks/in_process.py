@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from typing import Any
+
+import pytest
 
 from benchmarks.cli import main
 
@@ -19,8 +22,13 @@ class Started:
     def __init__(self) -> None:
         self.commands: list[str] = []
 
-    def __call__(self, arguments: Sequence[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
-        """Runs ``python -m benchmarks.cli COMMAND ...`` here."""
-        assert list(arguments[1:3]) == ["-m", "benchmarks.cli"]
-        self.commands.append(arguments[3])
-        return subprocess.CompletedProcess(list(arguments), main(list(arguments[3:])))
+    def __call__(
+        self, arguments: Sequence[str], *, env: dict[str, str], **_: Any
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Runs ``python -P -m benchmarks.cli COMMAND ...`` here."""
+        assert list(arguments[1:4]) == ["-P", "-m", "benchmarks.cli"]
+        self.commands.append(arguments[4])
+        with pytest.MonkeyPatch.context() as patch:
+            for name in env.keys() - os.environ.keys():
+                patch.setenv(name, env[name])
+            return subprocess.CompletedProcess(list(arguments), main(list(arguments[4:])))

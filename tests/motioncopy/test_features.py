@@ -43,7 +43,7 @@ def publish(name: str, network: nn.Module, monkeypatch: pytest.MonkeyPatch, fold
     path = folder / WEIGHTS[name].file
     torch.save(state, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setitem(WEIGHTS, name, replace(WEIGHTS[name], sha256=digest[:8]))
+    monkeypatch.setitem(WEIGHTS, name, replace(WEIGHTS[name], sha256=digest))
     monkeypatch.setenv("MOTIONCOPY_WEIGHTS", str(folder))
     return digest
 

@@ -20,7 +20,7 @@ from motioncopy.weights import WEIGHTS
 def enter(name: str, path: Path, patch: pytest.MonkeyPatch) -> None:
     """Makes the file the published one of these weights."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    patch.setitem(WEIGHTS, name, replace(WEIGHTS[name], sha256=digest[:8], file=path.name))
+    patch.setitem(WEIGHTS, name, replace(WEIGHTS[name], sha256=digest, file=path.name))
     patch.setenv("MOTIONCOPY_WEIGHTS", str(path.parent))
 
 
