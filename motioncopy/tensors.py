@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickletools
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,26 +31,21 @@ _TENSORS = frozenset({"torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_
 _STORAGE = re.compile(r"torch \w+Storage|torch\.storage UntypedStorage")
 
 
-def load_tensors(
-    path: Path, *, error: type[MotionCopyError], remedy: str, ignored: Mapping[str, Any] | None = None
-) -> Any:
+def load_tensors(path: Path, *, error: type[MotionCopyError], remedy: str) -> Any:
     """The content of a file: tensors on the CPU, plain values, dicts, lists and tuples.
 
     Args:
         path: Written by ``torch.save`` as it writes since torch 1.6.
         error: What is raised if it cannot be read.
         remedy: What messages advise.
-        ignored: By dotted name, what stands for a class or function that the file may mention besides tensors.
 
     Raises:
         MotionCopyError: Of class ``error``: if the file is missing, a git-lfs pointer, damaged, mentions anything else,
             or claims more than it holds. Nothing of it is run.
     """
-    ignored = ignored or {}
-    check_tensors(path, error=error, remedy=remedy, allowed=ignored)
+    check_tensors(path, error=error, remedy=remedy)
     try:
-        with torch.serialization.safe_globals([(stand_in, name) for name, stand_in in ignored.items()]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
         _check_claims(content)
     except MotionCopyError:
         raise
@@ -59,14 +54,14 @@ def load_tensors(
     return content
 
 
-def check_tensors(path: Path, *, error: type[MotionCopyError], remedy: str, allowed: Iterable[str] = ()) -> None:
+def check_tensors(path: Path, *, error: type[MotionCopyError], remedy: str) -> None:
     """Looks a file through before whoever else loads it; see :func:`load_tensors`."""
     if not path.is_file():
         raise error(f"there is no file {path}", remedy=remedy)
     if (pointer := git_lfs_pointer(path)) is not None:
         raise error(f"{path} is not the file itself", found=pointer, remedy=LFS_REMEDY)
     try:
-        _check_pickle(_pickle_of(path), {name.replace(".", " ") for name in allowed})
+        _check_pickle(_pickle_of(path))
     except Exception as caught:
         raise error(f"cannot read {path}", found=_first_line(caught), remedy=remedy) from caught
 
@@ -98,7 +93,7 @@ def _pickle_of(path: Path) -> bytes:
         return archive.read(pickles[0])
 
 
-def _check_pickle(content: bytes, allowed: set[str]) -> None:
+def _check_pickle(content: bytes) -> None:
     """Walks through a pickle without running it, and refuses what is too deep, too large, or made by something else."""
     stack: list[_Value | None] = []  # None is a mark
     memo: dict[int, _Value] = {}
@@ -110,7 +105,7 @@ def _check_pickle(content: bytes, allowed: set[str]) -> None:
             case "MARK":
                 stack.append(None)
             case "GLOBAL":
-                stack.append(_Value(name=_known(str(argument), allowed)))
+                stack.append(_Value(name=_known(str(argument))))
             case "BINPUT" | "LONG_BINPUT":
                 memo[int(argument or 0)] = _top(stack[-1])
             case "BINGET" | "LONG_BINGET":
@@ -173,8 +168,8 @@ def _tuple(items: list[_Value]) -> _Value:
     return made
 
 
-def _known(name: str, allowed: set[str]) -> str:
-    if name in _MAKERS or name in _TENSORS or name.replace(".", " ") in allowed or _STORAGE.fullmatch(name):
+def _known(name: str) -> str:
+    if name in _MAKERS or name in _TENSORS or _STORAGE.fullmatch(name):
         return name
     raise _Refused(f"{name.replace(' ', '.')}, which is neither a tensor nor a plain value")
 

@@ -17,8 +17,8 @@ from motioncopy.errors import CheckpointError
 from motioncopy.tensors import check_tensors, load_tensors
 
 
-def load(path: Path, **ignored: Any) -> Any:
-    return load_tensors(path, error=CheckpointError, remedy="fit again", ignored=ignored)
+def load(path: Path) -> Any:
+    return load_tensors(path, error=CheckpointError, remedy="fit again")
 
 
 def archive(path: Path, program: bytes, *, how: int = zipfile.ZIP_STORED, **further: bytes) -> Path:
@@ -122,13 +122,3 @@ def test_a_git_lfs_pointer_is_named_as_one(tmp_path: Path) -> None:
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n")
     with pytest.raises(CheckpointError, match=rf"a git-lfs pointer of {path.stat().st_size} bytes.*git lfs pull"):
         check_tensors(path, error=CheckpointError, remedy="")
-
-
-def test_what_a_file_may_mention_is_said_by_its_reader(tmp_path: Path) -> None:
-    class Stands:
-        def __init__(self, *_: object) -> None: ...
-
-    torch.save({"a": torch.ones(1), "p": Path}, tmp_path / "x.pth")
-    with pytest.raises(CheckpointError, match=r"pathlib\.Path"):
-        load(tmp_path / "x.pth")
-    assert load(tmp_path / "x.pth", **{"pathlib.Path": Stands})["a"].item() == 1
