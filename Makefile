@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup bench table test test-slow test-ddp lint type all-checks clean
+.PHONY: help setup bench table test test-slow test-ddp fuzz lint type all-checks clean
 
 PYTHON ?= python3.11
 VENV   := .venv
@@ -13,7 +13,7 @@ help:  ## this list
 	@echo "  bench takes METHOD DATA PRESET VARIANT DATA_ROOT SAMPLE=1 ABLATION SEED PERSON RERUN=1 DRY=1,"
 	@echo "  table takes TABLE=remot/table4 (or all, or a YAML file) PRESET DATA DATA_ROOT SAMPLE=1 PEOPLE SEEDS ROW_SEEDS"
 	@echo "  DRY=1 OPTIONS, both take DEVICES PRECISION ACCUMULATE METRICS COMPILED=1 LOGGER RUNS,"
-	@echo "  the tests take ARGS (for instance ARGS='tests/poses -x')."
+	@echo "  the tests take ARGS (for instance ARGS='tests/poses -x'), and fuzz does (ARGS='--inputs 20000 --seed 3')."
 
 # --- The environment. A stamp in .venv is named after the checksum of all that decides what is installed, so a second
 # call does nothing. Every step can be repeated: an interrupted installation is continued by the next call.
@@ -119,6 +119,9 @@ test-slow: $(STAMP)  ## the tests that take longer
 
 test-ddp: $(STAMP)  ## the tests on several processes
 	@$(RUN) pytest -m ddp $(ARGS)
+
+fuzz: $(STAMP)  ## feed 12,000 hostile files to every reader, in about 5 minutes
+	@$(RUN) tests.fuzz $(ARGS)
 
 lint: $(STAMP)  ## ruff: style, mistakes, formatting
 	@$(RUN) ruff check .
