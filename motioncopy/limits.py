@@ -53,7 +53,7 @@ def raise_limit(setting: str) -> None:
         ConfigError: If there is no such limit, or the value is no positive integer.
     """
     before = os.environ.get(_VARIABLE, "")
-    settings = f"{before},{setting}" if before else setting
+    settings = f"{before},{setting}" if before else setting or " "  # nothing at all is no setting
     _parsed(settings)
     os.environ[_VARIABLE] = settings
 
@@ -83,13 +83,13 @@ def check_limit(name: str, amount: int, what: str, *, error: type[MotionCopyErro
 def _parsed(settings: str) -> Limits:
     names = [field.name for field in fields(Limits)]
     values = {}
-    for setting in filter(None, settings.split(",")):
+    for setting in settings.split(",") if settings else ():
         name, _, value = (part.strip() for part in setting.partition("="))
         if name not in names or not value.isascii() or not value.isdigit() or len(value) > 18 or int(value) == 0:
             raise ConfigError(
                 "a limit is wrong",
                 expected=f"NAME=VALUE, where NAME is one of {', '.join(names)} and VALUE a positive integer",
-                found=setting,
+                found=setting[:80],
             )
         values[name] = int(value)
     return replace(Limits(), **values)

@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from motioncopy.documents import read_json
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.definition import split_key
 from motioncopy.metrics.scores import Aggregate, ClipScores, Score, aggregate
@@ -242,7 +243,7 @@ class Record:
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        where = f"record {self.id}"
+        where = f"record {str(self.id)[:80]}"
         # The types once more, through the reader's eyes: what is written can be read, and reads equal.
         content = encode(self)
         for name, hint in _hints().items():
@@ -262,14 +263,14 @@ class Record:
             try:
                 split_key(key)
             except ConfigError as error:
-                raise RecordError(f"{where}: {error.what}", expected=error.expected, found=error.found) from error
+                found = str(error.found)[:200]
+                raise RecordError(f"{where}: {error.what}", expected=error.expected, found=found) from error
         _refuse_paths(content, "", where)
 
     def _check(self, right: object, name: str, expected: str) -> None:
         if not right:
-            raise RecordError(
-                f"record {self.id}: field {name} is wrong", expected=expected, found=repr(getattr(self, name))
-            )
+            found = repr(getattr(self, name))[:200]
+            raise RecordError(f"record {self.id[:80]}: field {name} is wrong", expected=expected, found=found)
 
     @property
     def changed(self) -> bool:
@@ -299,31 +300,32 @@ class Record:
         Raises:
             RecordError: If a field is missing, unknown or malformed, or a hash does not fit.
         """
-        content = dict(content)
+        plain: dict[str, Any] = decode(dict[str, Any], content, source)
         # Another schema would fail in a hundred ways; say the one that matters.
-        if content.get("schema") != SCHEMA:
-            found = content.get("schema")
-            newer = type(found) is int and found > SCHEMA
-            raise RecordError(
-                f"{source}: field schema is wrong",
-                expected=SCHEMA,
-                found=found,
-                remedy="read it with a newer release of motioncopy"
-                if newer
-                else f"read it with the release that wrote it{_writer(content)}, or run it again",
-            )
-        found = content.pop("sha256", None)
-        if found != _sha256(content):
+        found = plain.get("schema")
+        if type(found) is not int or found != SCHEMA:
+            remedy = f"read it with the release that wrote it{_writer(plain)}, or run it again"
+            if type(found) is int and found > SCHEMA:
+                remedy = "read it with a newer release of motioncopy"
+            what = f"{source}: field schema is wrong"
+            raise RecordError(what, expected=SCHEMA, found=repr(found)[:80], remedy=remedy)
+        found = plain.pop("sha256", None)
+        if found != _sha256(plain):
             raise RecordError(
                 f"{source}: field sha256 does not fit the content",
-                expected=_sha256(content),
-                found=found,
+                expected=_sha256(plain),
+                found=repr(found)[:80],
                 remedy="restore the file: records are never edited",
             )
-        digest = content.pop("config_sha256", None)
-        record: Record = decode(cls, content, source)
+        digest = plain.pop("config_sha256", None)
+        try:
+            record: Record = decode(cls, plain, source)
+        except RecordError as error:  # the record itself knows no file
+            what = f"{source}: {error.what.removeprefix(f'{source}: ')}"
+            raise RecordError(what, expected=error.expected, found=error.found, remedy=error.remedy) from None
         if digest != record.config_sha256:
-            raise RecordError(f"{source}: field config_sha256 is wrong", expected=record.config_sha256, found=digest)
+            found = repr(digest)[:80]
+            raise RecordError(f"{source}: field config_sha256 is wrong", expected=record.config_sha256, found=found)
         return record
 
 
@@ -334,7 +336,7 @@ def _hints() -> dict[str, Any]:
 
 def _writer(content: Mapping[str, Any]) -> str:
     code = content.get("code")
-    return f" ({code['version']})" if isinstance(code, dict) and isinstance(code.get("version"), str) else ""
+    return f" ({code['version'][:40]})" if isinstance(code, dict) and isinstance(code.get("version"), str) else ""
 
 
 def now() -> str:
@@ -388,7 +390,7 @@ def read(path: Path) -> Record:
     """
     record = parse(path)
     if record.id != path.stem:
-        raise RecordError(f"{path}: field id differs from the file's name", expected=path.stem, found=record.id)
+        raise RecordError(f"{path}: field id differs from the file's name", expected=path.stem, found=record.id[:80])
     return record
 
 
@@ -398,10 +400,7 @@ def parse(path: Path) -> Record:
     Raises:
         RecordError: If the file is not a whole, unedited record of this schema.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RecordError(f"{path} is not a readable record", expected="JSON", found=error) from error
+    content = read_json(path, error=RecordError, remedy="restore the file, or run it again")
     if not isinstance(content, dict):
         raise RecordError(f"{path} is not a record", expected="a JSON object", found=type(content).__name__)
     return Record.from_dict(content, str(path))
@@ -442,7 +441,7 @@ def _refuse_paths(value: Any, name: str, source: str) -> None:
             _refuse_paths(item, f"{name}[{i}]", source)
     elif isinstance(value, str) and (path := machine_path(value)) is not None:
         raise RecordError(
-            f"{source}: field {name} holds a path of a machine",
-            found=path,
+            f"{source}: field {name[:200]} holds a path of a machine",
+            found=path[:200],
             remedy="pass configs through motioncopy.provenance.portable and messages through redacted",
         )
