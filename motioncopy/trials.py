@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,11 +21,29 @@ import torch
 from torch import Tensor
 
 from motioncopy.batch import to_uint8
+from motioncopy.documents import read_json
 from motioncopy.errors import MotionCopyError, TrainingError
 from motioncopy.files import write_whole
 from motioncopy.method import Method
 from motioncopy.metrics.evaluator import ClipScores, Evaluator
 from motioncopy.request import Trial
+from motioncopy.schema import Count, PlainName, Text, validated
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """What a trial leaves."""
+
+    id: PlainName
+    protocol: Text
+    kind: Text
+    person: Text
+    driver: Text
+    fps: float
+    frames: Count
+    generation_fps: float | None
+    report: dict[str, float]
+    scores: dict[str, Any]
 
 
 class TrialRunner:
@@ -102,6 +121,7 @@ def collect(folder: Path, expected: list[str]) -> list[dict[str, Any]]:
 
     Raises:
         MotionCopyError: If a trial has left none.
+        TrainingError: If what one has left is damaged.
     """
     missing = [name for name in expected if not (folder / f"{name}.json").is_file()]
     if missing:
@@ -110,7 +130,14 @@ def collect(folder: Path, expected: list[str]) -> list[dict[str, Any]]:
             found=", ".join(missing[:5]),
             remedy="run `motioncopy test` again",
         )
-    return [json.loads((folder / f"{name}.json").read_text()) for name in expected]
+    return [_summary(folder / f"{name}.json") for name in expected]
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    remedy = "remove the file and run `motioncopy test` again"
+    content: dict[str, Any] = read_json(path, error=TrainingError, remedy=remedy)
+    validated(_Summary, content, error=TrainingError, what=f"{path} is damaged", remedy=remedy)
+    return content
 
 
 def scores_of(summary: dict[str, Any]) -> ClipScores:

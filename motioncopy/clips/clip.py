@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from motioncopy.clips.manifest import FILE_NAME, Manifest, sha256
 from motioncopy.errors import ClipError
+from motioncopy.limits import check_limit
+from motioncopy.reading import reading
 
 Indices = Sequence[int] | NDArray[np.integer]
 
@@ -191,22 +194,30 @@ class Clip:
                 remedy=f"prepare it anew with {name}: motioncopy prepare --force",
             )
         file = self.path / part.file
-        try:
-            array = np.load(file, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise ClipError(f"{file} cannot be read", found=error, remedy=_AGAIN) from error
-        if (array.shape, array.dtype.name) != (part.shape, part.dtype):
+        with reading(file, ClipError, "cannot be read", remedy=_AGAIN):
+            array = open_memmap(file, mode="r")  # np.load would take archives and pickles for arrays too
+        if array.shape != part.shape or array.dtype != np.dtype(part.dtype):
             raise ClipError(
                 f"{file} is another array than its manifest says",
                 expected=f"{part.dtype} {part.shape}",
-                found=f"{array.dtype.name} {array.shape}",
+                found=f"{array.dtype} {array.shape}"[:200],
                 remedy=_AGAIN,
             )
         return np.asarray(array)
 
     def _small(self, name: str) -> Any:
         """A part in memory, read-only."""
-        array = self._map(name).copy()
+        array = self._map(name)
+        check_limit("array_elements", array.size, f"{self.path / name}", error=ClipError)
+        array = array.copy()
+        if array.dtype.kind == "f" and not (
+            np.isfinite(array).all() and ((array[..., 2] >= 0) & (array[..., 2] <= 1)).all()
+        ):
+            raise ClipError(
+                f"{self.path / self.manifest.parts[name].file} holds no joints",
+                expected="finite x and y, and confidence in [0, 1]",
+                remedy=_AGAIN,
+            )
         array.setflags(write=False)
         return array
 

@@ -6,10 +6,20 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Self
 
+import numpy as np
+from pydantic import Field
+
+from motioncopy.documents import read_json
 from motioncopy.errors import ClipError
+from motioncopy.limits import check_limit
+from motioncopy.reading import check_rate, reading
+from motioncopy.schema import Count, PlainName, Size, Text, validated
+from motioncopy.schema import is_plain_name as is_plain_name
+from motioncopy.skeletons import skeleton
 
 #: The layout of clip folders that this version reads and writes.
 SCHEMA = 1
@@ -26,8 +36,8 @@ class Source:
         sha256: Of its content.
     """
 
-    file: str
-    sha256: str
+    file: PlainName
+    sha256: Text
 
     @classmethod
     def of(cls, path: Path) -> Source:
@@ -44,8 +54,8 @@ class Source:
 class Backend:
     """What made a part: a perception backend's name and version."""
 
-    name: str
-    version: str
+    name: Text
+    version: Text
 
 
 @dataclass(frozen=True)
@@ -61,11 +71,11 @@ class Part:
         backend: What made it; ``None`` where it was given or taken as it is.
     """
 
-    file: str
-    dtype: str
-    shape: tuple[int, ...]
-    bytes: int
-    sha256: str
+    file: PlainName
+    dtype: Text
+    shape: tuple[Count, ...]
+    bytes: Count
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     backend: Backend | None = None
 
 
@@ -84,22 +94,51 @@ class Manifest:
         parts: By name; see :mod:`motioncopy.clips`.
         created_by: Which version of this package wrote it.
         schema: :data:`SCHEMA` of that version.
+
+    Raises:
+        ClipError: If the fields contradict one another, or the frames are no camera's.
+        SkeletonError: If there is no such skeleton.
     """
 
-    id: str
-    person: str
+    id: PlainName
+    person: PlainName
     fps: float
-    size: tuple[int, int]
-    frames: int
-    skeleton: str
+    size: tuple[Size, Size]
+    frames: Size
+    skeleton: Text
     source: Source | None
     parts: Mapping[str, Part]
-    created_by: str
+    created_by: Text
     schema: int = SCHEMA
 
+    def __post_init__(self) -> None:
+        check_rate(self.fps, self.id, error=ClipError, remedy=_AGAIN)
+        check_limit("frame_pixels", prod(self.size), f"a frame of {self.id}", error=ClipError)
+        parts = layout(self.size, len(skeleton(self.skeleton)))
+        for name, part in self.parts.items():
+            if name not in parts:
+                raise ClipError(f"the part {name[:80]!r} is unknown", expected=f"one of {', '.join(parts)}")
+            dtype, shape = parts[name]
+            if name != "background":
+                shape = (self.frames, *shape)
+            if (part.dtype, part.shape) != (dtype, shape):
+                raise ClipError(
+                    f"the part {name} does not fit the clip",
+                    expected=f"{dtype} {shape}",
+                    found=f"{part.dtype[:80]} {part.shape[:8]}",
+                )
+            if part.bytes < prod(shape) * np.dtype(dtype).itemsize:
+                raise ClipError(f"the part {name} has too few bytes for {dtype} {shape}", found=part.bytes)
+
     def to_json(self) -> str:
-        """As it stands in the file."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        """As it stands in the file.
+
+        Raises:
+            ClipError: If :meth:`read` would refuse it.
+        """
+        content = asdict(self)
+        validated(Manifest, content, error=ClipError, what=f"the manifest of {self.id}")
+        return json.dumps(content, indent=2) + "\n"
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -109,65 +148,50 @@ class Manifest:
             ClipError: If there is none, it is of another schema version, damaged, or names files elsewhere.
         """
         path = folder / FILE_NAME
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            schema = content["schema"]
-        except (FileNotFoundError, NotADirectoryError):
+        with reading(path, ClipError, "cannot be read", remedy=_AGAIN):
+            if not path.exists():
+                raise ClipError(
+                    f"{folder} is not a prepared clip, or was left half written",
+                    expected=f"a folder with a {FILE_NAME}",
+                    remedy="prepare it with: motioncopy prepare",
+                )
+        content = read_json(path, error=ClipError, remedy=_AGAIN)
+        schema = content.get("schema", SCHEMA) if isinstance(content, dict) else SCHEMA
+        if schema != SCHEMA or type(schema) is not int:
             raise ClipError(
-                f"{folder} is not a prepared clip, or was left half written",
-                expected=f"a folder with a {FILE_NAME}",
-                remedy="prepare it with: motioncopy prepare",
-            ) from None
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ClipError(f"{path} cannot be read", found=repr(error), remedy=_AGAIN) from error
-        if schema != SCHEMA:
-            raise ClipError(
-                f"clip {folder} has another schema version", expected=SCHEMA, found=repr(schema), remedy=_AGAIN
+                f"clip {folder} has another schema version", expected=SCHEMA, found=repr(schema)[:80], remedy=_AGAIN
             )
-        try:
-            return cls._from(content)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ClipError(f"{path} is damaged", found=repr(error), remedy=_AGAIN) from error
-
-    @classmethod
-    def _from(cls, content: dict[str, Any]) -> Self:
-        height, width = map(int, content["size"])
-        source = content["source"]
-        return cls(
-            id=str(content["id"]),
-            person=str(content["person"]),
-            fps=float(content["fps"]),
-            size=(height, width),
-            frames=int(content["frames"]),
-            skeleton=str(content["skeleton"]),
-            source=None if source is None else Source(**source),
-            parts={name: _part(fields) for name, fields in content["parts"].items()},
-            created_by=str(content["created_by"]),
-        )
+        return validated(cls, content, error=ClipError, what=f"{path} is damaged", remedy=_AGAIN)
 
 
-def _part(fields: dict[str, Any]) -> Part:
-    file, backend = fields["file"], fields["backend"]
-    if not is_plain_name(file):
-        raise ValueError(f"the file name {file!r} points outside the clip's folder")
-    return Part(
-        file=file,
-        dtype=str(fields["dtype"]),
-        shape=tuple(map(int, fields["shape"])),
-        bytes=int(fields["bytes"]),
-        sha256=str(fields["sha256"]),
-        backend=None if backend is None else Backend(**backend),
-    )
+def layout(size: tuple[int, int], joints: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Element type and shape of a frame of each part; of ``background``, of the whole.
 
-
-def is_plain_name(name: str) -> bool:
-    """Whether this names a file within a folder, on any system: no path, no drive, not the folder itself."""
-    return bool(name) and name not in (".", "..") and not set(name) & set("/\\:\0")
+    Args:
+        size: (height, width) in pixels.
+        joints: How many the skeleton has.
+    """
+    height, width = size
+    return {
+        "images": ("uint8", (height, width, 3)),
+        "joints": ("float32", (joints, 3)),
+        "mask": ("uint8", (height, width)),
+        "parsing": ("uint8", (height, width)),
+        "flow": ("float16", (height, width, 2)),
+        "hand_left": ("float32", (21, 3)),
+        "hand_right": ("float32", (21, 3)),
+        "face": ("float32", (70, 3)),
+        "background": ("uint8", (height, width, 3)),
+    }
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
+    """SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        ClipError: If it cannot be read.
+    """
+    with reading(path, ClipError, "cannot be read", remedy="check the file and the disk"), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

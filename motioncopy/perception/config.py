@@ -83,15 +83,17 @@ def _check_keys(name: str, config: dict[str, Any]) -> None:
     """What jsonargparse would not say, or not by the key's name."""
     what = f"the perception config {name}"
     if unknown := [str(key) for key in config if key not in _KEYS]:
-        raise ConfigError(f"unknown keys in {what}", expected=", ".join(_KEYS), found=", ".join(unknown))
+        raise ConfigError(f"unknown keys in {what}", expected=", ".join(_KEYS), found=", ".join(unknown)[:200])
     if "pose" not in config:
         raise ConfigError(f"{what} names no pose estimator", expected="the key pose")
     for key, backend in config.items():
         if not isinstance(backend, dict) or "class_path" not in backend:
-            raise ConfigError(f"{key} of {what} names no class", expected="class_path and init_args", found=backend)
+            raise ConfigError(
+                f"{key} of {what} names no class", expected="class_path and init_args", found=repr(backend)[:200]
+            )
         if unknown := [str(k) for k in backend if k not in ("class_path", "init_args")]:
             raise ConfigError(
-                f"unknown keys in {key} of {what}", expected="class_path and init_args", found=", ".join(unknown)
+                f"unknown keys in {key} of {what}", expected="class_path and init_args", found=", ".join(unknown)[:200]
             )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from motioncopy.documents import read_json
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage, Framing
 from motioncopy.perception.annotations import AnnotationFiles, at_size
@@ -22,6 +22,11 @@ _FIELDS = {
     "hand_right": ("hand_right_keypoints_2d", len(HAND21)),
     "face": ("face_keypoints_2d", len(FACE70)),
 }
+# A crowd; each of them is compared with the person who is followed.
+_MOST_PEOPLE = 1000
+# Beyond every picture's side; and confidences, which go a little beyond 0 and 1.
+_FARTHEST, _LEAST_SURE, _MOST_SURE = 1e6, -0.5, 1.5
+_AGAIN = "unpack or download it again"
 # The joints of one person: ``joints`` and all groups.
 _Person = dict[str, Joints]
 
@@ -130,19 +135,14 @@ def _distance(joints: Joints, last: Joints) -> float:
 
 def _people(file: Path) -> list[dict[str, Any]]:
     """The entries of ``people`` in a file."""
-    try:
-        people = json.loads(file.read_bytes())["people"]
-    except OSError as error:
-        raise DataError(f"{file} cannot be read", found=error.strerror) from error
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DataError(
-            f"{file} is damaged, or not OpenPose's",
-            expected='JSON with a list "people"',
-            found=repr(error),
-            remedy="unpack or download it again",
-        ) from error
+    content = read_json(file, error=DataError, remedy=_AGAIN)
+    people = content.get("people") if isinstance(content, dict) else None
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
-        raise DataError(f"people of {file} is damaged", expected="a list of objects")
+        raise DataError(
+            f"{file} is damaged, or not OpenPose's", expected='an object with a list of objects "people"', remedy=_AGAIN
+        )
+    if len(people) > _MOST_PEOPLE:
+        raise DataError(f"{file} shows too many people", expected=f"at most {_MOST_PEOPLE}", found=len(people))
     return people
 
 
@@ -169,12 +169,16 @@ def _values(values: Any, counts: tuple[int, ...], where: str) -> Joints:
     if not isinstance(values, list) or len(values) not in [3 * count for count in counts]:
         found = f"{len(values)} values" if isinstance(values, list) else type(values).__name__
         raise DataError(f"{where} is not whole", expected=expected, found=found)
-    try:
-        joints = np.array(values, np.float32).reshape(len(values) // 3, 3)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{where} is damaged", expected=expected, found=error) from error
-    if not np.isfinite(joints).all():
-        raise DataError(f"{where} is damaged", expected=expected, found="a value that is not finite")
-    joints[:, 2] = joints[:, 2].clip(0, 1)  # OpenPose's confidence goes a little beyond 1
+    if wrong := [value for value in values if type(value) not in (int, float) or not abs(value) <= _FARTHEST]:
+        raise DataError(f"{where} is damaged", expected=expected, found=repr(wrong[0])[:80], remedy=_AGAIN)
+    joints = np.array(values, np.float32).reshape(len(values) // 3, 3)
+    if joints[:, 2].min() < _LEAST_SURE or joints[:, 2].max() > _MOST_SURE:
+        raise DataError(
+            f"confidences of {where} are out of range",
+            expected="0 to 1",
+            found=f"{joints[:, 2].min():g} to {joints[:, 2].max():g}",
+            remedy=_AGAIN,
+        )
+    joints[:, 2] = joints[:, 2].clip(0, 1)
     joints[joints[:, 2] == 0] = 0
     return joints

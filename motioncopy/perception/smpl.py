@@ -22,6 +22,8 @@ SMPL_KPS = (
     "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
     "neck", "head_top", "nose", "left_eye", "right_eye", "left_ear", "right_ear",
 )  # fmt: skip
+# From the middle of the frame, in halves of it.
+_FARTHEST = 1000
 #: For each joint of body25, the key points whose mean it is; none for the feet.
 SMPL_KPS_TO_BODY25: tuple[tuple[int, ...], ...] = (
     (14,), (12,),
@@ -45,7 +47,7 @@ def body25(kps: NDArray[Any], size: int) -> Joints:
         ``(F, 25, 3)``: x and y in its pixels; confidence 1, as a fitted body hides nothing, and 0 for the feet.
 
     Raises:
-        DataError: If the shape is another one, or a number is not finite.
+        DataError: If the shape is another one, or a number is not finite or far beyond the frame.
     """
     kps = np.asarray(kps)
     if kps.ndim != 3 or kps.shape[1] != len(SMPL_KPS) or kps.shape[2] not in (2, 3) or kps.dtype.kind != "f":
@@ -54,8 +56,8 @@ def body25(kps: NDArray[Any], size: int) -> Joints:
             expected=f"floats of shape (F, {len(SMPL_KPS)}, 2)",
             found=f"{kps.dtype} {kps.shape}",
         )
-    if not np.isfinite(kps[..., :2]).all():
-        raise DataError("the SMPL key points are not finite")
+    if not (np.abs(kps[..., :2]) <= _FARTHEST).all():  # false for NaN
+        raise DataError("the SMPL key points are not finite, or far beyond the frame", expected="around -1 to 1")
     joints = np.zeros((len(kps), len(BODY25), 3), np.float32)
     for joint, sources in enumerate(SMPL_KPS_TO_BODY25):
         if sources:

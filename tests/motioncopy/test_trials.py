@@ -198,8 +198,14 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, evaluator: Evalu
 
 
 def test_summaries_come_in_the_order_of_the_protocol(tmp_path: Path) -> None:
+    rest = {"protocol": "x@1", "kind": "imitation", "person": "ada", "driver": "bob", "fps": 25, "frames": 2}
+    rest |= {"generation_fps": None, "report": {}, "scores": {}}
     for name in ("b", "a", "c"):
-        (tmp_path / f"{name}.json").write_text(json.dumps({"id": name}))
+        (tmp_path / f"{name}.json").write_text(json.dumps({"id": name, **rest}))
     assert [s["id"] for s in collect(tmp_path, ["c", "a"])] == ["c", "a"]
     with pytest.raises(MotionCopyError, match=r"2 of 3 trials have no scores.*Found: d, e.*motioncopy test"):
         collect(tmp_path, ["a", "d", "e"])
+    for text, message in (("[" * 200_000, "cannot be read"), ("[]", "damaged"), (json.dumps({"id": "a"}), "protocol")):
+        (tmp_path / "a.json").write_text(text)
+        with pytest.raises(TrainingError, match=rf"a\.json.*{message}.*again"):
+            collect(tmp_path, ["a"])
