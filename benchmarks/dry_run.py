@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,17 @@ import torch
 
 from benchmarks.jobs import Job, baselines
 from motioncopy import checkpoint
-from motioncopy.errors import MotionCopyError, own_cause
+from motioncopy.documents import read_json
+from motioncopy.errors import MotionCopyError, TrainingError, own_cause
 from motioncopy.method import Stage
+from motioncopy.schema import Count, validated
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a stage that has finished says, as far as it is shown."""
+
+    steps: Count
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,8 @@ def _steps(stage: Stage) -> str:
 def _stage_state(folder: Path, number: int, stage: Stage) -> str:
     place = folder / "stages" / f"{number:02d}-{stage.name}"
     if (place / "done.json").is_file():
-        steps = json.loads((place / "done.json").read_text())["steps"]
+        what, content = str(place / "done.json"), read_json(place / "done.json", error=TrainingError)
+        steps = validated(_Done, content, error=TrainingError, what=what, more=True).steps
         return f"; done before ({steps} steps), and kept if nothing has changed"
     return "; begun" if (place / "last.ckpt").is_file() else ""
 

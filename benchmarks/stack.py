@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from motioncopy.documents import read_yaml
 from motioncopy.errors import ConfigError
+from motioncopy.schema import validated
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,15 +45,25 @@ def read(path: Path | Traversable) -> dict[str, Any]:
     """
     if not path.is_file():
         raise ConfigError(f"there is no config {path.name}", found=str(path), remedy="correct the name")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path.name} is not YAML", found=str(error).replace("\n", " ")) from error
+    content = read_yaml(path, error=ConfigError)
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path.name} holds no mapping", expected="key: value lines", found=type(content).__name__)
+    _check_keys(content, "", path.name)
     return content
+
+
+def _check_keys(value: Any, where: str, file: str) -> None:
+    """YAML takes ``on:`` for true and ``3:`` for a number, which no config has for a key."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ConfigError(f"{file}: a key of {where or 'the whole'} is no text", found=repr(key))
+            _check_keys(item, f"{where}.{key}" if where else key, file)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _check_keys(item, f"{where}[{number}]", file)
 
 
 def methods() -> list[str]:
@@ -152,7 +162,8 @@ class Stack:
         for name in (self.preset, f"{self.preset}_{self.variant}"):
             path = files("methods") / self.method / "presets" / f"{name}.yaml"
             if self.preset and path.is_file():
-                required += read(path).get("requires", [])
+                listed = read(path).get("requires", [])
+                required += validated(tuple[str, ...], listed, error=ConfigError, what=f"requires of {name}.yaml")
         return list(dict.fromkeys([*required, *self.overlays]))
 
     def names(self) -> list[str]:
@@ -161,7 +172,11 @@ class Stack:
         return [str(Path(str(f)).relative_to(root)) for f in self.files()]
 
     def resolve(self, *overrides: Mapping[str, Any]) -> dict[str, Any]:
-        """The merged config, with overrides on top."""
+        """The merged config, with overrides on top.
+
+        Raises:
+            ConfigError: If a file is damaged, or model or data name no class.
+        """
         merged: dict[str, Any] = {}
         for path in self.files():
             merged = merge(merged, read(path))
@@ -169,7 +184,23 @@ class Stack:
             merged.pop(said_of_files, None)
         for override in overrides:
             merged = merge(merged, override)
+        what = f"the config of {self.method} on {self.data}"
+        validated(_Config, merged, error=ConfigError, what=what, more=True)
         return merged
+
+
+@dataclass(frozen=True)
+class _Named:
+    class_path: str
+    init_args: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Config:
+    """What every config says."""
+
+    model: _Named
+    data: _Named
 
 
 def _choose(field: str, name: str, known: Sequence[str]) -> str:

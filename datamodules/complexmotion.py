@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from datamodules.native import NativeData, NativeRecording
+from motioncopy.documents import read_text
 from motioncopy.errors import DataError
 from motioncopy.footage import VIDEO_SUFFIXES, open_footage
 from motioncopy.prepare import Backends
+from motioncopy.schema import is_plain_name
 
 Split = Literal["train", "test"]
 #: Says who is in which video, and which are for training.
@@ -107,28 +110,27 @@ def read_table(path: Path, videos: Iterable[str]) -> dict[str, Row]:
     names = {short: name for name in videos for short in (Path(name).stem, name)}
     rows: dict[str, Row] = {}
     seen: dict[str, Split] = {}
+    lines = csv.DictReader(io.StringIO(read_text(path, error=DataError), newline=""), strict=True)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.DictReader(file, strict=True)
-            missing = set(_COLUMNS) - set(lines.fieldnames or ())
-            if missing:
+        missing = set(_COLUMNS) - set(lines.fieldnames or ())
+        if missing:
+            raise DataError(
+                f"{path}, line 1 lacks the column {', '.join(sorted(missing))}",
+                expected=", ".join(_COLUMNS),
+                found=", ".join(lines.fieldnames or ())[:200] or "an empty file",
+            )
+        for line in lines:
+            name, row = _parsed(line, names, f"{path}, line {lines.line_num}")
+            if name in rows:
+                raise DataError(f"{path}, line {lines.line_num} names {name} a second time")
+            if seen.setdefault(row.person, row.split) != row.split:
                 raise DataError(
-                    f"{path}, line 1 lacks the column {', '.join(sorted(missing))}",
-                    expected=", ".join(_COLUMNS),
-                    found=", ".join(lines.fieldnames or ()) or "an empty file",
+                    f"{path}, line {lines.line_num} puts {row.person} into both splits",
+                    remedy="a general model is tested on people it has never seen: give each one split",
                 )
-            for line in lines:
-                name, row = _parsed(line, names, f"{path}, line {lines.line_num}")
-                if name in rows:
-                    raise DataError(f"{path}, line {lines.line_num} names {name} a second time")
-                if seen.setdefault(row.person, row.split) != row.split:
-                    raise DataError(
-                        f"{path}, line {lines.line_num} puts {row.person} into both splits",
-                        remedy="a general model is tested on people it has never seen: give each one split",
-                    )
-                rows[name] = row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is damaged", expected="a table in UTF-8", found=error) from error
+            rows[name] = row
+    except csv.Error as error:  # also for a field of more than 131,072 characters
+        raise DataError(f"{path} is damaged", expected="a table", found=error) from error
     if left := sorted(set(names.values()) - set(rows)):
         raise DataError(
             f"{path} lacks videos of its folder",
@@ -142,13 +144,17 @@ def read_table(path: Path, videos: Iterable[str]) -> dict[str, Row]:
 def _parsed(line: Mapping[str, str | None], names: Mapping[str, str], where: str) -> tuple[str, Row]:
     clip, person, split = ((line[column] or "").strip() for column in _COLUMNS)
     if set(clip) & set("/\\"):
-        raise DataError(f"{where} points out of the folder", expected="the name of a video in it", found=clip)
+        raise DataError(f"{where} points out of the folder", expected="the name of a video in it", found=clip[:80])
     if clip not in names:
-        raise DataError(f"{where} names a video that is not there", expected="a file of the folder", found=repr(clip))
+        raise DataError(
+            f"{where} names a video that is not there", expected="a file of the folder", found=repr(clip[:80])
+        )
     if not person:
         raise DataError(f"{where} names no person")
+    if not is_plain_name(person):
+        raise DataError(f"{where} names nobody", expected="a name that a file may have", found=repr(person[:80]))
     if split not in ("train", "test"):
-        raise DataError(f"{where} names an unknown split", expected="train or test", found=repr(split))
+        raise DataError(f"{where} names an unknown split", expected="train or test", found=repr(split[:80]))
     return names[clip], Row(person, "train" if split == "train" else "test")
 
 

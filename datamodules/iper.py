@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from datamodules.native import NativeData, NativeRecording
+from motioncopy.documents import read_text
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage, Framing, ImageFolder, open_footage
 from motioncopy.footage.images import IMAGE_SUFFIXES
@@ -37,6 +38,7 @@ FPS = 30.0
 # actor/outfit/action; nothing else, as it becomes a path.
 _VIDEO = re.compile(r"\d{3}/\d{1,3}/\d{1,2}", re.ASCII)
 _SHOWN = 5
+_FARTHEST = 1e6  # pixels
 
 
 class IPER(NativeData):
@@ -213,27 +215,26 @@ def read_list(path: Path) -> list[str]:
     Raises:
         DataError: If there is no such file, or a line is something else or comes twice; the message names the line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise DataError(f"there is no {path}", remedy="download train.txt and val.txt; they lie beside iPER") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read", expected="text in UTF-8", found=error) from error
-    names: list[str] = []
-    for number, line in enumerate(lines, 1):
+    remedy = "download train.txt and val.txt; they lie beside iPER"
+    if not path.is_file():
+        raise DataError(f"there is no {path}", remedy=remedy)
+    names: dict[str, int] = {}
+    for number, line in enumerate(read_text(path, error=DataError, remedy=remedy).splitlines(), 1):
         name = line.strip()
         if not name:
             continue
         if not _VIDEO.fullmatch(name):
             raise DataError(
-                f"{path}, line {number} names no video", expected="actor/outfit/action, as in 001/9/1", found=repr(name)
+                f"{path}, line {number} names no video",
+                expected="actor/outfit/action, as in 001/9/1",
+                found=repr(name[:80]),
             )
         if name in names:
             raise DataError(f"{path}, line {number} names {name} a second time")
-        names.append(name)
+        names[name] = number
     if not names:
         raise DataError(f"{path} is empty", expected="actor/outfit/action, as in 001/9/1, on each line")
-    return names
+    return list(names)
 
 
 def check_names(files: Sequence[Path]) -> None:
@@ -305,11 +306,11 @@ def read_vid_info(path: Path, size: tuple[int, int], count: int) -> Joints | Non
         native = (int(info["orig_shape"][0]), int(info["orig_shape"][1]))
         numbers = np.asarray(ids, np.int64)
         found = np.stack([np.asarray(pose["pose_keypoints_2d"], np.float32) for pose in poses])
-    except (TypeError, KeyError, IndexError, ValueError) as error:
+    except Exception as error:  # a stranger's values: what NumPy and int raise is not to be foreseen
         raise DataError(
             f"{path} does not hold what iPERCore writes",
             expected="orig_shape, processed_pose2d.keypoints and valid_img_info.crop_ids",
-            found=repr(error),
+            found=repr(error)[:200],
             remedy="run iPERCore's preprocessing again, or move the file away: MediaPipe then sees the joints",
         ) from error
     outside = numbers.size > 0 and not 0 <= numbers.min() <= numbers.max() < count
@@ -320,6 +321,8 @@ def read_vid_info(path: Path, size: tuple[int, int], count: int) -> Joints | Non
             found=f"joints {found.shape} of {len(numbers)} frames" + f" up to {numbers.max()}" * (numbers.size > 0),
             remedy="run iPERCore's preprocessing again, or move the file away: MediaPipe then sees the joints",
         )
+    if not (np.abs(found) <= _FARTHEST).all():  # false for NaN
+        raise DataError(f"{path} holds joints that are not finite, or far beyond the frame")
     joints = np.zeros((count, len(BODY25), 3), np.float32)
     joints[numbers] = found
     return Framing(native, size, (0, 0), size).joints(joints)

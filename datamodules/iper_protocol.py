@@ -27,15 +27,40 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datamodules.protocols import draw_pairs
-from motioncopy.errors import DataError, MotionCopyError
+from motioncopy.documents import read_json
+from motioncopy.errors import DataError
+from motioncopy.schema import Count, Text, validated
 
 VERSION = 1
-_NAME = re.compile(r"(\d+)\.jpg", re.ASCII)
+_NAME = re.compile(r"(\d{1,9})\.jpg", re.ASCII)
+_TARGET = re.compile(r"\d{3}/\d{1,3}/\d{1,2}", re.ASCII)
 _MINIATURE_PEOPLE = 3
+
+
+@dataclass(frozen=True)
+class _Driving:
+    target: Text
+    range: tuple[Count, Count]
+
+
+@dataclass(frozen=True)
+class _Video:
+    source: tuple[Text, ...]
+    self_imitation: _Driving
+    cross_imitation: _Driving
+    flag: tuple[Count, Count]
+
+
+@dataclass(frozen=True)
+class _Public:
+    """What is kept of the public file."""
+
+    val: dict[Text, _Video]
 
 
 def convert(public: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,10 +72,14 @@ def convert(public: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         DataError: If it is of another form.
     """
+    what = "this is not iPER's public protocol"
+    videos = validated(_Public, public, error=DataError, what=what, more=True).val
     try:
-        trials = [trial for video, rules in public["val"].items() for trial in _trials(video, rules)]
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise DataError("this is not iPER's public protocol", found=repr(error)) from error
+        trials = [trial for video, rules in videos.items() for trial in _trials(video, rules)]
+        if away := {rules.cross_imitation.target for rules in videos.values()} - videos.keys():
+            raise ValueError(f"{min(away)[:80]!r} drives, and is none of the videos")
+    except ValueError as error:
+        raise DataError(what, found=error) from error
     people = len({_person(trial["recording"]) for trial in trials})
     return {
         "id": "iper",
@@ -87,29 +116,31 @@ def rendered(content: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(f" {json.dumps(key)}: {lines(value)}" for key, value in content.items()) + "\n}\n"
 
 
-def _trials(video: str, rules: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _trials(video: str, rules: _Video) -> list[dict[str, Any]]:
+    if not _TARGET.fullmatch(video):
+        raise ValueError(f"{video[:80]!r} is no video")
     name = video.replace("/", "_")
-    own, other = rules["self_imitation"], rules["cross_imitation"]
-    if own["target"] != video:
-        raise ValueError(f"{video} imitates {own['target']} as itself")
-    shown = {"recording": name, "sources": [_number(file) for file in rules["source"]]}
-    driver = other["target"].replace("/", "_")
+    own, other = rules.self_imitation, rules.cross_imitation
+    if own.target != video:
+        raise ValueError(f"{video} imitates {own.target[:80]!r} as itself")
+    shown = {"recording": name, "sources": [_number(file) for file in rules.source]}
+    driver = other.target.replace("/", "_")
     return [
-        {"id": f"{name}-own", "kind": "reconstruction", **shown, "driver": name, **_range(own["range"])},
+        {"id": f"{name}-own", "kind": "reconstruction", **shown, "driver": name, **_range(own.range)},
         {
             "id": f"{name}-as-{driver}",
             "kind": "imitation",
             **shown,
             "driver": driver,
-            **_range(other["range"]),
-            "flag": list(_range(rules["flag"]).values()),
+            **_range(other.range),
+            "flag": list(_range(rules.flag).values()),
         },
     ]
 
 
 def _range(ends: Sequence[int]) -> dict[str, int]:
     first, last = ends
-    if not 0 <= first <= last:
+    if first > last:
         raise ValueError(f"{ends} is no range")
     return {"start": first, "stop": last + 1}
 
@@ -117,7 +148,7 @@ def _range(ends: Sequence[int]) -> dict[str, int]:
 def _number(file: str) -> int:
     match = _NAME.fullmatch(file)
     if match is None:
-        raise ValueError(f"{file!r} is no frame's name")
+        raise ValueError(f"{file[:80]!r} is no frame's name")
     return int(match[1])
 
 
@@ -130,8 +161,8 @@ def main(arguments: Sequence[str]) -> None:
     if len(arguments) != 1:
         sys.exit("usage: python -m datamodules.iper_protocol iPER_protocol.json > splits/iper.json")
     try:
-        sys.stdout.write(rendered(convert(json.loads(Path(arguments[0]).read_bytes()))))
-    except (MotionCopyError, OSError, ValueError) as error:
+        sys.stdout.write(rendered(convert(read_json(Path(arguments[0]), error=DataError))))
+    except DataError as error:
         sys.exit(f"{arguments[0]}: {error}")
 
 

@@ -7,7 +7,6 @@ came with it and with perception for what did not. From there on all data sets a
 from __future__ import annotations
 
 import hashlib
-import json
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -20,16 +19,31 @@ from datamodules.base import ClipDataModule, Split, TrialSpec
 from datamodules.protocols import OfficialTrial, Protocol, protocol
 from datamodules.views import Box, Excerpt, person_box
 from motioncopy.clips import Clip
+from motioncopy.documents import read_json
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage
 from motioncopy.prepare import Backends, Recording, prepare_recordings
 from motioncopy.request import DataRequest, Regime
+from motioncopy.schema import Size, Text, validated
 
 #: Stands in the root of a miniature, so that nobody takes its scores for the data set's.
 MINIATURE = "miniature.json"
 
 # Room around a person of whom one frame is known, as shares of the covered height; raised and stretched arms need 0.3.
 _ROOM = (0.3, 0.24, 0.18, 0.12, 0.06, 0.0)
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What :data:`MINIATURE` holds.
+
+    Attributes:
+        data: The data set whose layout it has.
+        miniature: Version of the miniatures.
+    """
+
+    data: Text
+    miniature: Size = 1
 
 
 @dataclass(frozen=True)
@@ -158,11 +172,10 @@ class NativeData(ClipDataModule):
         path = self.root / MINIATURE
         if not path.is_file():
             return False
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))["data"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError(f"{path} is damaged", found=repr(error), remedy="write the miniature anew") from error
-        if found != self.data_set:
+        remedy = "write the miniature anew"
+        content = read_json(path, error=DataError, remedy=remedy)
+        marker = validated(Marker, content, error=DataError, what=f"{path} is damaged", remedy=remedy)
+        if (found := marker.data) != self.data_set:
             raise DataError(f"{self.root} holds a miniature of another data set", expected=self.data_set, found=found)
         return True
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motioncopy.documents import read_json
 from motioncopy.errors import DataError
 
 Floats = NDArray[np.float64]
 _PINHOLE, _ORTHOGRAPHIC = {"fx", "fy", "cx", "cy"}, {"scale", "cx", "cy"}
+_MOST = 1e9  # pixels, or pixels a unit: far beyond any lens
 _ROUNDS = 40  # of reweighting; the fit has long settled by then
 
 
@@ -55,20 +55,17 @@ class Camera:
         Raises:
             DataError: If the file holds anything else.
         """
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read", expected="a JSON object", found=error) from error
+        found = read_json(path, error=DataError)
         if (
             not isinstance(found, dict)
             or set(found) not in (_PINHOLE, _ORTHOGRAPHIC)
-            or not all(isinstance(v, int | float) and isfinite(v) for v in found.values())
+            or not all(type(v) in (int, float) and abs(v) <= _MOST for v in found.values())
             or not all(found[name] for name in {"fx", "fy", "scale"} & set(found))
         ):
             raise DataError(
                 f"{path} describes no camera",
                 expected='numbers {"fx", "fy", "cx", "cy"} of a pinhole, or {"scale", "cx", "cy"}, no factor of them 0',
-                found=found,
+                found=repr(found)[:200],
             )
         if "scale" in found:
             return cls(found["scale"], found["scale"], found["cx"], found["cy"], pinhole=False)

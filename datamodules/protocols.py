@@ -6,17 +6,19 @@ whom, and, where the data set's authors published them, which trials a general m
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from datamodules.chronological import Chronological
+from motioncopy.documents import read_json
 from motioncopy.errors import DataError
+from motioncopy.schema import Count, PlainName, Size, Text, validated
 
 _FOLDER = Path(__file__).with_name("splits")
 
@@ -36,19 +38,18 @@ class OfficialTrial:
         flag: (first, one past the last) of the recording's own frames that are the real set of FID, or ``None``.
     """
 
-    id: str
+    id: PlainName
     kind: Literal["reconstruction", "imitation"]
-    recording: str
-    sources: tuple[int, ...]
-    driver: str
-    start: int
-    stop: int
-    flag: tuple[int, int] | None = None
+    recording: PlainName
+    sources: Annotated[tuple[Count, ...], Field(min_length=1)]
+    driver: PlainName
+    start: Count
+    stop: Count
+    flag: tuple[Count, Count] | None = None
 
     def __post_init__(self) -> None:
-        whole = all(0 <= first < last for first, last in [(self.start, self.stop), *([self.flag] if self.flag else [])])
-        if self.kind not in ("reconstruction", "imitation") or not whole or min(self.sources, default=-1) < 0:
-            raise ValueError(f"trial {self.id} is none: {self}")
+        if any(first >= last for first, last in [(self.start, self.stop), *([self.flag] if self.flag else [])]):
+            raise ValueError(f"an empty range in trial {self.id}")
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,19 @@ class Protocol:
             model is trained on.
     """
 
-    id: str
-    version: int
-    origin: str
-    recordings: Mapping[str, int] = field(default_factory=dict)
+    id: PlainName
+    version: Size
+    origin: Text
+    recordings: Mapping[Literal["train", "test"], Count] = field(default_factory=dict)
     chronological: Chronological = field(default_factory=Chronological)
-    pairs: Mapping[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    pairs: Mapping[Count, tuple[tuple[Count, Count], ...]] = field(default_factory=dict)
     trials: tuple[OfficialTrial, ...] = ()
-    held_out: tuple[int, ...] = ()
+    held_out: tuple[Count, ...] = ()
+
+    def __post_init__(self) -> None:
+        for people, rows in self.pairs.items():
+            if any(max(row) >= people or row[0] == row[1] for row in rows):
+                raise ValueError(f"pairs of {people} people that are none")
 
     @property
     def name(self) -> str:
@@ -123,29 +129,18 @@ def protocol(name: str) -> Protocol:
     if not path.is_file():
         known = sorted(p.stem for p in _FOLDER.glob("*.json"))
         raise DataError(f"there is no protocol {name!r}", expected=f"one of {', '.join(known)}")
-    try:
-        return parse(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"the protocol file {path.name} is damaged", found=str(error), remedy="restore it") from error
+    what = f"the protocol file {path.name} is damaged"
+    return parse(read_json(path, error=DataError, what=what, remedy="restore it"), what)
 
 
-def parse(content: Mapping[str, Any]) -> Protocol:
+def parse(content: Any, what: str = "the protocol is damaged") -> Protocol:
     """A protocol from the content of its file.
 
+    Args:
+        content: What the file holds.
+        what: What messages begin with.
+
     Raises:
-        TypeError, KeyError, AttributeError: If a field is missing, unknown or of another kind.
-        ValueError: If a value is impossible.
-        DataError: If the split by time is.
+        DataError: If a field is missing, unknown, of another kind, or contradicts another.
     """
-    rest = dict(content)
-    pairs = {int(n): tuple((int(a), int(b)) for a, b in rows) for n, rows in rest.pop("pairs", {}).items()}
-    for people, rows in pairs.items():
-        if any(not (0 <= a < people and 0 <= b < people and a != b) for a, b in rows):
-            raise ValueError(f"pairs of {people} people are wrong: {rows}")
-    trials = tuple(
-        OfficialTrial(**{**row, "sources": tuple(row["sources"]), "flag": tuple(row.get("flag") or ()) or None})
-        for row in rest.pop("trials", [])
-    )
-    rule = Chronological(**rest.pop("chronological", {}))
-    held_out = tuple(int(rank) for rank in rest.pop("held_out", []))
-    return Protocol(**rest, chronological=rule, pairs=pairs, trials=trials, held_out=held_out)
+    return validated(Protocol, content, error=DataError, what=what, remedy="restore it")

@@ -232,11 +232,15 @@ def _sequences(root: Path, tree: str) -> list[_Folder] | None:
     """The folders with files of a tree, in the order of their paths; ``None`` where there is no such tree."""
     if not root.is_dir():
         return None
-    found = [
-        Path(folder)
-        for folder, _, files in os.walk(root, followlinks=True)
-        if any(Path(f).suffix.lower() in _TREES[tree] and not f.startswith(".") for f in files)
-    ]
+    found: list[Path] = []
+    seen: dict[Path, str] = {}
+    for folder, _, files in os.walk(root, followlinks=True):
+        if (first := seen.setdefault(Path(folder).resolve(), folder)) != folder:
+            raise DataError(  # links in a circle have no end
+                f"{folder} is {first} once more", remedy="remove the link: each folder with files is one video"
+            )
+        if any(Path(f).suffix.lower() in _TREES[tree] and not f.startswith(".") for f in files):
+            found.append(Path(folder))
     return [_Folder(path, path.relative_to(root).as_posix()) for path in sorted(found, key=str)]
 
 

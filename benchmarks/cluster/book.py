@@ -6,9 +6,14 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field
+
+from motioncopy.documents import read_json
 from motioncopy.errors import ClusterError
 from motioncopy.files import write_whole
+from motioncopy.schema import Size, Text, validated
 
 
 @dataclass(frozen=True)
@@ -21,9 +26,9 @@ class Entry:
         tries: How often this job has been submitted by one call.
     """
 
-    queue_id: str
-    submitted: str
-    tries: int = 1
+    queue_id: Annotated[str, Field(pattern=r"^\d{1,20}$")]  # an argument of squeue and sacct
+    submitted: Text
+    tries: Size = 1
 
 
 class Book:
@@ -40,13 +45,10 @@ class Book:
         self._path = folder / "jobs.json"
         self._entries: dict[str, Entry] = {}
         if self._path.is_file():
-            try:
-                self._entries = {k: Entry(**v) for k, v in json.loads(self._path.read_text()).items()}
-            except (ValueError, TypeError, AttributeError) as error:
-                raise ClusterError(
-                    f"{self._path} is damaged", found=error,
-                    remedy="cancel what `squeue --me` shows of these runs, then delete the file",
-                ) from error  # fmt: skip
+            remedy = "cancel what `squeue --me` shows of these runs, then delete the file"
+            content = read_json(self._path, error=ClusterError, remedy=remedy)
+            what = f"{self._path} is damaged"
+            self._entries = validated(dict[Text, Entry], content, error=ClusterError, what=what, remedy=remedy)
 
     def get(self, job_id: str) -> Entry | None:
         """The last submission of a job."""

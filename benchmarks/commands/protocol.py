@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from collections import Counter
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
+from motioncopy.documents import parse_json
 from motioncopy.errors import ConfigError
+from motioncopy.schema import Count, Size, Text, validated
 
 _MOST_ROWS = 8
 
@@ -36,23 +38,39 @@ def run(args: argparse.Namespace) -> int:
         0.
 
     Raises:
-        ConfigError: If there is none of this name.
+        ConfigError: If there is none of this name, or its file is damaged.
     """
     folder = files("datamodules") / "splits"
     texts = {f.name.removesuffix(".json"): f.read_text(encoding="utf-8") for f in folder.iterdir()
              if f.name.endswith(".json")}  # fmt: skip
     if args.action == "list":
         for name in sorted(texts):
-            content = json.loads(texts[name])
+            content = _content(name, texts[name])
             print(f"{name:<14} {content['id']}@{content['version']}")
     elif args.name not in texts:
         raise ConfigError(f"there is no protocol {args.name!r}", expected=f"one of {', '.join(sorted(texts))}")
     elif args.json:
         print(texts[args.name], end="")
     else:
-        print("\n".join(_lines(json.loads(texts[args.name]))))
+        print("\n".join(_lines(_content(args.name, texts[args.name]))))
         print(f"SHA-256 of the file: {hashlib.sha256(texts[args.name].encode()).hexdigest()}")
     return 0
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What every protocol's file says, and what is shown in a form of its own."""
+
+    id: Text
+    version: Size
+    pairs: dict[Text, tuple[tuple[Count, Count], ...]] = field(default_factory=dict)
+
+
+def _content(name: str, text: str) -> dict[str, Any]:
+    what = f"the protocol file {name}.json"
+    content: dict[str, Any] = parse_json(text, error=ConfigError, what=what, remedy="restore it")
+    validated(_Head, content, error=ConfigError, what=what, remedy="restore it", more=True)
+    return content
 
 
 def _lines(content: dict[str, Any]) -> list[str]:
@@ -67,8 +85,8 @@ def _lines(content: dict[str, Any]) -> list[str]:
             lines += [f"  of {n} people: {_pairs(rows)}" for n, rows in value.items()]
         elif isinstance(value, dict):
             lines.append(f"{title}: " + ", ".join(f"{k} {v}" for k, v in value.items()))
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            kinds = Counter(row["kind"] for row in value if "kind" in row)
+        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            kinds = Counter(str(row["kind"]) for row in value if "kind" in row)
             counted = f" ({', '.join(f'{n} {kind}' for kind, n in kinds.items())})" if kinds else ""
             lines.append(f"{title}: {len(value)}{counted}")
             lines += [f"  {', '.join(f'{k} {_plain(v)}' for k, v in row.items())}" for row in value[:_MOST_ROWS]]

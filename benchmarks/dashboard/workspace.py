@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import yaml
+from pydantic import Field
 
+from motioncopy.documents import parse_yaml
 from motioncopy.errors import ConfigError
+from motioncopy.schema import Text, validated
 
 if TYPE_CHECKING:
     import wandb_workspaces.workspaces as ws
@@ -21,6 +24,8 @@ PANELS: dict[str, frozenset[str]] = {
     "table": frozenset(),
     "compare": frozenset(),
 }
+# What a panel's first value is: keys that are logged, or one.
+_TAKES = {"bar": tuple, "scatter": tuple, "media": tuple, "lines": str, "table": str, "compare": str}
 
 
 def text() -> str:
@@ -34,18 +39,35 @@ def definition() -> dict[str, Any]:
     Raises:
         ConfigError: If a panel is of no known kind, or has an unknown key.
     """
-    content: dict[str, Any] = yaml.safe_load(text())
-    for section in content["sections"]:
-        for panel in section["panels"]:
-            kind = next(iter(panel))
-            unknown = set(panel) - {kind, "title"} - PANELS.get(kind, frozenset())
-            if kind not in PANELS or unknown:
+    content: dict[str, Any] = parse_yaml(text(), error=ConfigError, what="workspace.yaml")
+    for section in validated(_Definition, content, error=ConfigError, what="workspace.yaml").sections:
+        for panel in section.panels:
+            kind, what = next(iter(panel.items()))
+            unknown = panel.keys() - {kind, "title"} - PANELS.get(kind, frozenset())
+            if not isinstance(what, _TAKES.get(kind, ())) or unknown:
                 raise ConfigError(
-                    f"a panel of section {section['name']!r} is wrong",
-                    expected=f"one of {', '.join(PANELS)} first, then title",
-                    found=panel,
+                    f"a panel of section {section.name!r} is wrong",
+                    expected=f"one of {', '.join(PANELS)} first, with its keys, then title",
+                    found=repr(panel)[:200],
                 )
     return content
+
+
+@dataclass(frozen=True)
+class _Section:
+    name: Text
+    panels: tuple[Annotated[dict[Text, bool | Text | tuple[Text, ...]], Field(min_length=1)], ...]
+    open: bool = False
+
+
+@dataclass(frozen=True)
+class _Definition:
+    """What the file holds."""
+
+    name: Text
+    sections: tuple[_Section, ...]
+    group: tuple[Text, ...]
+    columns: tuple[Text, ...]
 
 
 def build(entity: str, project: str) -> ws.Workspace:

@@ -7,19 +7,37 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
+from pydantic import Field
 
+from motioncopy.documents import read_json
+from motioncopy.errors import ConfigError
 from motioncopy.files import write_whole
+from motioncopy.schema import Count, Text, validated
 
 Image = NDArray[np.uint8]
 #: The loggers that there are.
 Name = Literal["tensorboard", "wandb", "none"]
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """What notes may hold; all but ``logged`` is W&B's."""
+
+    logged: tuple[Text, ...] = ()
+    id: Annotated[str, Field(pattern=r"^[\w.-]{1,128}$")] = ""
+    parts: Count = 0
+    opened: float = 0.0
+    labels: dict[Text, Any] = field(default_factory=dict)
+    config: dict[Text, Any] = field(default_factory=dict)
+    scores: dict[Text, float] = field(default_factory=dict)
 
 
 class Notes:
@@ -33,8 +51,10 @@ class Notes:
     def __init__(self, run: Path, logger: str) -> None:
         self.path = run / "logs" / f"{logger}.json"
         self.content: dict[str, Any] = {}
-        with suppress(OSError, ValueError):  # not there yet, or of no use any more
-            self.content = json.loads(self.path.read_text())
+        with suppress(ConfigError):  # not there yet, or of no use any more
+            content = read_json(self.path, error=ConfigError)
+            validated(_Notes, content, error=ConfigError, what=str(self.path))
+            self.content = content
 
     def update(self, **values: Any) -> None:
         """Keeps values under their names."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
-
+from motioncopy.documents import read_yaml
 from motioncopy.errors import ConfigError
+from motioncopy.schema import PlainName, Text, validated
 
 Kind = Literal["reconstruction", "imitation"]
 
@@ -162,7 +163,7 @@ def papers() -> tuple[Paper, ...]:
         ConfigError: If a file is damaged; the message says where.
     """
     sources = [f for f in files("benchmarks.papers").iterdir() if f.name.endswith(".yaml")]
-    found = [parse(yaml.load(f.read_text(encoding="utf-8"), yaml.BaseLoader), f.name) for f in sources]
+    found = [parse(read_yaml(f, error=ConfigError, as_text=True), f.name) for f in sources]
     return tuple(sorted(found, key=lambda paper: (paper.published, paper.name)))
 
 
@@ -191,7 +192,47 @@ def table(id: str) -> Table:
     return found
 
 
-def parse(content: Mapping[str, Any], source: str) -> Paper:
+Flags = tuple[Text, ...]
+
+
+@dataclass(frozen=True)
+class _FileRow:
+    label: Text
+    method: PlainName
+    values: tuple[Text, ...]
+    ablation: PlainName | None = None
+    compared: Text | None = None
+    flags: Flags = ()
+    cells: dict[Text, Flags] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _FileTable:
+    number: PlainName
+    title: Text
+    kind: Literal["comparison", "ablation", "cost"]
+    columns: tuple[tuple[PlainName, Kind, tuple[Text, ...]], ...]
+    rows: tuple[_FileRow, ...]
+    protocol: dict[Text, Text] = field(default_factory=dict)
+    flags: Flags = ()
+    data_flags: dict[Text, Flags] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _File:
+    """What a file holds."""
+
+    paper: PlainName
+    title: Text
+    venue: Text
+    published: Text
+    entered: Text
+    method: PlainName
+    regime: Literal["personal", "general"]
+    tables: tuple[_FileTable, ...]
+
+
+def parse(content: Any, source: str) -> Paper:
     """A paper from the content of its file, in which every scalar is still text, as the paper prints it.
 
     Args:
@@ -201,60 +242,41 @@ def parse(content: Mapping[str, Any], source: str) -> Paper:
     Raises:
         ConfigError: If a field is missing or unknown, or a row has not one value a column.
     """
-    content = dict(content)
-    try:
-        listed = content.pop("tables")
-        name, method, regime = content.pop("paper"), content.pop("method"), content.pop("regime")
-        found = tuple(_table(name, method, regime, table, source) for table in listed)
-        return Paper(name, tables=found, **content)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{source} has a wrong or missing field", found=repr(error)) from error
+    file = validated(_File, content, error=ConfigError, what=source)
+    found = tuple(_table(file, table, source) for table in file.tables)
+    return Paper(file.paper, file.title, file.venue, file.published, file.entered, found)
 
 
-def _table(paper: str, method: str, regime: Any, content: Mapping[str, Any], source: str) -> Table:
-    content = dict(content)
-    number, groups, rows = content.pop("number"), content.pop("columns"), content.pop("rows")
-    columns = tuple((data, kind, metric) for data, kind, metrics in groups for metric in metrics)
-    by_data, protocols = content.pop("data_flags", {}), content.pop("protocol", {})
-    id = f"{paper}/table{_ROMAN.get(number.lower(), number)}"
+def _table(file: _File, table: _FileTable, source: str) -> Table:
+    columns = tuple((data, kind, metric) for data, kind, metrics in table.columns for metric in metrics)
+    id = f"{file.paper}/table{_ROMAN.get(table.number.lower(), table.number)}"
     return Table(
         id,
-        paper,
-        number,
-        content.pop("title"),
-        content.pop("kind"),
-        method,
-        regime,
-        {data: protocols.get(data) for data in dict.fromkeys(data for data, _, _ in columns)},
-        tuple(_row(dict(row), columns, by_data, f"{source}, {id}") for row in rows),
+        file.paper,
+        table.number,
+        table.title,
+        table.kind,
+        file.method,
+        file.regime,
+        {data: table.protocol.get(data) for data in dict.fromkeys(data for data, _, _ in columns)},
+        tuple(_row(row, columns, table.data_flags, f"{source}, {id}") for row in table.rows),
         columns,
-        tuple(content.pop("flags", ())),
-        **content,
+        table.flags,
     )
 
 
-def _row(
-    content: dict[str, Any], columns: Sequence[tuple[str, Kind, str]], by_data: Mapping[str, Any], source: str
-) -> Row:
-    label, method, values = content.pop("label"), content.pop("method"), content.pop("values")
-    if len(values) != len(columns):
-        raise ConfigError(f"{source}: row {label} has not one value a column", expected=len(columns), found=len(values))
-    own = content.pop("cells", {})
-    if unknown := own.keys() - {_short(data, metric) for data, _, metric in columns}:
-        raise ConfigError(f"{source}: row {label} flags a cell that it has not", found=", ".join(sorted(unknown)))
+def _row(row: _FileRow, columns: Sequence[tuple[str, Kind, str]], by_data: Mapping[str, Flags], source: str) -> Row:
+    if len(row.values) != len(columns):
+        raise ConfigError(
+            f"{source}: row {row.label} has not one value a column", expected=len(columns), found=len(row.values)
+        )
+    if unknown := row.cells.keys() - {_short(data, metric) for data, _, metric in columns}:
+        raise ConfigError(f"{source}: row {row.label} flags a cell that it has not", found=", ".join(sorted(unknown)))
     cells = tuple(
-        _cell(column, text, (*by_data.get(column[0], ()), *own.get(_short(column[0], column[2]), ())), source)
-        for column, text in zip(columns, values, strict=True)
+        _cell(column, text, (*by_data.get(column[0], ()), *row.cells.get(_short(column[0], column[2]), ())), source)
+        for column, text in zip(columns, row.values, strict=True)
     )
-    return Row(
-        label,
-        method,
-        content.pop("ablation", None),
-        method in OURS,
-        tuple(content.pop("flags", ())),
-        cells,
-        **content,
-    )
+    return Row(row.label, row.method, row.ablation, row.method in OURS, row.flags, cells, row.compared)
 
 
 def _cell(column: tuple[str, Kind, str], text: str, flags: tuple[str, ...], source: str) -> Cell:
@@ -262,9 +284,12 @@ def _cell(column: tuple[str, Kind, str], text: str, flags: tuple[str, ...], sour
     if text == _NONE:
         return Cell(data, kind, metric, None, flags)
     try:
-        return Cell(data, kind, metric, float(text), flags, text)
-    except ValueError as error:
-        raise ConfigError(f"{source}: a value of {data} {metric} is no number", found=repr(text)) from error
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ConfigError(f"{source}: a value of {data} {metric} is no number", found=repr(text[:80]))
+    return Cell(data, kind, metric, value, flags, text)
 
 
 def _short(data: str, metric: str) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from benchmarks.perception.evaluate import Row
+from motioncopy.documents import read_json
 from motioncopy.errors import RecordError
 from motioncopy.files import write_whole
 from motioncopy.provenance import code, device, packages
+from motioncopy.schema import validated
 
 #: Where measurements are kept.
 RESULTS = Path(__file__).with_name("results")
@@ -29,6 +31,7 @@ SCORES = {
     "epe_zero": ("end-point error on the person of a flow of zero", "{:.2f} px"),
     "psnr_db": ("PSNR of the background, mean over clips", "{:.1f} dB"),
 }
+_GIVEN = {"": "frames", "found": "what was found", "truth": "the truth"}
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,15 @@ def read(folder: Path) -> list[Measurement]:
     """
     found = []
     for path in sorted(folder.glob("*.json")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            rows = tuple(Row(**row) for row in content.pop("rows"))
-            found.append(Measurement(rows=rows, **content))
-        except (ValueError, TypeError, KeyError) as error:
-            raise RecordError(f"{path} is damaged", found=str(error), remedy="measure again") from error
+        what, content = f"{path} is damaged", read_json(path, error=RecordError, remedy="measure again")
+        measured = validated(Measurement, content, error=RecordError, what=what, remedy="measure again")
+        # What is not said there would be filled in from this machine.
+        if len(content) < len(fields(Measurement)):
+            raise RecordError(f"{what}: a field is missing", found=", ".join(content), remedy="measure again")
+        for row in measured.rows:
+            if row.given not in _GIVEN or not row.scores.keys() <= SCORES.keys():
+                raise RecordError(f"{what}: a row is none", found=repr(row)[:200], remedy="measure again")
+        found.append(measured)
     if not found:
         raise RecordError(f"{folder} holds no measurement", remedy="python -m benchmarks.perception people")
     return found
@@ -102,7 +108,6 @@ def _table(rows: Sequence[Row]) -> list[str]:
         scores = ", ".join(f"{name} {SCORES[name][1].format(value)}" for name, value in row.scores.items())
         speed = "-" if row.fps is None else f"{row.fps:.0f}"
         backend = " ".join(filter(None, (row.backend, row.version)))
-        given = {"": "frames", "found": "what was found", "truth": "the truth"}[row.given]
         what = scores or f"not measured: {row.reason}"
-        lines.append(f"| {row.part} | {backend} | {given} | {row.frames} | {speed} | {what} |")
+        lines.append(f"| {row.part} | {backend} | {_GIVEN[row.given]} | {row.frames} | {speed} | {what} |")
     return lines

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from benchmarks import papers, stack
 from benchmarks.stack import Stack, read
 from motioncopy.errors import ConfigError
+from motioncopy.schema import PlainName, validated
 
 #: Why a row of a paper's table cannot be run.
 PLANNED = "not written yet"
 FOREIGN = "no method of this project (motioncopy evaluate scores its videos)"
 
-_KEYS = ("name", "data", "rows")
-_ROW_KEYS = ("label", "method", "variant", "ablation", "overrides")
+_MOST_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,24 @@ def of_table(table: papers.Table) -> Suite:
     return Suite(table.id, tuple(rows), table.data, tuple(left_out), table)
 
 
+@dataclass(frozen=True)
+class _File:
+    data: Annotated[tuple[PlainName, ...], Field(min_length=1, max_length=_MOST_ROWS)]
+    rows: Annotated[tuple[Any, ...], Field(min_length=1, max_length=_MOST_ROWS)]
+    name: Annotated[str, Field(max_length=100)] | None = None
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One of its rows."""
+
+    method: PlainName
+    label: Annotated[str, Field(max_length=100)] | None = None
+    variant: PlainName = "paper"
+    ablation: Annotated[str, Field(max_length=1000)] | tuple[PlainName, ...] | None = None
+    overrides: dict[str, Any] | None = None
+
+
 def of_file(path: Path) -> Suite:
     """A suite of one's own.
 
@@ -121,36 +141,20 @@ def of_file(path: Path) -> Suite:
     Raises:
         ConfigError: If the file is missing or malformed, or names a method, overlay or data set that does not exist.
     """
-    content = read(path)
-    _check_keys(content, _KEYS, ("data", "rows"), path.name)
-    data, lines = content["data"], content["rows"]
-    if not (isinstance(data, list) and data and isinstance(lines, list) and lines):
-        raise ConfigError(f"{path.name}: data and rows are lists that are not empty", found=f"{data!r}, {lines!r}")
+    file = validated(_File, read(path), error=ConfigError, what=path.name)
     rows = []
-    for number, line in enumerate(lines, start=1):
+    for number, content in enumerate(file.rows, start=1):
         where = f"{path.name}, row {number}"
-        if not isinstance(line, dict):
-            raise ConfigError(f"{where} is no mapping", expected="{method: ..., ablation: ...}", found=repr(line))
-        _check_keys(line, _ROW_KEYS, ("method",), where)
-        overlays = line.get("ablation") or []
-        overlays = tuple(overlays.split(",") if isinstance(overlays, str) else overlays)
-        label = line.get("label") or ": ".join(filter(None, (line["method"], "+".join(overlays))))
-        row = Row(label, line["method"], overlays, line.get("variant", "paper"), line.get("overrides") or {})
+        line = validated(_Line, content, error=ConfigError, what=where)
+        overlays = tuple(line.ablation.split(",")) if isinstance(line.ablation, str) else line.ablation or ()
+        label = line.label or ": ".join(filter(None, (line.method, "+".join(overlays))))
+        row = Row(label, line.method, overlays, line.variant, line.overrides or {})
         try:
-            for name in data:
-                row.stack(name, preset="")
+            for name in file.data:
+                row.stack(name, preset="").resolve(row.overrides)
         except ConfigError as error:
             raise ConfigError(
                 f"{where}: {error.what}", expected=error.expected, found=error.found, remedy=f"correct {path.name}"
             ) from None
         rows.append(row)
-    return Suite(str(content.get("name") or path.stem), tuple(rows), tuple(data))
-
-
-def _check_keys(content: Mapping[str, Any], known: Sequence[str], needed: Sequence[str], where: str) -> None:
-    for key in content:
-        if key not in known:
-            raise ConfigError(f"{where}: key {key!r} is unknown", expected=f"one of {', '.join(known)}")
-    for key in needed:
-        if key not in content:
-            raise ConfigError(f"{where}: key {key!r} is missing", expected=", ".join(needed))
+    return Suite(file.name or path.stem, tuple(rows), file.data)

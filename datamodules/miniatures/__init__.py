@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from datamodules.native import MINIATURE
+from motioncopy.documents import read_json
 from motioncopy.errors import DataError
 
 #: Raised by any change that moves a pixel or a file of a miniature.
@@ -39,7 +40,7 @@ def write(name: str, out: Path) -> None:
     if name not in names():
         raise DataError(f"there is no miniature of {name!r}", expected=f"one of {', '.join(names())}")
     marker = {"data": name, "miniature": VERSION}
-    if (out / MINIATURE).is_file() and json.loads((out / MINIATURE).read_text(encoding="utf-8")) == marker:
+    if (out / MINIATURE).is_file() and read_json(out / MINIATURE, error=DataError, remedy=f"remove {out}") == marker:
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(

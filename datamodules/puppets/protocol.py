@@ -10,14 +10,18 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from datamodules.puppets.motions import MOTIONS
 from datamodules.puppets.people import PEOPLE
+from motioncopy.documents import read_json
 from motioncopy.errors import DataError
+from motioncopy.schema import Count, PlainName, Size, validated
 
+_WHAT = "the puppets' protocol file is damaged"
 _FILE = Path(__file__).parents[1] / "splits" / "puppets.json"
 _TEST_MOTIONS = ("wave", "kicks", "tai_chi", "disco")
 _TEST_PEOPLE = 3
@@ -25,15 +29,17 @@ _DEFAULT_PERSON = "ana"
 _DRAWN_FROM = 2022
 _TRAIN_FRAMES, _TRIAL_FRAMES, _VAL_FRAMES = 60, 40, 30
 
+Frames = Annotated[int, Field(ge=1, le=100_000)]
+
 
 @dataclass(frozen=True)
 class Take:
     """A clip: who performs what, from which seed, for how many frames."""
 
-    person: str
-    motion: str
-    seed: int
-    frames: int
+    person: PlainName
+    motion: PlainName
+    seed: Count
+    frames: Frames
 
     @property
     def name(self) -> str:
@@ -45,11 +51,11 @@ class Take:
 class Imitation:
     """A person performs the motion of a driver's clip."""
 
-    person: str
-    driver: str
-    motion: str
-    seed: int
-    frames: int
+    person: PlainName
+    driver: PlainName
+    motion: PlainName
+    seed: Count
+    frames: Frames
 
     @property
     def driving(self) -> Take:
@@ -78,11 +84,11 @@ class Protocol:
         imitation: Every person with the test motions of other people.
     """
 
-    id: str
-    version: int
-    fps: float
-    default_person: str
-    test_people: tuple[str, ...]
+    id: Literal["puppets"]
+    version: Size
+    fps: Annotated[float, Field(ge=1, le=1000)]
+    default_person: PlainName
+    test_people: tuple[PlainName, ...]
     train: tuple[Take, ...]
     val: tuple[Take, ...]
     reconstruction: tuple[Take, ...]
@@ -90,7 +96,9 @@ class Protocol:
 
     def __post_init__(self) -> None:
         takes = (*self.train, *self.val, *self.reconstruction, *(i.truth for i in self.imitation))
-        unknown = {t.person for t in takes} | set(self.test_people) | {i.driver for i in self.imitation}
+        unknown = (
+            {t.person for t in takes} | {*self.test_people, self.default_person} | {i.driver for i in self.imitation}
+        )
         if unknown - set(PEOPLE) or {t.motion for t in takes} - set(MOTIONS):
             raise DataError(
                 "the puppets' protocol names unknown people or motions", found=sorted(unknown - set(PEOPLE))
@@ -144,22 +152,16 @@ def protocol() -> Protocol:
     Raises:
         DataError: If the file is damaged.
     """
-    return parse(json.loads(_FILE.read_text(encoding="utf-8")))
+    return parse(read_json(_FILE, error=DataError, what=_WHAT, remedy="restore it"))
 
 
-def parse(content: dict[str, Any]) -> Protocol:
+def parse(content: Any) -> Protocol:
     """A protocol from the content of its file.
 
     Raises:
         DataError: If a field is missing, unknown, or contradicts another.
     """
-    kinds = {"train": Take, "val": Take, "reconstruction": Take, "imitation": Imitation}
-    try:
-        lists = {name: tuple(kind(**row) for row in content[name]) for name, kind in kinds.items()}
-        plain = {k: v for k, v in content.items() if k not in kinds}
-        return Protocol(**{**plain, "test_people": tuple(plain["test_people"]), **lists})
-    except (TypeError, KeyError) as error:
-        raise DataError("the puppets' protocol file is damaged", found=str(error), remedy="restore it") from error
+    return validated(Protocol, content, error=DataError, what=_WHAT, remedy="restore it")
 
 
 def text(of: Protocol) -> str:

@@ -20,6 +20,7 @@ from motioncopy.errors import ConfigError
 from motioncopy.metrics.catalogue import METRICS
 from tests.methods.tiny import TINY, tiny
 
+WRONG = "{{name: a, group: [], columns: [], sections: [{{name: A, panels: [{}]}}]}}"
 ROOT = Path(__file__).parents[2]
 
 
@@ -69,8 +70,15 @@ def test_pictures_and_tables_are_keys_that_are_logged() -> None:
 
 
 def test_a_wrong_panel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workspace, "text", lambda: "sections: [{name: A, panels: [{bar: [x], lgo_x: true}]}]")
+    monkeypatch.setattr(workspace, "text", lambda: WRONG.format("{bar: [x], lgo_x: true}"))
     with pytest.raises(ConfigError, match=r"section 'A'.*lgo_x"):
+        workspace.definition()
+
+
+@pytest.mark.parametrize("panel", ["{}", "{bar: x}", "{lines: [x]}", "{baz: [x]}", "[bar]", "{bar: [[x]]}", "~"])
+def test_a_panel_of_another_kind_is_named(panel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "text", lambda: WRONG.format(panel))
+    with pytest.raises(ConfigError, match=r"section 'A'|sections\[0\]\.panels"):
         workspace.definition()
 
 

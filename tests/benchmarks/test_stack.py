@@ -55,7 +55,12 @@ def test_another_class_drops_the_arguments_of_the_one_it_replaces() -> None:
 
 
 def test_what_is_no_mapping_is_refused(tmp_path: Path) -> None:
-    for content, message in (("a: [1", "not YAML"), ("- a\n- b", "no mapping")):
+    for content, message in (
+        ("a: [1", "no YAML"),
+        ("on: 1", "no text.*True"),
+        ("a: &a [*a]", "anchor that holds itself"),
+        ("- a\n- b", "no mapping"),
+    ):
         path = tmp_path / "config.yaml"
         path.write_text(content)
         with pytest.raises(ConfigError, match=rf"config\.yaml.*{message}"):

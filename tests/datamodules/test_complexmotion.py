@@ -80,7 +80,7 @@ def test_the_table_says_who_is_in_which_video(videos: Path) -> None:
         ("", r"line 1 lacks the column clip, person, split.*an empty file"),
         (HEADER + "jump,ann,test\n", r"lacks videos of its folder.*none for kick.mp4, spin.MOV"),
         (HEADER + '"jump,ann,test\n', r"clips.csv is damaged"),
-        (HEADER + "jump,\xff,test\n", r"clips.csv is damaged"),
+        (HEADER + "jump,\xff,test\n", r"clips.csv cannot be read.*no UTF-8.*0xff"),
     ],
 )
 def test_a_wrong_table_is_refused_with_the_line(videos: Path, text: str, message: str) -> None:

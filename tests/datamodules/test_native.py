@@ -145,7 +145,7 @@ def test_a_miniature_is_named_and_need_not_be_whole(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [('{"data": "fish"}', "another data set. Expected: discs. Found: fish"), ("{", "damaged"), ("[]", "damaged")],
+    [('{"data": "fish"}', "another data set. Expected: discs. Found: fish"), ("{", "no JSON"), ("[]", "damaged")],
 )
 def test_a_miniature_of_another_data_set_is_refused(house: House, text: str, message: str) -> None:
     house.mark(text)

@@ -279,7 +279,9 @@ def test_a_file_becomes_a_table() -> None:
         ({"values": ["0.5"]}, "row A has not one value a column"),
         ({"values": ["0.5", "24.l"]}, "iper psnr/frame@1 is no number"),
         ({"cells": {"iper fid": ["contradicts"]}}, "flags a cell that it has not"),
-        ({"mehtod": "b"}, "wrong or missing field"),
+        ({"values": ["0.5", "nan"]}, "iper psnr/frame@1 is no number"),
+        ({"mehtod": "b"}, r"p\.yaml: field tables\[0\]\.rows\[0\]\.mehtod is unknown"),
+        ({"method": []}, r"p\.yaml: field tables\[0\]\.rows\[0\]\.method is wrong"),
     ],
 )
 def test_a_damaged_file_is_refused(changes: dict[str, object], message: str) -> None:
