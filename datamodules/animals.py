@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from datamodules.native import NativeData, NativeRecording
 from datamodules.projection import Camera, fit
+from motioncopy.documents import read_text
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage, open_footage
 from motioncopy.footage.images import IMAGE_SUFFIXES
@@ -202,10 +203,7 @@ def read_poses(path: Path, joints: int) -> NDArray[np.float64]:
     Raises:
         DataError: If a line does not hold so many finite numbers; the message names it.
     """
-    try:
-        lines = path.read_text(encoding="ascii").rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read", expected="lines of numbers", found=error) from error
+    lines = read_text(path, error=DataError).rstrip().splitlines()
     rows = []
     for number, line in enumerate(lines, start=1):
         try:

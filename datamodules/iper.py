@@ -305,6 +305,8 @@ def read_vid_info(path: Path, size: tuple[int, int], count: int) -> Joints | Non
             return None
         native = (int(info["orig_shape"][0]), int(info["orig_shape"][1]))
         numbers = np.asarray(ids, np.int64)
+        if numbers.ndim != 1:
+            raise ValueError("crop_ids is no list")
         found = np.stack([np.asarray(pose["pose_keypoints_2d"], np.float32) for pose in poses])
     except Exception as error:  # a stranger's values: what NumPy and int raise is not to be foreseen
         raise DataError(
@@ -318,7 +320,8 @@ def read_vid_info(path: Path, size: tuple[int, int], count: int) -> Joints | Non
         raise DataError(
             f"{path} does not belong to its video",
             expected=f"body25 of frames 0 to {count - 1}",
-            found=f"joints {found.shape} of {len(numbers)} frames" + f" up to {numbers.max()}" * (numbers.size > 0),
+            found=f"joints {found.shape} of {len(numbers)} frames"
+            + (f" up to {numbers.max()}" if numbers.size else ""),
             remedy="run iPERCore's preprocessing again, or move the file away: MediaPipe then sees the joints",
         )
     if not (np.abs(found) <= _FARTHEST).all():  # false for NaN

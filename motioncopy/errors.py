@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: Characters of one part of a message.
+_MOST = 1000
+
 
 class MotionCopyError(Exception):
     """Base of every error that a user can mend.
@@ -22,14 +25,20 @@ class MotionCopyError(Exception):
         remedy: str | None = None,
     ) -> None:
         self.what, self.expected, self.found, self.remedy = what, expected, found, remedy
-        parts = [what.rstrip(".") + "."]
+        parts = [_short(what).rstrip(".") + "."]
         if expected is not None:
-            parts.append(f"Expected: {expected}.")
+            parts.append(f"Expected: {_short(expected)}.")
         if found is not None:
-            parts.append(f"Found: {found}.")
+            parts.append(f"Found: {_short(found)}.")
         if remedy is not None:
             parts.append(f"Remedy: {remedy.rstrip('.')}.")
         super().__init__(" ".join(parts))
+
+
+def _short(value: object) -> str:
+    """As much of a value as one reads: a file can hold a name of a megabyte."""
+    text = str(value)
+    return text if len(text) <= _MOST else f"{text[:_MOST]}..."
 
 
 def own_cause(error: BaseException) -> MotionCopyError | None:

@@ -133,4 +133,4 @@ def _write_smpls(folder: Path, film: Sequence[Frame]) -> None:
     }
     folder.mkdir(parents=True)
     for name, content in contents.items():
-        (folder / f"{name}.pkl").write_bytes(pickle.dumps(content, protocol=4))
+        (folder / f"{name}.pkl").write_bytes(pickle.dumps(content, protocol=2))

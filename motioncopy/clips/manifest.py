@@ -18,7 +18,6 @@ from motioncopy.errors import ClipError
 from motioncopy.limits import check_limit
 from motioncopy.reading import check_rate, reading
 from motioncopy.schema import Count, PlainName, Size, Text, validated
-from motioncopy.schema import is_plain_name as is_plain_name
 from motioncopy.skeletons import skeleton
 
 #: The layout of clip folders that this version reads and writes.

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from motioncopy.clips.arrays import ArrayFile
 from motioncopy.clips.lock import locked
-from motioncopy.clips.manifest import FILE_NAME, Backend, Manifest, Source, is_plain_name
+from motioncopy.clips.manifest import FILE_NAME, Backend, Manifest, Source, layout
 from motioncopy.errors import ClipError
+from motioncopy.schema import is_plain_name
 from motioncopy.skeletons import skeleton as skeleton_named
 
 # The clip's name in front; behind it "-old" where a clip was about to be replaced.
@@ -73,17 +74,7 @@ class ClipWriter:
         self._id, self._person, self._fps, self._size = clip_id, person, float(fps), size
         self._skeleton, self._source, self._overwrite = skeleton, source, overwrite
         self._backends, self._dense = dict(backends), set(parts)
-        height, width = size
-        self._layout: dict[str, tuple[str, tuple[int, ...]]] = {
-            "images": ("uint8", (height, width, 3)),
-            "joints": ("float32", (len(skeleton_named(skeleton)), 3)),
-            "mask": ("uint8", (height, width)),
-            "parsing": ("uint8", (height, width)),
-            "flow": ("float16", (height, width, 2)),
-            "hand_left": ("float32", (21, 3)),
-            "hand_right": ("float32", (21, 3)),
-            "face": ("float32", (70, 3)),
-        }
+        self._layout = layout(size, len(skeleton_named(skeleton)))
         self._check_arguments()
         self._files: dict[str, ArrayFile] = {}
         self._background: NDArray[np.uint8] | None = None
@@ -226,6 +217,8 @@ class ClipWriter:
             raise ClipError(
                 f"clip {self._id} has a wrong rate or size", expected="positive", found=(self._fps, self._size)
             )
+        if not is_plain_name(self._id) or not is_plain_name(self._person):
+            raise ClipError("a clip's id and person are plain names", found=f"{self._id!r}, {self._person!r}")
         if "mask" not in self._dense or not self._dense <= {"mask", "parsing", "flow"}:
             raise ClipError("parts are wrong", expected="mask, and parsing or flow", found=sorted(self._dense))
         if self._source and not is_plain_name(self._source.file):
