@@ -315,12 +315,13 @@ def read_vid_info(path: Path, size: tuple[int, int], count: int) -> Joints | Non
             found=repr(error)[:200],
             remedy="run iPERCore's preprocessing again, or move the file away: MediaPipe then sees the joints",
         ) from error
+    upto = f" up to {numbers.max()}" if numbers.size else ""
     outside = numbers.size > 0 and not 0 <= numbers.min() <= numbers.max() < count
     if outside or min(native) < 1 or found.shape != (len(numbers), len(BODY25), 3):
         raise DataError(
             f"{path} does not belong to its video",
             expected=f"body25 of frames 0 to {count - 1}",
-            found=f"joints {found.shape} of {len(numbers)} frames"
+            found=f"joints {found.shape} of {len(numbers)} frames{upto}",
             + (f" up to {numbers.max()}" if numbers.size else ""),
             remedy="run iPERCore's preprocessing again, or move the file away: MediaPipe then sees the joints",
         )

@@ -28,7 +28,7 @@ def put(folder: Path, *names: str) -> None:
 def put_pickle(path: Path, content: Any) -> Path:
     """A pickle of anything."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(pickle.dumps(content))
+    path.write_bytes(pickle.dumps(content, protocol=2))
     return path
 
 
