@@ -322,7 +322,6 @@ def read_vid_info(path: Path, size: tuple[int, int], count: int) -> Joints | Non
             f"{path} does not belong to its video",
             expected=f"body25 of frames 0 to {count - 1}",
             found=f"joints {found.shape} of {len(numbers)} frames{upto}",
-            + (f" up to {numbers.max()}" if numbers.size else ""),
             remedy="run iPERCore's preprocessing again, or move the file away: MediaPipe then sees the joints",
         )
     if not (np.abs(found) <= _FARTHEST).all():  # false for NaN
