@@ -91,7 +91,7 @@ def _make(*arguments: str) -> str:
 
 def test_make_alone_lists_the_targets() -> None:
     listed = re.findall(r"^  make (\S+)", _make(), re.M)
-    assert " ".join(listed) == "help setup bench table test test-slow test-ddp lint type all-checks clean"
+    assert " ".join(listed) == "help setup bench table test test-slow test-ddp fuzz lint type all-checks clean"
 
 
 def test_make_table_keeps_to_the_tables_own_data_unless_told_otherwise() -> None:

@@ -61,10 +61,6 @@ def _refusing(_: Path) -> None:
     raise DataError("no")
 
 
-def _surrogate(folder: Path) -> None:
-    raise DataError(f"{folder} holds \ud800")
-
-
 def _crashing(_: Path) -> None:
     ctypes.string_at(0)
 
@@ -80,7 +76,7 @@ def _valid() -> list[Files]:
 _FAULTS: dict[str, Callable[[Path], object]] = {
     "uncaught": _uncaught, "hidden": _hidden, "calling": _calling, "importing": _importing, "computing": _computing,
     "writing": _writing, "beyond-python": _beyond_python, "large": _large, "refusing": _refusing, "crashing": _crashing,
-    "hanging": _hanging, "surrogate": _surrogate,
+    "hanging": _hanging,
 }  # fmt: skip
 
 

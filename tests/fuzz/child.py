@@ -179,8 +179,6 @@ def _read(reader: str, given: files.Files, scratch: Path, watch: _Watch) -> Verd
     kind, detail, doubt = "accepted", "", ""
     if isinstance(refusal, MotionCopyError):
         kind, detail, doubt = "refused", f"{type(refusal).__name__}: {refusal}", _doubt(str(refusal), given)
-        if not detail.isascii() and any("\ud800" <= c <= "\udfff" for c in detail):
-            kind, detail = "uncaught", f"UnicodeEncodeError when it is printed: {detail!a}"
     elif refusal is not None:
         kind, detail = "uncaught", "".join(traceback.format_exception(refusal, limit=-12, chain=False))
     megabytes = _peak() // 2**20
