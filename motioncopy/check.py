@@ -119,10 +119,13 @@ def _finding(topic: str, level: Level, measured: str, remedy: str) -> Finding:
 
 
 def _shrink(image: Images) -> Images:
-    scale = min(1.0, _SIDE / max(image.shape[:2]))
-    return (
-        image if scale == 1 else np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
-    )
+    height, width = image.shape[:2]
+    scale = min(1.0, _SIDE / max(height, width))
+    if scale == 1:
+        return image
+    # Of a frame like a thread, a pixel stays of the short side.
+    wide, high = max(scale, 1 / width), max(scale, 1 / height)
+    return np.asarray(cv2.resize(image, None, fx=wide, fy=high, interpolation=cv2.INTER_AREA))
 
 
 def _look(reader: VideoReader, pose: PoseEstimator, samples: int) -> _Sample:

@@ -49,8 +49,8 @@ class DecordDecoder:
 
     def __init__(self, path: Path, index: VideoIndex) -> None:
         try:
-            self._reader = decord.VideoReader(str(path))
-        except (decord.DECORDError, RuntimeError) as error:
+            self._reader = decord.VideoReader(str(path.absolute()))
+        except Exception as error:
             raise DecordFailed(str(error)) from error
         if len(self._reader) != len(index.stamps):
             raise DecordFailed(f"decord counts {len(self._reader)} frames, the index {len(index.stamps)}")
@@ -63,7 +63,7 @@ class DecordDecoder:
         """
         try:
             images: NDArray[np.uint8] = self._reader.get_batch(numbers.tolist()).asnumpy()
-        except (decord.DECORDError, RuntimeError) as error:
+        except Exception as error:
             raise DecordFailed(str(error)) from error
         return images
 

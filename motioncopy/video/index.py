@@ -18,8 +18,18 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from motioncopy.errors import VideoError
+from motioncopy.limits import check_limit, limits
+from motioncopy.reading import reading
+from motioncopy.video.boxes import check_boxes
 
 CONVERT = "convert it, for instance with: ffmpeg -i INPUT -c:v libx264 -pix_fmt yuv420p OUTPUT.mp4"
+
+# What is taken for a video, by FFmpeg's names. Of the others that it knows, some open further files or addresses, and
+# many are of games and fax machines.
+_FORMATS = (
+    "apng,asf,av1,avi,dv,flv,gif,h264,hevc,ivf,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,vc1,webp,"
+    "yuv4mpegpipe"
+)
 
 #: Frames per second of a file that states none.
 DEFAULT_FPS = 25.0
@@ -96,29 +106,30 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     """Opens a file and finds its video stream (cover art is not one).
 
     Raises:
-        VideoError: If the file is missing, unreadable, not a video, or without a video stream.
+        VideoError: If the file is missing, unreadable, not a video, without a video stream, or too large.
     """
-    try:
-        container = av.open(str(path))
-    except (FileNotFoundError, IsADirectoryError):
-        raise VideoError(f"there is no video file {path}", remedy="check the path") from None
-    except PermissionError:
-        raise VideoError(f"{path} cannot be read", found="permission denied", remedy="check its permissions") from None
-    except (av.error.FFmpegError, OSError) as error:
-        raise VideoError(
-            f"{path} is not a video, or was cut off before its index",
-            expected="a file that FFmpeg can open",
-            found=error.strerror or error,
-            remedy="copy or download it anew, or " + CONVERT,
-        ) from error
+    most = {"max_pixels": str(limits().frame_pixels)}
+    not_one = "is not a video, or was cut off before its index"
+    kinds = "MP4, MOV, MKV, WebM, AVI or another of the usual kinds"
+    with reading(path, VideoError, not_one, expected=kinds, remedy="copy or download it anew, or " + CONVERT):
+        if not path.is_file():  # a pipe would be waited for
+            raise VideoError(f"there is no video file {path}", remedy="check the path")
+        check_boxes(path)
+        # Of a relative path, FFmpeg takes what stands before a colon for a protocol.
+        container = av.open(str(path.absolute()), options={"format_whitelist": _FORMATS, **most})
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams or container.format.name == "tty":  # FFmpeg renders plain text as a "tty" video
+    if not streams:
         found = ", ".join(s.type for s in container.streams if s not in container.streams.video) or "none"
         container.close()
         raise VideoError(f"{path} has no video stream", found=f"streams: {found}", remedy="give a file with a picture")
+    context = streams[0].codec_context
+    if context is None:  # so PyAV says it, though its types do not
+        container.close()
+        raise VideoError(f"{path} is coded in a way that FFmpeg does not know", remedy=CONVERT)
+    check_limit("frame_pixels", context.width * context.height, f"the frames of {path}", error=VideoError)
     # Damage inside a frame is an error, which FFmpeg would else paint over and carry on into the frames that follow;
     # it says so only on one thread. Files of one slice a frame, which is nearly all, gain nothing from more.
-    streams[0].codec_context.options = {"err_detect": "explode"}
+    context.options = {"err_detect": "explode", **most}
     streams[0].thread_count = 1
     return container, streams[0]
 

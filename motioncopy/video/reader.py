@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motioncopy.errors import VideoError
+from motioncopy.reading import check_rate, reading
 from motioncopy.video.decoders import Decoder, DecordDecoder, DecordFailed, PyAVDecoder
 from motioncopy.video.index import CONVERT, DEFAULT_FPS, VideoIndex, read_index
 
@@ -42,9 +43,11 @@ class VideoReader:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._index = read_index(self.path)
-        self._fps, self._numbers = _constant_rate(self.path, self._index)
-        self._decoder: Decoder | None = self._open_decoder()
+        with reading(self.path, VideoError, "cannot be read as a video", remedy=CONVERT):
+            self._index = read_index(self.path)
+            self._fps, self._numbers = _constant_rate(self.path, self._index)
+            check_rate(self._fps, self.path, error=VideoError, remedy=CONVERT)
+            self._decoder: Decoder | None = self._open_decoder()
         if self.missing:
             stored = len(self._index.stamps)
             _LOG.warning("%s is damaged: %d of %d frames can be decoded", path, stored, stored + self.missing)
@@ -92,8 +95,9 @@ class VideoReader:
         if wanted.min() < 0 or wanted.max() >= len(self):
             raise IndexError(f"{self.path} has frames 0 to {len(self) - 1}, not {wanted.min()} to {wanted.max()}")
         numbers, places = np.unique(self._numbers[wanted], return_inverse=True)
-        images = self._decode(numbers)
-        return images if np.array_equal(places, np.arange(len(images))) else images[places]
+        with reading(self.path, VideoError, f"cannot be read at frame {wanted.min()}", remedy=CONVERT):
+            images = self._decode(numbers)
+            return images if np.array_equal(places, np.arange(len(images))) else images[places]
 
     def chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """All frames in order, ``size`` at a time: ``(n, H, W, 3)`` uint8 RGB, n <= size. Memory stays flat."""

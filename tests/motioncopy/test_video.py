@@ -227,7 +227,7 @@ class TestReading:
         (tmp_path / "no_index.mp4").write_bytes(content[: content.index(b"moov") - 4])
         for name, message in (
             ("text.mp4", "not a video"),
-            ("text.txt", "no video stream"),
+            ("text.txt", "not a video"),
             ("empty.mp4", "not a video"),
             ("head.mp4", "no frame"),
             ("no_index.mp4", "cut off before its index"),
@@ -251,6 +251,7 @@ class TestReading:
             raise PermissionError(errno.EACCES, "Permission denied")
 
         monkeypatch.setattr(av, "open", refuse)
+        (tmp_path / "a.mp4").touch()
         with pytest.raises(VideoError, match=r"a\.mp4 cannot be read.*check its permissions"):
             VideoReader(tmp_path / "a.mp4")
 
