@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motioncopy.errors import DataError
 from motioncopy.footage.images import DEFAULT_FPS, check_fps, check_indices
+from motioncopy.limits import check_limit
+from motioncopy.reading import reading
 
 
 class ArrayFile:
@@ -22,22 +26,37 @@ class ArrayFile:
         fps: Frames per second, which the file does not know.
 
     Raises:
-        DataError: If the file is damaged or holds something else.
+        DataError: If the file is damaged, holds something else, or claims more than it stores or than the limits.
     """
 
     def __init__(self, path: str | Path, *, fps: float = DEFAULT_FPS) -> None:
         self.path, self.fps = Path(path), check_fps(fps, path)
-        try:
-            self._frames = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{self.path} is no readable NumPy file", found=error) from error
-        if self._frames.dtype != np.uint8 or self._frames.ndim != 4 or self._frames.shape[3] != 3:
+        with (
+            reading(self.path, DataError, "is no readable NumPy file", remedy="save it again, with numpy.save"),
+            self.path.open("rb") as file,
+        ):
+            shape, order = self._header(file)
+            claimed, stored = math.prod(shape), os.fstat(file.fileno()).st_size - file.tell()
+            if stored < claimed:
+                raise ValueError(f"cut off: {stored} of {claimed} bytes of frames")
+            self._frames: NDArray[np.uint8] = np.memmap(file, np.uint8, "r", file.tell(), shape, order)
+        self.size: tuple[int, int] = (shape[1], shape[2])
+
+    def _header(self, file: BinaryIO) -> tuple[tuple[int, ...], Literal["C", "F"]]:
+        """Shape and order. Nothing but this format is taken: ``np.load`` would also take a zip or a pickle."""
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+        if dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or min(shape) < 1:
             raise DataError(
                 f"{self.path} holds no frames",
                 expected="(T, H, W, 3) uint8",
-                found=f"{self._frames.shape} {self._frames.dtype}",
+                found=f"{shape} {dtype}",
+                remedy="save frames as they are shown: 8 bits, RGB, channels last",
             )
-        self.size: tuple[int, int] = (self._frames.shape[1], self._frames.shape[2])
+        check_limit("array_elements", math.prod(shape), f"the array of {self.path}", error=DataError)
+        check_limit("frame_pixels", shape[1] * shape[2], f"the frames of {self.path}", error=DataError)
+        return shape, "F" if fortran else "C"
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -48,12 +67,14 @@ class ArrayFile:
         Raises:
             IndexError: If a number is out of range.
         """
-        return np.array(self._frames[check_indices(self, indices)])
+        wanted = check_indices(self, indices)
+        with reading(self.path, DataError, "cannot be read", remedy="read fewer frames at a time"):
+            return np.array(self._frames[wanted])
 
     def chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """See :class:`motioncopy.footage.Footage`."""
         for start in range(0, len(self), size):
-            yield np.array(self._frames[start : start + size])
+            yield self.frames(range(start, min(start + size, len(self))))
 
     def close(self) -> None:
         """The map goes with the object."""

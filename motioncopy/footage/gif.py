@@ -6,14 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from motioncopy.errors import VideoError
-from motioncopy.footage.images import check_indices
+from motioncopy.footage.images import check_indices, open_image
+from motioncopy.limits import check_limit
+from motioncopy.reading import reading
+
+_AGAIN = "write it again"
 
 
 class Gif:
@@ -23,21 +26,19 @@ class Gif:
         path: The file.
 
     Raises:
-        VideoError: If it is no GIF, damaged, or its frames are shown for different times.
+        VideoError: If it is no GIF, too large, or its frames are shown for different times.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        try:
-            with Image.open(self.path, formats=["GIF"]) as image:
+        with reading(self.path, VideoError, "is no readable GIF", remedy=_AGAIN):
+            with open_image(self.path, self.path, formats=("GIF",), error=VideoError) as image:
                 self.size: tuple[int, int] = (image.height, image.width)
-                self._count = int(getattr(image, "n_frames", 1))
-                delays = set()
-                for number in range(self._count):
-                    image.seek(number)
-                    delays.add(int(image.info.get("duration", 0)))
-        except (OSError, EOFError, ValueError, SyntaxError) as error:
-            raise VideoError(f"{self.path} is no readable GIF", found=error, remedy="write it again") from error
+            with self.path.open("rb") as file:
+                self._count, delays = _scan(file)
+            if not delays:
+                raise ValueError("no frame in it")
+            check_limit("gif_frames", self._count, f"the frames of {self.path}", error=VideoError)
         if len(delays) > 1:
             raise VideoError(
                 f"{self.path} shows its frames for different times",
@@ -59,31 +60,34 @@ class Gif:
             VideoError: If the file is damaged there.
         """
         wanted = check_indices(self, indices)
-        images = np.empty((len(wanted), *self.size, 3), np.uint8)
-        # Every frame changes the one before: in order, each is decoded once.
-        order = np.argsort(wanted, kind="stable")
-        for place, image in zip(order, self._in_order(wanted[order]), strict=True):
-            images[place] = image
-        return images
+        with reading(self.path, VideoError, "cannot be read", remedy="read fewer frames at a time"):
+            images = np.empty((len(wanted), *self.size, 3), np.uint8)
+            # Every frame changes the one before: in order, each is decoded once.
+            order = np.argsort(wanted, kind="stable")
+            for place, image in zip(order, self._in_order(wanted[order]), strict=True):
+                images[place] = image
+            return images
 
     def chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """See :class:`motioncopy.footage.Footage`."""
         frames = self._in_order(range(len(self)))
-        while images := list(islice(frames, size)):
-            yield np.stack(images)
+        with reading(self.path, VideoError, "cannot be read", remedy="read fewer frames at a time"):
+            while images := list(islice(frames, size)):
+                yield np.stack(images)
 
     def _in_order(self, numbers: Iterable[int]) -> Iterator[NDArray[np.uint8]]:
         """Frames of ascending numbers, in one pass through the file."""
-        number = 0
-        try:
-            with Image.open(self.path, formats=["GIF"]) as image:
-                for number in map(int, numbers):
+        with (
+            reading(self.path, VideoError, "is no readable GIF", remedy=_AGAIN),
+            open_image(self.path, self.path, formats=("GIF",), error=VideoError) as image,
+        ):
+            for number in map(int, numbers):
+                with reading(self.path, VideoError, f"is damaged at frame {number}", remedy=_AGAIN):
                     image.seek(number)
-                    yield np.asarray(image.convert("RGB"))
-        except (OSError, EOFError, ValueError, SyntaxError) as error:
-            raise VideoError(
-                f"{self.path} is damaged at frame {number}", found=error, remedy="write it again"
-            ) from error
+                    frame = np.asarray(image.convert("RGB"))
+                    if frame.shape[:2] != self.size:
+                        raise ValueError(f"a frame that reaches out of {self.size[1]}x{self.size[0]} pixels")
+                yield frame
 
     def close(self) -> None:
         """Nothing is open between two reads."""
@@ -95,3 +99,35 @@ class Gif:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _scan(file: BinaryIO) -> tuple[int, set[int]]:
+    """Passes over a GIF's blocks: to decode ten thousand frames takes hours where each is large and changes nothing.
+
+    Returns:
+        The number of frames, and the times in milliseconds for which they are shown.
+    """
+
+    def sub_blocks() -> Iterator[bytes]:
+        while size := int.from_bytes(file.read(1)):
+            yield file.read(size)
+
+    def skip_palette(flags: int) -> None:
+        file.seek(3 << (flags & 7) + 1 if flags & 128 else 0, 1)
+
+    skip_palette((file.read(13) + bytes(13))[10])
+    count, delay, delays = 0, 0, set()
+    while (kind := file.read(1)) not in (b"", b";"):
+        if kind == b"!":
+            control = file.read(1) == b"\xf9"
+            for block in sub_blocks():
+                if control:
+                    delay = 10 * int.from_bytes(block[1:3], "little")
+        elif kind == b",":
+            skip_palette((file.read(9) + bytes(9))[8])
+            file.seek(1, 1)  # the width of the first codes
+            for _ in sub_blocks():
+                pass
+            delays.add(delay)
+            count, delay = count + 1, 0
+    return count, delays

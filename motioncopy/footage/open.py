@@ -10,6 +10,7 @@ from motioncopy.footage.footage import Footage
 from motioncopy.footage.gif import Gif
 from motioncopy.footage.images import DEFAULT_FPS, ImageFolder
 from motioncopy.footage.stack import Stack
+from motioncopy.reading import reading
 from motioncopy.video import VideoReader
 
 #: Files with these suffixes are taken for videos.
@@ -33,10 +34,11 @@ def open_footage(path: str | Path, *, fps: float | None = None) -> Footage:
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if path.is_dir():
-        return ImageFolder(path, fps=DEFAULT_FPS if fps is None else fps)
-    if not path.exists():
-        raise DataError(f"there is no footage at {path}", remedy="check the path")
+    with reading(path, DataError, "cannot be read", remedy="check the path"):
+        if path.is_dir():
+            return ImageFolder(path, fps=DEFAULT_FPS if fps is None else fps)
+        if not path.is_file():  # a pipe would be waited for
+            raise DataError(f"there is no footage at {path}", remedy="check the path")
     if suffix in VIDEO_SUFFIXES:
         return VideoReader(path)
     if suffix in STACK_SUFFIXES:

@@ -6,10 +6,11 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path, PurePosixPath
 
 from motioncopy.errors import DataError
+from motioncopy.reading import reading
 
 _NUMBER = re.compile(r"(\d+)")
 _SHOWN = 5  # numbers or names in one message
@@ -38,16 +39,17 @@ def frame_files(
         DataError: If there is no such folder, no such file in it, a name that points out of it, or a gap.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}", remedy="check the path, or unpack the data set")
-    if names is not None:
-        files = [_within(folder, name) for name in names]
-    else:
-        wanted = set(suffixes)
-        found = (p for p in folder.iterdir() if p.suffix.lower() in wanted and not p.name.startswith("."))
-        files = sorted((p for p in found if p.is_file()), key=lambda p: natural_key(p.name))
-        if check_gaps:
-            _check_numbers(folder, files)
+    with reading(folder, DataError, "cannot be listed", remedy="check the path"):
+        if not folder.is_dir():
+            raise DataError(f"there is no folder {folder}", remedy="check the path, or unpack the data set")
+        if names is not None:
+            files = [_within(folder, name) for name in names]
+        else:
+            wanted = set(suffixes)
+            found = (p for p in folder.iterdir() if p.suffix.lower() in wanted and not p.name.startswith("."))
+            files = sorted((p for p in found if p.is_file()), key=lambda p: natural_key(p.name))
+            if check_gaps:
+                _check_numbers(folder, files)
     if not files:
         raise DataError(f"{folder} holds no frames", expected=f"files that end in {', '.join(sorted(suffixes))}")
     return files
@@ -62,11 +64,9 @@ def digest(files: Iterable[Path], *further: object) -> str:
     """Eight hexadecimal digits that change with the names or the content of the files, and with ``further`` values."""
     total = hashlib.sha256(repr(further).encode())
     for file in files:
-        try:
-            with file.open("rb") as content:
-                total.update(f"{file.name}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
-        except OSError as error:
-            raise DataError(f"{file} cannot be read", found=error.strerror) from error
+        with reading(file, DataError, "cannot be read", remedy="check the file"), file.open("rb") as content:
+            line = f"{file.name}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\n"
+            total.update(line.encode(errors="surrogateescape"))
     return total.hexdigest()[:8]
 
 
@@ -93,9 +93,10 @@ def _check_numbers(folder: Path, files: list[Path]) -> None:
         double = {n for n, count in Counter(numbers).items() if count > 1}
         raise _twice(folder, [f for f, n in zip(files, numbers, strict=True) if n in double])
     step = min(b - a for a, b in pairwise(numbers))
-    missing = [n for a, b in pairwise(numbers) for n in range(a + step, b, step)]
+    missing = sum((b - a - 1) // step for a, b in pairwise(numbers))  # not a list: one may be a Unix time
     if missing:
-        shown = ", ".join(map(str, missing[:_SHOWN])) + (f" and {len(missing) - _SHOWN} more" * (len(missing) > _SHOWN))
+        first = islice(chain.from_iterable(range(a + step, b, step) for a, b in pairwise(numbers)), _SHOWN)
+        shown = ", ".join(map(str, first)) + (f" and {missing - _SHOWN} more" * (missing > _SHOWN))
         raise DataError(
             f"frames are missing in the middle of {folder}",
             expected=f"numbers {numbers[0]} to {numbers[-1]}" + f" in steps of {step}" * (step > 1),

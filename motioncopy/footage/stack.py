@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 
 from motioncopy.errors import DataError
 from motioncopy.footage.images import DEFAULT_FPS, as_uint8, check_fps, check_indices
+from motioncopy.footage.storage import AGAIN, Storage
+from motioncopy.reading import reading
 
 #: Datasets that are taken for the frames where none is named.
 USUAL_NAMES = ("frames", "video")
 _RATES = frozenset({"fps", "framerate", "frame_rate"})
+_MOST_OBJECTS = 100_000  # groups and datasets looked at
 
 
 class Stack:
@@ -40,16 +44,21 @@ class Stack:
 
     def __init__(self, path: str | Path, dataset: str | None = None, *, fps: float | None = None) -> None:
         self.path = Path(path)
-        self._file = _open(self.path)
-        try:
-            self._data = self._find(dataset)
-            own = _stated_fps(self._file, self._data)
-            self.states_fps = own is not None
-            stated = fps if fps is not None else own
-            self.fps = check_fps(DEFAULT_FPS if stated is None else stated, path)
-        except BaseException:
-            self._file.close()
-            raise
+        if not self.path.is_file():
+            raise DataError(f"there is no file {path}", remedy="check the path, or unpack the data set")
+        with reading(self.path, DataError, "is damaged, or not an HDF5 file", remedy=AGAIN):
+            self._file = h5py.File(self.path, "r")
+            try:
+                fitting, rates = _look(self._file, self.path)
+                self._data = self._choose(fitting, dataset)
+                self._storage = Storage(self._data, self.path)
+                own = _stated_fps(self._data, rates, self.path)
+                self.states_fps = own is not None
+                stated = fps if fps is not None else own
+                self.fps = check_fps(DEFAULT_FPS if stated is None else stated, path)
+            except BaseException:
+                self._file.close()
+                raise
         self.dataset: str = self._data.name.lstrip("/")
         height, width = self._data.shape[1:3]
         self.size: tuple[int, int] = (int(height), int(width))
@@ -69,13 +78,10 @@ class Stack:
         if not wanted.size:
             return np.empty((0, *self.size, 3), np.uint8)
         numbers, places = np.unique(wanted, return_inverse=True)
-        neighbours = numbers[-1] - numbers[0] + 1 == len(numbers)  # one slice is read far faster than a list
-        try:
-            stored = self._data[numbers[0] : numbers[-1] + 1] if neighbours else self._data[numbers]
-        except (OSError, ValueError, RuntimeError) as error:
-            raise DataError(f"{self.path} cannot be read, or is closed", found=error) from error
-        images = as_uint8(stored, f"{self.path}:{self.dataset}").reshape(len(numbers), *self.size, -1)
-        return np.broadcast_to(images, (*images.shape[:3], 3))[places]
+        with reading(self.path, DataError, "cannot be read, or is closed", remedy=AGAIN):
+            stored = as_uint8(self._storage.read(numbers), f"{self.path}:{self.dataset}")
+            images = stored.reshape(len(numbers), *self.size, -1)
+            return np.broadcast_to(images, (*images.shape[:3], 3))[places]
 
     def chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """See :class:`motioncopy.footage.Footage`."""
@@ -94,8 +100,7 @@ class Stack:
     ) -> None:
         self.close()
 
-    def _find(self, name: str | None) -> Any:
-        fitting = _stacks(self._file)
+    def _choose(self, fitting: dict[str, Any], name: str | None) -> Any:
         if name is None:
             usual = [n for n in USUAL_NAMES if n in fitting]
             name = usual[0] if usual else next(iter(fitting)) if len(fitting) == 1 else None
@@ -104,61 +109,51 @@ class Stack:
                 f"{self.path} has no frames" if name is None else f"{self.path} has no frames called {name}",
                 expected="a dataset (F, H, W) or (F, H, W, 3) of uint8, uint16 or bool, called frames or video, or "
                 "the only one, or named",
-                found=", ".join(f"{n} {data.shape}" for n, data in fitting.items()) or "none such",
+                found=", ".join(f"{n} {data.shape}" for n, data in list(fitting.items())[:10]) or "none such",
+                remedy="name the dataset, or write the frames to such a one",
             )
         data = fitting[name.strip("/")]
         if 0 in data.shape:
             raise DataError(f"{self.path} holds no frames", found=f"{name} of shape {data.shape}")
-        if data.external or data.is_virtual:
-            raise DataError(f"the frames of {self.path} lie in other files", remedy="copy them into one, with h5repack")
         return data
 
 
-def _open(path: Path) -> Any:
-    if not path.is_file():
-        raise DataError(f"there is no file {path}", remedy="check the path, or unpack the data set")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(f"{path} is damaged, or not an HDF5 file", found=error) from error
-
-
-def _stacks(file: Any) -> dict[str, Any]:
-    """The datasets that can be frames, by path."""
-    found = {}
+def _look(file: Any, path: Path) -> tuple[dict[str, Any], list[Any]]:
+    """The datasets that can be frames, by path, and those that can be a rate; no link to elsewhere is followed."""
+    stacks, rates, count = {}, [], 0
 
     def visit(name: str, node: Any) -> None:
-        if (
-            isinstance(node, h5py.Dataset)
-            and (node.ndim == 3 or (node.ndim == 4 and node.shape[3] in (1, 3)))
-            and node.dtype in (np.uint8, np.uint16, np.bool_)
-        ):
-            found[name] = node
+        nonlocal count
+        count += 1
+        if count > _MOST_OBJECTS:
+            raise DataError(f"{path} holds too much", expected=f"at most {_MOST_OBJECTS} datasets and groups")
+        if not isinstance(node, h5py.Dataset):
+            return
+        if (node.ndim == 3 or (node.ndim == 4 and node.shape[3] in (1, 3))) and node.dtype in (
+            np.uint8, np.uint16, np.bool_,
+        ):  # fmt: skip
+            stacks[name] = node
+        elif name.rpartition("/")[2].lower() in _RATES and node.size == 1 and node.dtype.kind in "iuf":
+            rates.append(node)
 
     file.visititems(visit)
-    return found
+    return stacks, rates
 
 
-def _stated_fps(file: Any, data: Any) -> float | None:
+def _stated_fps(data: Any, rates: list[Any], path: Path) -> float | None:
     """The rate that the dataset or a group above it bears, or else the only one that lies anywhere in the file."""
     node = data
     while True:
-        for name, value in node.attrs.items():
-            if name.lower() in _RATES and isinstance(value, (np.number, np.ndarray)) and value.size == 1:
-                return float(np.ravel(value)[0])
+        for name in node.attrs:
+            if name.lower() in _RATES:
+                stored = node.attrs.get_id(name)
+                if stored.shape is not None and math.prod(stored.shape) == 1 and stored.dtype.kind in "iuf":
+                    return float(np.ravel(node.attrs[name])[0])
         if node.name == "/":
             break
         node = node.parent
-    rates = set()
-
-    def visit(name: str, node: Any) -> None:
-        if (
-            isinstance(node, h5py.Dataset)
-            and name.rpartition("/")[2].lower() in _RATES
-            and node.size == 1
-            and node.dtype.kind in "iuf"
-        ):
-            rates.add(float(np.ravel(node[()])[0]))
-
-    file.visititems(visit)
-    return rates.pop() if len(rates) == 1 else None
+    values = set()
+    for rate in rates:
+        Storage(rate, path)
+        values.add(float(np.ravel(rate[()])[0]))
+    return values.pop() if len(values) == 1 else None
