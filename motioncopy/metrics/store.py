@@ -7,17 +7,22 @@ clip's place in the sorted clip ids, then its place in the clip.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
-from urllib.parse import quote
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from motioncopy.errors import BatchError, MotionCopyError
+from motioncopy.files import unreadable, unwritable
+from motioncopy.names import file_name
 
 #: The two sets that are held against one another.
 Side = Literal["generated", "real"]
@@ -36,7 +41,7 @@ class FeatureStore:
 
     def path(self, clip: str, feature: str, side: Side) -> Path:
         """Where the rows of one clip lie."""
-        return self.folder / f"{quote(clip, safe='')}.{feature}.{side}.npy"
+        return self.folder / f"{file_name(clip)}.{feature}.{side}.npy"
 
     def writer(self, clip: str) -> FeatureWriter:
         """Takes the features of one clip."""
@@ -53,11 +58,8 @@ class FeatureStore:
             path = self.path(clip, feature, side)
             if not path.is_file():
                 return None
-            try:
-                parts.append(np.load(path, mmap_mode="r", allow_pickle=False))
-            except ValueError as error:
-                raise MotionCopyError(f"{path.name} is damaged", found=error, remedy="score again") from error
-        return Rows(tuple(Part(clip, array) for clip, array in zip(sorted(clips), parts, strict=True)))
+            parts.append(Part(clip, _mapped(path)))
+        return Rows(tuple(parts))
 
 
 class FeatureWriter:
@@ -83,32 +85,35 @@ class FeatureWriter:
             if (feature, side) not in self._files:
                 self._store.folder.mkdir(parents=True, exist_ok=True)
                 new = self._partial(feature, side).open("wb")
-                new.write(_header(0, array.shape[1]))
                 self._files[feature, side] = new, [0, array.shape[1]]
+                new.write(_header(0, array.shape[1]))
             file, shape = self._files[feature, side]
             if array.shape[1] != shape[1]:
                 raise BatchError(f"features {feature} change their length", expected=shape[1], found=array.shape[1])
             file.write(np.ascontiguousarray(array).tobytes())
             shape[0] += len(array)
         except OSError as error:
-            raise MotionCopyError(
-                f"features of clip {self._clip} cannot be written to {self._store.folder.name}",
-                found=error.strerror,
-                remedy="free some disk space",
-            ) from error
+            raise unwritable(self._store.path(self._clip, feature, side), error) from error
 
     def commit(self) -> dict[str, int]:
         """Puts the files under their names.
 
         Returns:
             Rows by ``feature.side``.
+
+        Raises:
+            MotionCopyError: If they cannot be written.
         """
         counts = {}
         for (feature, side), (file, shape) in self._files.items():
-            with file:
-                file.seek(0)
-                file.write(_header(*shape))
-            self._partial(feature, side).replace(self._store.path(self._clip, feature, side))
+            path = self._store.path(self._clip, feature, side)
+            try:
+                with file:
+                    file.seek(0)
+                    file.write(_header(*shape))
+                self._partial(feature, side).replace(path)
+            except OSError as error:
+                raise unwritable(path, error) from error
             counts[f"{feature}.{side}"] = shape[0]
         self._files = {}
         return counts
@@ -116,7 +121,8 @@ class FeatureWriter:
     def discard(self) -> None:
         """Removes what was written."""
         for (feature, side), (file, _) in self._files.items():
-            file.close()
+            with suppress(OSError):  # what is still in its buffer has no place on a full disk
+                file.close()
             self._partial(feature, side).unlink(missing_ok=True)
         self._files = {}
 
@@ -130,13 +136,43 @@ def _header(rows: int, size: int) -> bytes:
     return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + body.ljust(117).encode() + b"\n"
 
 
+_HEAD = len(_header(0, 0))
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00v\x00\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d{1,15}), (\d{1,9})\), \} *\n"
+)
+
+
+def _mapped(path: Path) -> Array:
+    """The rows ``(m, d)`` in a file, mapped. NumPy's maps keep their files open, and there may be thousands of them.
+
+    Raises:
+        MotionCopyError: If it is damaged, or cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            head = _HEADER.fullmatch(file.read(_HEAD))
+            size = os.fstat(file.fileno()).st_size
+        rows, width = (int(head[1]), int(head[2])) if head else (0, 0)
+        if head is None or size != _HEAD + 4 * rows * width:
+            found = f"{size} bytes" if head else "another head"
+            raise MotionCopyError(f"{path.name} is damaged", found=found, remedy="score again with --fresh")
+        if not str(path).isprintable():  # PyTorch takes no name that is not UTF-8
+            return np.fromfile(path, np.float32, offset=_HEAD).reshape(rows, width)
+        floats = torch.from_file(str(path), shared=False, size=size // 4)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    mapped: Array = floats[_HEAD // 4 :].reshape(rows, width).numpy()
+    mapped.flags.writeable = False
+    return mapped
+
+
 @dataclass(frozen=True)
 class Part:
     """The rows of one clip, or some of them.
 
     Attributes:
         clip: Its id.
-        array: ``(m, d)``, mapped from a file.
+        array: ``(m, d)``, in memory or mapped from a file.
         chosen: Which of them, ascending; ``None`` for all.
     """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -249,6 +251,55 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(MotionCopyError, match=r"b\.x\.generated\.npy is damaged"):
         FeatureStore(tmp_path).rows("x", "generated", ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"PK\x03\x04", b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'shape': (1, 1), }" + b" " * 80]
+)
+def test_what_is_no_file_of_the_store_is_not_read(tmp_path: Path, damage: bytes) -> None:
+    stored(tmp_path)
+    FeatureStore(tmp_path).path("b", "x", "generated").write_bytes(damage)
+    with pytest.raises(MotionCopyError, match="is damaged"):
+        FeatureStore(tmp_path).rows("x", "generated", ["a", "b"])
+
+
+def test_descriptors_do_not_grow_with_the_clips(tmp_path: Path) -> None:
+    store, names = FeatureStore(tmp_path), [f"{k:03}" for k in range(200)]
+    for name in names:
+        writer = store.writer(name)
+        writer.append("x", "real", torch.zeros(2, 3))
+        writer.commit()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    rows = store.rows("x", "real", names)
+    assert rows is not None
+    assert sum(map(len, rows.blocks(1))) == 400
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_names_that_no_file_system_takes_are_stored(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff")
+    names = ["x" * 250 + "a", "x" * 250 + "b", "a/b", "\udcff"]
+    store = FeatureStore(folder)
+    for k, name in enumerate(names):
+        writer = store.writer(name)
+        writer.append("means.colour", "generated", torch.full((1, 2), float(k)))
+        writer.commit()
+    rows = store.rows("means.colour", "generated", names)
+    assert rows is not None
+    assert [float(row[0, 0]) for row in rows.blocks()] == [float(names.index(name)) for name in sorted(names)]
+
+
+def test_a_full_disk_leaves_no_features(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = FeatureStore(tmp_path).writer("a")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(MotionCopyError, match=r"a\.x\.real\.npy cannot be written\. .*Remedy: free some disk"):
+            writer.append("x", "real", torch.zeros(1000, 30))  # too much to wait in a buffer
+        writer.discard()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_toys_are_what_they_say() -> None:
