@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motioncopy.errors import ConfigError
+from benchmarks import left_out
+from motioncopy.errors import ConfigError, MotionCopyError
+from motioncopy.names import printable
 
 if TYPE_CHECKING:
     from motioncopy.prepare import Backends, Prepared
@@ -21,8 +23,8 @@ def add_parser(subparsers: Any) -> None:
         "prepare",
         help="find joints, masks and backgrounds of videos, once",
         description="Turns videos into prepared clips: frames, joints, the person's mask, the background. A clip that "
-        "is there already is left alone, unless its video or a backend has changed. Several of these commands may run "
-        "on one folder.",
+        "is there already is left alone, unless its video or a backend has changed. A video that cannot be prepared is "
+        "named, the others are prepared, and the exit status is 3. Several of these commands may run on one folder.",
     )
     parser.add_argument(
         "videos", nargs="+", type=Path, metavar="VIDEO", help="video files, folders of images, HDF5 stacks"
@@ -63,14 +65,14 @@ def run(args: argparse.Namespace) -> int:
     """Prepares the videos and says where the clips lie.
 
     Returns:
-        0, or 1 if a video failed.
+        0, 3 if a video failed, 1 if all did.
 
     Raises:
         ConfigError: If the arguments contradict themselves.
     """
     from motioncopy.prepare import prepare_each  # OpenCV and PyAV take a moment to import
 
-    results = []
+    results, failures = [], list[tuple[str, str]]()
     for result in prepare_each(
         args.videos,
         args.out,
@@ -82,16 +84,23 @@ def run(args: argparse.Namespace) -> int:
         backends=_backends(args),
     ):
         results.append(result)
-        print(_line(result), file=sys.stderr if result.outcome == "failed" else sys.stdout, flush=True)
-        if result.outcome != "failed" and (args.overlays or args.overlay_videos):
-            _draw(result.clip, args.out / "overlays", video=args.overlay_videos)
+        print(printable(_line(result)), file=sys.stderr if result.outcome == "failed" else sys.stdout, flush=True)
+        if result.outcome == "failed":
+            failures.append((result.name, result.reason))
+        elif args.overlays or args.overlay_videos:
+            try:
+                _draw(result.clip, args.out / "overlays", video=args.overlay_videos)
+            except MotionCopyError as error:
+                failures.append((f"overlays of {result.name}", str(error)))
     made = [r for r in results if r.outcome == "made"]
     if made:
         print(speed(made))
-    failed = sum(r.outcome == "failed" for r in results)
-    if failed < len(results):
-        print(f"The clips lie in {args.out}")
-    return int(failed > 0)
+    done = sum(r.outcome != "failed" for r in results)
+    if done:
+        print(printable(f"The clips lie in {args.out}"))
+    if len(results) > 1:  # the only one was named a moment ago
+        left_out.name(failures, "not done")
+    return left_out.status(done, len(failures))
 
 
 def speed(made: list[Prepared]) -> str:
@@ -126,7 +135,7 @@ def _draw(clip: Path, folder: Path, *, video: bool) -> None:
     from motioncopy.clips import Clip
 
     for file in write_overlays(Clip.open(clip), folder, video=video):
-        print(f"  drawn: {file}")
+        print(printable(f"  drawn: {file}"))
 
 
 def _line(result: Prepared) -> str:

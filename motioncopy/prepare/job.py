@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from motioncopy.clips import Clip, ClipWriter, Manifest, Source, locked, stale
 from motioncopy.errors import ClipError, DataError, MotionCopyError, PerceptionError
+from motioncopy.files import unwritable
 from motioncopy.footage import Footage
 from motioncopy.perception.backends import Images, Joints, Masks, Poses
 from motioncopy.prepare.ahead import ahead
@@ -185,9 +186,7 @@ class Job:
                     lock.enter_context(locked(self.clip))
                     self.waited = time.perf_counter() - began
             except OSError as error:
-                raise ClipError(
-                    f"cannot write clip {self.clip}", found=error.strerror, remedy="check the folder's permissions"
-                ) from error
+                raise unwritable(self.clip, error, ClipError) from error
             yield
 
     def _plan(self, footage: Footage, source: Source) -> _Plan | None:

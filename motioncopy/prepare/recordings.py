@@ -11,11 +11,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from motioncopy.clips.manifest import is_plain_name
-from motioncopy.errors import ConfigError, MotionCopyError
+from motioncopy.errors import ConfigError, DataError, MotionCopyError
 from motioncopy.footage import open_footage
 from motioncopy.prepare.backends import PARTS, Backends
 from motioncopy.prepare.job import MAX_SIZE, Job, Prepared, Recording
+from motioncopy.schema import is_plain_name
 
 
 def prepare(videos: Sequence[str | Path], out: str | Path, **options: Any) -> list[Prepared]:
@@ -106,11 +106,27 @@ def prepare_recordings(
         backends.check(parts)
     with _bar(progress) as bar:
         for r in recordings:
-            job = Job(r, Path(out) / r.id, max_size, ("mask", *parts), force, backends, overlap, bar)
-            try:
-                yield job.run()
-            except MotionCopyError as error:
-                yield Prepared(r.id, job.clip, "failed", reason=str(error), error=error)
+            yield _run(Job(r, Path(out) / r.id, max_size, ("mask", *parts), force, backends, overlap, bar))
+
+
+def _run(job: Job) -> Prepared:
+    """What became of one recording, whatever is wrong with it."""
+    name = job.recording.id
+    failure: MotionCopyError
+    try:
+        if not is_plain_name(name) or name.startswith("."):
+            raise DataError(
+                f"{name!a} is no name for a clip",
+                expected="a name without / and signs that cannot be shown, that does not start with a dot",
+                remedy="rename what is to be prepared",
+            )
+        return job.run()
+    except MotionCopyError as error:
+        failure = error
+    except Exception as error:  # noqa: BLE001 -- whatever a file does to what sees or stores it, the others are prepared
+        found = f"{type(error).__name__}: {error}"
+        failure = DataError(f"{name} cannot be prepared", found=found, remedy="`motioncopy check` says more of it")
+    return Prepared(name, job.clip, "failed", reason=str(failure), error=failure)
 
 
 def _named(path: Path) -> Path:
@@ -128,13 +144,6 @@ def _check_arguments(ids: Sequence[str], max_size: int, parts: Sequence[str]) ->
     unknown = set(parts) - set(PARTS)
     if unknown:
         raise ConfigError("unknown parts", expected=", ".join(PARTS), found=", ".join(sorted(unknown)))
-    if misnamed := [name for name in ids if not is_plain_name(name) or name.startswith(".")]:
-        raise ConfigError(
-            "what is to be prepared has no name for a clip",
-            expected="a name without / that does not start with a dot",
-            found=", ".join(map(repr, misnamed)),
-            remedy="rename it",
-        )
     twice = sorted(name for name, count in Counter(ids).items() if count > 1)
     if twice:
         raise ConfigError(

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import cv2
@@ -6,8 +7,9 @@ import pytest
 
 from benchmarks.cli import main
 from motioncopy.clips import Clip, find_clips
+from motioncopy.footage import Footage, open_footage
 from motioncopy.perception import config
-from motioncopy.prepare import Backends
+from motioncopy.prepare import Backends, recordings
 from motioncopy.video import VideoWriter
 from tests.motioncopy.perception.figures import KnownPose, walk
 
@@ -46,10 +48,38 @@ def test_says_what_it_did_and_where_it_lies(video: Path, capsys: pytest.CaptureF
 def test_goes_on_after_a_failure_and_reports_it(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = video.parent / "text.mp4"
     text.write_text("no video")
-    assert _prepare(text, video, "--out", video.parent / "clips") == 1
+    odd = video.parent / os.fsdecode(b"\x1b[2J\xff.mp4")
+    odd.write_bytes(video.read_bytes())
+    long = video.parent / ("x" * 251 + ".mp4")
+    long.write_bytes(video.read_bytes())
+    assert _prepare(text, odd, long, video, "--out", video.parent / "clips") == 3
     said = capsys.readouterr()
     assert "text: failed." in said.err
     assert "ann: prepared" in said.out
+    (said.out + said.err).encode()
+    assert "\x1b" not in said.out + said.err
+    failed = [line for line in said.err.splitlines() if line.startswith("not done: ")]
+    assert "not done: text: " in failed[0], "at the end, once more"
+    assert "is no name for a clip" in failed[1]
+    assert len(failed) == 3
+
+
+def test_whatever_a_library_raises_costs_its_own_video(
+    video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = video.with_name("bob.mp4")
+    other.write_bytes(video.read_bytes())
+
+    def broken(path: Path, **options: float | None) -> Footage:
+        if path == video:
+            raise AttributeError("of a library's inside")
+        return open_footage(path, **options)
+
+    monkeypatch.setattr(recordings, "open_footage", broken)
+    assert _prepare(video, other, "--out", video.parent / "clips") == 3
+    said = capsys.readouterr()
+    assert "ann cannot be prepared. Found: AttributeError: of a library's inside" in said.err
+    assert "bob: prepared" in said.out
 
 
 def test_all_failed(video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
