@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import left_out
 from motioncopy import provenance, records
 from motioncopy.errors import MotionCopyError, RecordError
 from motioncopy.records import Record
@@ -63,21 +65,27 @@ class Entry:
     record: Record | None
     reason: str = ""
 
+    @property
+    def why(self) -> str:
+        """The reason without the file, which some name first."""
+        return self.reason.removeprefix(str(self.path)).lstrip(": ")
+
 
 def record_files(places: Iterable[Path]) -> list[Path]:
     """The JSON files in folders and all below them, and files named by themselves; each once, in order of names.
 
-    Of a folder of runs, which holds a folder ``records``, only that one is looked through.
+    Of a folder of runs, which holds a folder ``records``, only that one is looked through. A folder that cannot be
+    listed is among them, so that :func:`read` says so.
 
     Raises:
         RecordError: If a place is not there.
     """
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for place in places:
-        if not place.exists():
+        if not os.path.lexists(place):
             raise RecordError(f"there is no {place}", remedy="give a folder of records, or a record's file")
-        for path in sorted(_root(place).rglob("*.json")) if place.is_dir() else [place]:
-            found.setdefault(path.resolve(), path)
+        for path in sorted(_below(_root(place))) if place.is_dir() else [place]:
+            found.setdefault(os.path.realpath(path), path)
     return list(found.values())
 
 
@@ -89,10 +97,40 @@ def partial_files(places: Iterable[Path]) -> list[Path]:
 def read(paths: Iterable[Path]) -> Iterator[Entry]:
     """Reads files one by one; what cannot be read comes with the reason."""
     for path in paths:
+        if path.suffix != ".json" and path.is_dir():
+            yield Entry(path, None, "the folder cannot be listed: check its permissions")
+            continue
         try:
             yield Entry(path, records.read(path))
         except MotionCopyError as error:
             yield Entry(path, None, str(error))
+        except Exception as error:  # noqa: BLE001 -- whatever a hostile file does to its reader, the others are read
+            yield Entry(path, None, f"no readable record: {left_out.reason(error)}")
+
+
+def load(place: Path) -> tuple[list[Record], list[Entry]]:
+    """The records that can stand in tables, the oldest first, and the files that hold none.
+
+    Raises:
+        RecordError: If the place is not there.
+    """
+    from benchmarks.tables.frame import metrics_of  # pandas and torch take seconds to import
+
+    good: dict[str, Entry] = {}
+    bad = []
+    for entry in read(record_files([place])):
+        if entry.record is None:
+            bad.append(entry)
+            continue
+        try:
+            metrics_of([entry.record])
+        except RecordError as error:  # one of its metrics is unknown here
+            bad.append(Entry(entry.path, None, str(error)))
+            continue
+        if (other := good.setdefault(entry.record.id, entry)) is not entry:
+            bad.append(Entry(entry.path, None, f"{other.path} has the same id"))
+    found = [entry.record for entry in good.values() if entry.record is not None]
+    return sorted(found, key=lambda r: (r.created, r.id)), bad
 
 
 def resolve(text: str, places: Sequence[Path]) -> Path:
@@ -198,3 +236,10 @@ class _History:
 def _root(folder: Path) -> Path:
     below = folder / "records"
     return below if below.is_dir() and not any(folder.glob("*.json")) else folder
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    closed: list[Path] = []
+    for where, folders, files in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
+        yield from (Path(where, name) for name in (*folders, *files) if name.endswith(".json"))
+    yield from closed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,9 @@ from benchmarks import tables, trial_pictures
 from benchmarks.commands.table import show
 from benchmarks.jobs import Job
 from benchmarks.pictures import write_png
+from motioncopy.documents import read_json
+from motioncopy.errors import RecordError
+from motioncopy.files import write_whole
 from motioncopy.records import Record
 from motioncopy.request import DataRequest
 
@@ -17,7 +19,7 @@ from motioncopy.request import DataRequest
 def table(records: Sequence[Record], path: Path) -> None:
     """Prints the table and keeps it as Markdown."""
     frame = tables.table(records)
-    path.write_text(tables.markdown(frame), encoding="utf-8")
+    write_whole(path, tables.markdown(frame), error=RecordError)
     show([frame], tables)
 
 
@@ -25,7 +27,7 @@ def nearness(job: Job) -> None:
     """Prints how near the training poses of a finished ``nearest`` came to those asked for."""
     for path in sorted((job.folder / "outputs").glob("*/summary.json")):
         found: dict[str, list[float]] = {}
-        for trial in json.loads(path.read_text())["trials"]:
+        for trial in read_json(path, error=RecordError)["trials"]:
             if "pose_distance" in trial.get("report", {}):
                 found.setdefault(trial["kind"], []).append(trial["report"]["pose_distance"])
         for kind, distances in found.items():
@@ -35,7 +37,7 @@ def nearness(job: Job) -> None:
 
 def waiting(job: Job) -> None:
     """Prints how much of each stage's training time was spent waiting for data."""
-    stages = json.loads((job.folder / "fit.json").read_text())["stages"]
+    stages = read_json(job.folder / "fit.json", error=RecordError)["stages"]
     shares = [f"{s['stage']} {s['data_seconds'] / s['seconds']:.1%}" for s in stages if s["seconds"]]
     if shares:
         print(f"Waiting for data while training: {', '.join(shares)}")

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motioncopy.errors import VideoError
+from benchmarks import left_out
+from motioncopy.errors import MotionCopyError
+from motioncopy.names import printable
 
 if TYPE_CHECKING:
     from motioncopy.check import Finding
@@ -39,8 +41,10 @@ def run(args: argparse.Namespace) -> int:
     for video in args.videos:
         try:
             findings = check(video, pose=pose)
-        except VideoError as error:
+        except MotionCopyError as error:
             findings = [Finding("file", "problem", error.what, error.remedy or "")]
+        except Exception as error:  # noqa: BLE001 -- whatever a file does to a library, the others are checked
+            findings = [Finding("file", "problem", left_out.reason(error))]
         _show(video, findings)
         usable = usable and all(f.level != "problem" for f in findings)
     return 0 if usable else 1
@@ -51,13 +55,16 @@ def _show(video: Path, findings: list[Finding]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=str(video), title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
+    table = Table(
+        title=Text(printable(str(video))), title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False
+    )
     for finding in findings:
-        measured = Text(finding.measured + (f"\n-> {finding.remedy}" if finding.remedy else ""))
+        measured = Text(printable(finding.measured) + (f"\n-> {printable(finding.remedy)}" if finding.remedy else ""))
         table.add_row(finding.topic, Text(finding.level, style=_COLOURS[finding.level]), measured)
     console = Console(highlight=False)
     console.print(table)
     problems = [f.topic for f in findings if f.level == "problem"]
     warnings = [f.topic for f in findings if f.level == "warning"]
     verdict = f"cannot be used as it is: {', '.join(problems)}" if problems else "can be used"
-    console.print(f"{video.name} {verdict}" + (f" (warnings: {', '.join(warnings)})" if warnings else "") + "\n")
+    more = f" (warnings: {', '.join(warnings)})" if warnings else ""
+    console.print(f"{printable(video.name)} {verdict}{more}\n", markup=False)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import left_out
+from benchmarks.evaluation import workers as processes
 from motioncopy.errors import ConfigError
+from motioncopy.files import whole_file
+from motioncopy.names import printable
 
 if TYPE_CHECKING:
-    from benchmarks.evaluation.run import Outcome
+    from benchmarks.evaluation.run import Outcome, Plan
+    from benchmarks.evaluation.workers import Workers
     from motioncopy.records import Record
 
 _MOST_NAMED = 20
@@ -24,8 +30,8 @@ def add_parser(subparsers: Any) -> None:
         help="score videos that any system made",
         description="Scores a folder of videos against the true ones, by the path that the project's own methods take. "
         "A clip is a video, a GIF, a folder of images, or an .npy file of frames; clips are matched by name. Nothing "
-        "is resized, resampled or cut: what does not match is reported, the others are scored, and the exit status "
-        "is 1.",
+        "is resized, resampled or cut: what does not match or is broken is reported, the others are scored, and the "
+        "exit status is 3; it is 1 if nothing is scored.",
     )
     parser.add_argument("--generated", type=Path, metavar="DIR", help="the generated videos")
     parser.add_argument("--truth", type=Path, default=None, metavar="DIR", help="the true videos, of the same names")
@@ -56,13 +62,11 @@ def run(args: argparse.Namespace) -> int:
     """Scores, prints the table, writes the record.
 
     Returns:
-        0 if every clip was scored, else 1.
+        0 if every clip was scored and has every value, 3 if not all, 1 if none was scored.
 
     Raises:
         MotionCopyError: If nothing can be scored at all.
     """
-    from motioncopy.metrics.catalogue import definition, select  # torch takes seconds to import
-
     if args.list_metrics:
         return _list()
     if args.generated is None or (args.truth is None and args.protocol is None):
@@ -71,28 +75,38 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--processes must be at least 1", found=args.processes)
     if args.fps is not None and not 0 < args.fps < float("inf"):
         raise ConfigError("--fps must be a positive number", found=args.fps)
-    keys = tuple(select([word.strip() for word in args.metrics.split(",")]))
+    processes.prepare()  # which takes seconds, as does importing torch here
+    from benchmarks.evaluation.run import Plan, workers_of
+    from motioncopy.metrics.catalogue import select
 
+    keys = tuple(select([word.strip() for word in args.metrics.split(",")]))
+    name = printable(args.name or args.generated.resolve().name)
+    if args.out is None and Path(name).name != name:
+        raise ConfigError("--name is no name of a folder", found=repr(name), remedy="give --out as well")
+    plan = Plan(keys, args.out or Path("runs/evaluations") / name, args.fps, args.masks == "detect")
+    with workers_of(plan, args.processes) as workers:
+        return _run(args, name, plan, workers)
+
+
+def _run(args: argparse.Namespace, name: str, plan: Plan, workers: Workers[Plan]) -> int:
     from benchmarks.evaluation import protocol as protocols
     from benchmarks.evaluation.clips import find, match
     from benchmarks.evaluation.digest import protocol_of
-    from benchmarks.evaluation.run import Plan, evaluate, survey
+    from benchmarks.evaluation.run import evaluate, sizes, survey
     from benchmarks.progress import Reporter
+    from motioncopy.metrics.catalogue import definition
 
-    name = args.name or args.generated.resolve().name
-    if args.out is None and Path(name).name != name:
-        raise ConfigError("--name is no name of a folder", found=repr(name), remedy="give --out as well")
-    out = args.out or Path("runs/evaluations") / name
     folders: dict[str, Path | None] = {"truth": args.truth, "driving": args.driving, "mask": None, "real": None}
     if args.masks not in (None, "detect"):
         folders["mask"] = Path(args.masks)
-    module, kinds = None, None
+    module, kinds, unread = None, None, dict[str, str]()
     if args.protocol is not None:
         module = protocols.data_of(args.protocol, regime=args.regime, person=args.person, root=args.data_root)
         kinds = protocols.kinds_of(module)
         if args.truth is None:
             videos = [path for clip, path in find(args.generated)[0].items() if clip in kinds]
-            written = protocols.write_truth(module, videos, out / "protocol", args.crop)
+            found = sizes(videos, workers)
+            written, unread = protocols.write_truth(module, found, plan.folder / "protocol", args.crop)
             folders |= {role: path for role, path in written.items() if folders.get(role) is None}
     cases, failures = match(
         args.generated,
@@ -102,33 +116,34 @@ def run(args: argparse.Namespace) -> int:
         real=folders["real"],
         kinds=kinds,
     )
-    frames, rateless = survey(cases)
-    if rateless and args.fps is None and module is None:
-        print(f"frame rate not stated by all files, and not compared (--fps states it): {_named(rateless)}")
-    reporter = Reporter("Frames", frames)
-    plan = Plan(keys, out, args.fps, args.masks == "detect")
+    failures |= unread
+    surveyed = survey([case for case in cases if case.name not in failures], workers)
+    failures |= surveyed.failures
+    cases = [case for case in cases if case.name not in failures]
+    if surveyed.rateless and args.fps is None and module is None:
+        print(f"frame rate not stated by all files, and not compared (--fps states it): {_named(surveyed.rateless)}")
+    reporter = Reporter("Frames", surveyed.frames)
 
     def progress(frames: int) -> None:
         if frames:
             reporter.update(reporter.count + frames)
 
-    outcome = evaluate(cases, plan, processes=args.processes, fresh=args.fresh, progress=progress)
-    reporter.close()
+    try:
+        outcome = evaluate(cases, plan, workers, fresh=args.fresh, progress=progress)
+    finally:
+        reporter.close()
     outcome.failures |= failures
     if outcome.clips:
-        protocol = module.protocol if module is not None else protocol_of(find(args.truth)[0])
-        record = _record(args, name, keys, outcome, protocol)
-        _show(record, out, outcome)
-    for clip, failure in list(outcome.failures.items())[:_MOST_NAMED]:
-        print(f"not scored: {clip}: {failure}")
-    if len(outcome.failures) > _MOST_NAMED:
-        print(f"... and {len(outcome.failures) - _MOST_NAMED} more")
+        protocol = module.protocol if module is not None else protocol_of(find(args.truth)[0], workers)
+        _show(_record(args, name, plan.metrics, outcome, protocol), plan.folder, outcome)
+    left_out.name(sorted(outcome.failures.items()), "not scored", sys.stdout)
     empty = _without_value(outcome)
     for key, clips in empty.items():
         print(f"no frame with a value: {definition(key).title}: {_named(clips)}")
     scored = sum(map(len, outcome.clips.values()))
-    print(f"{scored} clips scored, {len(outcome.failures)} not." + (f" All of it lies in {out}." if scored else ""))
-    return 1 if outcome.failures or empty or not scored else 0
+    where = f" All of it lies in {printable(str(plan.folder))}." if scored else ""
+    print(f"{scored} clips scored, {len(outcome.failures)} not.{where}")
+    return left_out.status(scored, len(outcome.failures) + len(empty) + (not scored))
 
 
 def _without_value(outcome: Outcome) -> dict[str, list[str]]:
@@ -174,9 +189,9 @@ def _record(args: argparse.Namespace, name: str, keys: tuple[str, ...], outcome:
         roots["masks"] = Path(args.masks)
     masks = args.masks if args.masks in (None, "detect") else "given"
     asked = {"metrics": list(keys), "masks": masks, "crop": args.crop, "fps": args.fps, "protocol": args.protocol}
-    failures = {clip: redacted(text, roots) for clip, text in outcome.failures.items()}
+    failures = {redacted(clip, {}): printable(redacted(text, roots)) for clip, text in outcome.failures.items()}
     return records.Record(
-        id=records.new_id(created, name, "external"),
+        id=records.new_id(created, name[:80], "external"),
         created=created,
         kind="external",
         method=name,
@@ -195,6 +210,7 @@ def _record(args: argparse.Namespace, name: str, keys: tuple[str, ...], outcome:
 
 def _show(record: Record, out: Path, outcome: Outcome) -> None:
     """Prints the table and keeps record, table and the values of every frame."""
+    import codecs
     import csv
 
     from rich.console import Console
@@ -204,16 +220,14 @@ def _show(record: Record, out: Path, outcome: Outcome) -> None:
     from motioncopy import records
     from motioncopy.metrics.catalogue import definition
 
-    path = records.write(record, out / "records")
-    partial = out / "frames.csv.partial"
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
+    with whole_file(out / "frames.csv") as file:
+        rows = csv.writer(codecs.getwriter("utf-8")(file))
         rows.writerow(["kind", "clip", "frame", "metric", "value"])
         for kind, clips in outcome.clips.items():
             for clip in clips:
                 for key, values in clip.values.items():
                     rows.writerows([kind, clip.clip, t, key, value] for t, value in enumerate(values))
-    partial.replace(out / "frames.csv")
+    path = records.write(record, out / "records")
     console = Console(highlight=False, width=None if Console().is_terminal else 160)
     for kind, aggregates in record.results.aggregates.items():
         title = Text(f"{record.method}, {record.protocol}: {kind}")  # as it is: a name may hold brackets
@@ -233,4 +247,4 @@ def _show(record: Record, out: Path, outcome: Outcome) -> None:
     for key, reason in lacking.items():
         if key not in outcome.missing and not any(key in a for a in record.results.aggregates.values()):
             print(f"without a value: {definition(key).title}: {reason.split(' Expected:')[0]}")
-    print(f"record: {path}\nvalues of every frame: {out / 'frames.csv'}")
+    print(printable(f"record: {path}"), printable(f"values of every frame: {out / 'frames.csv'}"), sep="\n")

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import left_out
 from benchmarks.commands.table import RESULTS
 from motioncopy.errors import RecordError
+from motioncopy.names import printable
 
 if TYPE_CHECKING:
-    from benchmarks.inventory import Entry
     from motioncopy.records import Record
 
 _COLUMNS = ("id", "method", "ablation", "protocol", "subject", "seed", "preset", "status", "commit")
@@ -50,8 +51,8 @@ def add_parser(subparsers: Any) -> None:
         "verify",
         help="whether records are whole, unedited and in themselves consistent",
         description="Reads every record and says of each bad one in a line what is wrong: its hash, its schema, its "
-        "name, another of the same id, networks or scores that are missing, means that are none. Exit status 1 if any "
-        "is bad.",
+        "name, another of the same id, networks or scores that are missing, means that are none. Exit status 3 if some "
+        "are bad, 1 if all are.",
     )
     verifying.add_argument(
         "places", nargs="*", type=Path, default=[RESULTS], metavar="DIR|FILE", help="default: the committed records"
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     """Lists, shows or verifies.
 
     Returns:
-        0, or 1 if a record is bad.
+        0, 3 if some records are bad, 1 if all are.
 
     Raises:
         RecordError: If there is no such record or folder.
@@ -104,8 +105,10 @@ def _list(args: argparse.Namespace) -> int:
         print(f"{len(rows)} records")
     elif not bad:
         found = f"; there are records of {', '.join(sorted(known))}" if known else ""
-        print(f"{args.results} holds no such record{found}", file=sys.stderr)
-    return _complain(bad)
+        print(printable(f"{args.results} holds no such record{found}"), file=sys.stderr)
+    for entry in bad:
+        print(printable(f"{entry.path}: {entry.why}"), file=sys.stderr)
+    return left_out.status(len(known), len(bad))
 
 
 def _row(record: Record, path: Path) -> dict[str, Any]:
@@ -113,7 +116,8 @@ def _row(record: Record, path: Path) -> dict[str, Any]:
     code = record.code
     commit, dirty = (code.commit, code.dirty) if code else (None, None)
     row = {name: getattr(record, name) for name in names}
-    return row | {"status": record.status, "commit": commit, "dirty": dirty, "path": str(path)}
+    row |= {"status": record.status, "commit": commit, "dirty": dirty, "path": str(path)}
+    return {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> None:
@@ -145,17 +149,6 @@ def _table(rows: Sequence[dict[str, Any]]) -> None:
         print("* with changes that are in no commit")
 
 
-def _complain(bad: Sequence[Entry]) -> int:
-    for entry in bad:
-        print(f"{entry.path}: {_without(entry)}", file=sys.stderr)
-    return 1 if bad else 0
-
-
-def _without(entry: Entry) -> str:
-    """The reason, which names the file itself in some cases."""
-    return entry.reason.removeprefix(f"{entry.path}").lstrip(": ")
-
-
 # -- show -------------------------------------------------------------------------------------------------------------
 
 
@@ -175,7 +168,7 @@ def _show(args: argparse.Namespace) -> int:
     else:
         from benchmarks.record_page import page
 
-        print("\n".join(page(record, trials=args.trials)))
+        print("\n".join(map(printable, page(record, trials=args.trials))))
     return 0
 
 
@@ -193,8 +186,10 @@ def _verify(args: argparse.Namespace) -> int:
     bad = 0
     for entry in inventory.verify(inventory.read(paths), code=args.code):
         bad += 1
-        print(f"{entry.path}: {_without(entry)}", flush=True)
+        print(printable(f"{entry.path}: {entry.why}"), flush=True)
     for path in inventory.partial_files(args.places):
-        print(f"{path}: not read, as its writer is at work or was stopped; if none is at work, delete it")
+        print(
+            f"{printable(str(path))}: not read, as its writer is at work or was stopped; if none is at work, delete it"
+        )
     print(f"{len(paths)} records verified, " + (f"{bad} of them bad" if bad else "all of them good"))
-    return 1 if bad else 0
+    return left_out.status(len(paths) - bad, bad)

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from benchmarks import left_out
 from benchmarks.commands.table import RESULTS
+from motioncopy.names import printable
 
 
 def add_parser(subparsers: Any) -> None:
@@ -36,17 +38,25 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Writes the report.
 
-    Raises:
-        RecordError: If there is nothing to report, a record is damaged, or something else lies at ``--out``.
-    """
-    from benchmarks.report.build import build  # torch and pandas take seconds to import
-    from motioncopy.records import read_all
+    Returns:
+        0, or 3 if records or clips were left out.
 
-    records = [r for r in read_all(args.results) if args.data is None or r.data in args.data]
+    Raises:
+        RecordError: If there is nothing to report, something else lies at ``--out``, or it cannot be written.
+    """
+    from benchmarks import inventory
+    from benchmarks.report.build import build  # torch and pandas take seconds to import
+
+    found, bad = inventory.load(args.results) if args.results.is_dir() else ([], [])
+    records = [r for r in found if args.data is None or r.data in args.data]
     runs = None if args.no_clips else args.runs
-    built = build(records, args.out, runs=runs, title=args.title, data=args.data)
-    for name, reason in built.aside:
-        print(f"Clips of {name} are not shown: {reason}")
+    failures = [(str(entry.path), entry.why) for entry in bad]
+    try:
+        built = build(records, args.out, runs=runs, title=args.title, data=args.data)
+        failures += [*built.failures, *((f"clips of {name}", reason) for name, reason in built.aside)]
+    finally:
+        left_out.name(failures, "left out")
     size = sum(p.stat().st_size for p in args.out.rglob("*") if p.is_file())
-    print(f"{built.tables} tables, {built.clips} clips, {size / 1e6:.1f} MB. Open {built.page} in a browser.")
-    return 0
+    print(f"{built.tables} tables, {built.clips} clips, {size / 1e6:.1f} MB.", end=" ")
+    print(f"Open {printable(str(built.page))} in a browser.")
+    return left_out.status(1, len(failures))

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from benchmarks import left_out
 from benchmarks.stack import data_sets
 from motioncopy.errors import ConfigError, RecordError
+from motioncopy.names import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,8 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "table",
         help="show records as tables",
-        description="Shows records as tables, one for each data set and regime (one model a person, or one for all).",
+        description="Shows records as tables, one for each data set and regime (one model a person, or one for all). "
+        "Records that are damaged or fit no table are named, the others shown, and the exit status is 3.",
     )
     parser.add_argument(
         "--results", type=Path, default=RESULTS, metavar="DIR", help="folder of records (default: the committed ones)"
@@ -65,25 +68,41 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints the tables.
 
+    Returns:
+        0, 3 if records were left out, or 1 if all were.
+
     Raises:
         ConfigError: If there is no such table of a paper, or an option belongs to the other source.
-        RecordError: If there is no such record, a record is damaged, or records cannot stand in one table.
+        RecordError: If there is no such record, or those that there are cannot stand in any table.
     """
     if args.source == "paper":
         return _show_papers(args)
-    from benchmarks import ablations, tables  # pandas and torch take seconds to import
-    from motioncopy.records import read_all
+    from benchmarks import inventory  # torch takes seconds to import
 
     if not args.results.is_dir():
         raise RecordError(f"there is no folder {args.results}", remedy="correct --results, or leave it out")
-    records = [r for r in read_all(args.results) if r.kind != "paper"]
+    found, bad = inventory.load(args.results)
+    failures = [(str(entry.path), entry.why) for entry in bad]
+    records = [r for r in found if r.kind != "paper"]
+    try:
+        failures += _show_records(args, records)
+    finally:
+        left_out.name(failures, "left out")
+    return left_out.status(len(records), len(failures))
+
+
+def _show_records(args: argparse.Namespace, records: Sequence[Record]) -> list[tuple[str, str]]:
+    """Shows the tables that can be made, and returns the others with the reason."""
+    from benchmarks import ablations, tables  # pandas and torch take seconds to import
+
     presets = {r.preset for r in records if r.preset is not None}
     if args.preset is not None and args.preset not in presets:
         raise RecordError(
             f"no record is of --preset {args.preset}", expected=f"one of {', '.join(sorted(presets)) or 'none'}"
         )
     if args.table is not None:
-        return _compare(args, records)
+        _compare(args, records)
+        return []
     chosen = [r for r in records if args.data in (None, r.data) and _asked_for(r, args)]
     if not chosen:
         raise RecordError(
@@ -98,12 +117,23 @@ def run(args: argparse.Namespace) -> int:
                 f"{args.results} holds no run of an ablation", remedy="run `motioncopy bench --ablation NAME`"
             )
         show([frame], ablations, args.format)
-    else:
-        parts = sorted({(r.data, r.regime) for r in chosen}, key=lambda part: (part[0], part[1] == "general"))
-        chosen_for = {part: [r for r in chosen if (r.data, r.regime) == part] for part in parts}
-        frames = [tables.table(found, intervals=args.intervals) for found in chosen_for.values()]
-        show(frames, tables, args.format)
-    return 0
+        return []
+    parts = sorted({(r.data, r.regime) for r in chosen}, key=lambda part: (part[0], part[1] == "general"))
+    frames, failures = [], []
+    for data, regime in parts:
+        try:
+            members = [r for r in chosen if (r.data, r.regime) == (data, regime)]
+            frames.append(tables.table(members, intervals=args.intervals))
+        except Exception as error:
+            if isinstance(error, RecordError) and len(parts) == 1:
+                raise
+            failures.append((f"the table of {data}, {regime}", left_out.reason(error)))
+    if not frames:
+        raise RecordError(
+            "no table can be made of these records", found="; ".join(f"{what}: {why}" for what, why in failures)
+        )
+    show(frames, tables, args.format)
+    return failures
 
 
 def _asked_for(record: Record, args: argparse.Namespace) -> bool:
@@ -119,7 +149,7 @@ def _asked_for(record: Record, args: argparse.Namespace) -> bool:
     )
 
 
-def _compare(args: argparse.Namespace, records: Sequence[Record]) -> int:
+def _compare(args: argparse.Namespace, records: Sequence[Record]) -> None:
     from benchmarks import comparison, papers
 
     if args.ablations or args.intervals:
@@ -138,7 +168,6 @@ def _compare(args: argparse.Namespace, records: Sequence[Record]) -> int:
             "Nothing was measured beside these cells. "
             + (f"There are records on {', '.join(places)}: `--data {places[0]}` shows those." if places else "")
         )
-    return 0
 
 
 def _show_papers(args: argparse.Namespace) -> int:
@@ -175,6 +204,7 @@ def show(frames: Sequence[pd.DataFrame], layout: Layout, style: str = "terminal"
     import pandas as pd
     from rich.console import Console
 
+    frames = [_printable(frame) for frame in frames]
     if style == "markdown":
         print("\n".join(map(layout.markdown, frames)))
     elif style == "latex":
@@ -196,3 +226,12 @@ def show(frames: Sequence[pd.DataFrame], layout: Layout, style: str = "terminal"
                 console.print(note, markup=False)
         if drawn:
             print(console.export_svg(title="motioncopy table"))
+
+
+def _printable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Records come from anywhere: none of their texts may command a terminal."""
+    for name, column in frame.items():
+        shown = column.map(lambda value: printable(value) if isinstance(value, str) else value).astype(column.dtype)
+        if any(isinstance(value, str) and value != column.iloc[k] for k, value in enumerate(shown)):
+            frame = frame.assign(**{str(name): shown})
+    return frame

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from motioncopy.errors import DataError
+from motioncopy.files import unreadable
 from motioncopy.footage import FILE_SUFFIXES
 from motioncopy.footage.images import IMAGE_SUFFIXES
+from motioncopy.names import printable
+from motioncopy.provenance import machine_path
 from motioncopy.records import Kind
 
 #: What a folder that is itself one clip is called.
@@ -48,20 +55,25 @@ def find(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
     """The clips of a folder and of those below it.
 
     A clip is a video, a GIF, an HDF5 stack, an ``.npy`` file, or a folder that holds images. Its name is its path from
-    ``folder`` without the suffix. A folder that holds images itself is one clip of the name :data:`ONLY`. What begins
-    with a dot is not looked at, and a folder that links lead to twice is looked at once.
+    ``folder`` without the suffix, as :func:`motioncopy.names.printable` gives it. A folder that holds images itself is
+    one clip of the name :data:`ONLY`. What begins with a dot is not looked at, and a folder that links lead to twice
+    is looked at once.
 
     Returns:
-        Paths by name, and for each name that two files have, which those are.
+        Paths by name, and for each name that is no clip's the reason: "has two clips of this name", for instance.
 
     Raises:
-        DataError: If there is no such folder, no clip in it, or it holds images beside videos.
+        DataError: If there is no such folder, no clip in it, it holds images beside videos, or it cannot be listed.
     """
-    if not folder.is_dir():
+    if _kind(folder) != "folder":
         raise DataError(f"there is no folder {folder}", remedy="check the path")
-    if _holds_images(folder):
+    try:
+        listed = sorted(folder.iterdir())
+    except OSError as error:
+        raise unreadable(folder, error, DataError) from error
+    if _holds_images(listed):
         # A thumbnail beside hundreds of videos must not make them vanish behind a clip of one frame.
-        if beside := [p.name for p in sorted(folder.iterdir()) if _is_file_clip(p)]:
+        if beside := [p.name for p in listed if _is_file_clip(p)]:
             raise DataError(
                 f"{folder} holds images and videos: it may be one clip or many",
                 expected="the frames of one clip, or videos and folders of frames",
@@ -70,30 +82,55 @@ def find(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
             )
         return {ONLY: folder}, {}
     found: dict[str, list[Path]] = {}
-    waiting, seen = [folder], set()
-    while waiting:
-        below = waiting.pop()
-        if (real := below.resolve()) in seen:
-            continue
-        seen.add(real)
-        for path in sorted(below.iterdir()):
-            if path.name.startswith("."):
-                continue
-            if path.is_dir():
-                if _holds_images(path):
-                    found.setdefault(path.relative_to(folder).as_posix(), []).append(path)
-                else:
-                    waiting.append(path)
-            elif _is_file_clip(path):
-                found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
+    failures: dict[str, str] = {}
+    for path in _below(listed, {os.path.realpath(folder)}, failures, folder):
+        name = _name(path if _kind(path) == "folder" else path.with_suffix(""), folder)
+        found.setdefault(name, []).append(path)
     if not found:
         raise DataError(
             f"{folder} holds no clip",
             expected="videos, GIFs or folders of images",
+            found="; ".join(f"{name} {why}" for name, why in list(failures.items())[:3]) or None,
             remedy="check the path",
         )
-    twice = {name: ", ".join(p.name for p in paths) for name, paths in found.items() if len(paths) > 1}
-    return {name: paths[0] for name, paths in sorted(found.items()) if len(paths) == 1}, twice
+    for name, paths in found.items():
+        if len(paths) > 1:
+            failures[name] = f"has two clips of this name: {', '.join(printable(p.name) for p in paths)}"
+        elif machine_path(name) is not None:
+            failures[name] = "has a clip whose name reads like a path of a machine. Remedy: rename it"
+        elif _kind(paths[0]) == "other":
+            failures[name] = "has no regular file of this name"  # a pipe would be waited for
+    return {name: paths[0] for name, paths in sorted(found.items()) if name not in failures}, failures
+
+
+def _below(listed: Sequence[Path], seen: set[str], failures: dict[str, str], folder: Path) -> Iterator[Path]:
+    """All clips among what a folder holds, and below it."""
+    waiting = deque([listed])
+    while waiting:
+        for path in waiting.popleft():
+            if path.name.startswith("."):
+                continue
+            if _kind(path) != "folder":
+                if _is_file_clip(path):
+                    yield path
+                continue
+            if (real := os.path.realpath(path)) in seen:
+                continue
+            try:
+                within = sorted(path.iterdir())
+            except OSError as error:
+                name = _name(path, folder)
+                failures[name] = f"has a folder of this name that cannot be listed ({error.strerror})"
+                continue
+            if _holds_images(within):
+                yield path
+            else:
+                seen.add(real)
+                waiting.append(within)
+
+
+def _name(path: Path, folder: Path) -> str:
+    return printable(path.relative_to(folder).as_posix())
 
 
 def match(
@@ -126,8 +163,8 @@ def match(
     found: dict[str, dict[str, Path]] = {}
     for role, folder in folders.items():
         if folder is not None:
-            found[role], twice = find(folder)
-            failures |= {name: f"{role} has two clips of this name: {files}" for name, files in twice.items()}
+            found[role], unusable = find(folder)
+            failures |= {name: f"{role} {reason}" for name, reason in unusable.items()}
     names = list(dict.fromkeys([*found["generated"], *found.get("truth", {}), *(kinds or {})]))
     cases = []
     for name in sorted(names):
@@ -147,8 +184,16 @@ def match(
 
 
 def _is_file_clip(path: Path) -> bool:
-    return path.suffix.lower() in FILE_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+    return path.suffix.lower() in FILE_SUFFIXES and not path.name.startswith(".") and _kind(path) != "folder"
 
 
-def _holds_images(folder: Path) -> bool:
-    return any(p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") for p in folder.iterdir())
+def _holds_images(listed: Sequence[Path]) -> bool:
+    return any(p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") for p in listed)
+
+
+def _kind(path: Path) -> Literal["folder", "file", "other"]:
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # a link that leads nowhere, or where nobody may look: what opens it says so
+        return "file"
+    return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"

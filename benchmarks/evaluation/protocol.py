@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks import left_out
 from benchmarks.jobs import Job
 from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule, Trials
-from motioncopy.errors import DataError
+from motioncopy.errors import DataError, MotionCopyError
+from motioncopy.files import check_writable, whole_file
 from motioncopy.footage import open_footage
 from motioncopy.records import Kind
 from motioncopy.request import Crop, DataRequest, Regime, Trial
@@ -52,64 +54,84 @@ def kinds_of(module: ClipDataModule) -> dict[str, Kind]:
     return {spec.id: spec.kind for spec in module.trial_specs("test")}
 
 
-def write_truth(module: ClipDataModule, generated: Sequence[Path], folder: Path, crop: Crop) -> dict[str, Path]:
+def write_truth(
+    module: ClipDataModule, sizes: Mapping[Path, tuple[int, int]], folder: Path, crop: Crop
+) -> tuple[dict[str, Path], dict[str, str]]:
     """Writes what each trial is scored against, at the size of the generated videos.
 
     Args:
         module: The data set.
-        generated: The generated videos, all of one size.
+        sizes: (height, width) of the generated videos, all of one size.
         folder: Where folders ``truth``, ``mask``, ``driving`` and ``real`` of ``.npy`` files go.
         crop: See :data:`motioncopy.request.Crop`: which part of the stored frames the generated ones show.
 
     Returns:
-        The folders that were written, by role.
+        The folders that were written, by role, and why trials could not be read, by id.
 
     Raises:
-        DataError: If the generated videos differ in size.
+        DataError: If the generated videos differ in size, or none can be read.
+        MotionCopyError: If the folder cannot be written.
     """
-    sizes: dict[tuple[int, int], Path] = {}
-    for path in generated:
-        with open_footage(path) as footage:
-            sizes.setdefault(footage.size, path)
-    if len(sizes) != 1:
+    files: dict[tuple[int, int], Path] = {}
+    for path, size in sizes.items():
+        files.setdefault(size, path)
+    if not files:
+        raise DataError(
+            "none of the generated videos that the protocol asks for can be read", remedy="check --generated"
+        )
+    if len(files) > 1:
         raise DataError(
             "the generated videos differ in size",
             expected="one size, at which the protocol's frames are shown",
-            found="; ".join(f"{p.name} {w}x{h}" for (h, w), p in sizes.items()),
+            found="; ".join(f"{p.name} {w}x{h}" for (h, w), p in files.items()),
             remedy="give the true frames by --truth",
         )
-    (size,) = sizes
+    (size,) = files
     trials: Trials = module.trials(DataRequest(1, size, crop=crop), "test")
     written: dict[str, Path] = {}
-    for k in range(len(trials)):
-        trial: Trial = trials[k]
-        parts: dict[str, list[Tensor]] = {"truth": [], "mask": [], "driving": []}
-        for first in range(0, len(trial), _CHUNK):
-            stop = min(first + _CHUNK, len(trial))
-            if trial.truth is not None:
-                truth, mask = trial.truth(first, stop)
-                parts["truth"].append(truth)
-                parts["mask"].append(mask.expand(-1, 3, -1, -1))
-            if trial.driving is not None:
-                parts["driving"].append(trial.driving(first, stop))
-        if trial.real is not None:
-            firsts = itertools.count(0, _CHUNK)
-            parts["real"] = list(itertools.takewhile(len, (trial.real(at, at + _CHUNK) for at in firsts)))
-        for role, chunks in parts.items():
-            if chunks:
-                written[role] = folder / role
-                written[role].mkdir(parents=True, exist_ok=True)
-                frames = np.concatenate([c.permute(0, 2, 3, 1).numpy() for c in chunks])
-                _keep(written[role] / f"{trial.id}.npy", frames)
-    return written
+    failures: dict[str, str] = {}
+    for k, name in enumerate(trials.ids):
+        try:
+            frames = _frames(trials[k])
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with its data, the others are scored
+            failures[name] = left_out.reason(error)
+            continue
+        for role, images in frames.items():
+            written[role] = folder / role
+            check_writable(written[role])
+            _keep(written[role] / f"{name}.npy", images)
+    return written, failures
+
+
+def _frames(trial: Trial) -> dict[str, NDArray[np.uint8]]:
+    """What a trial is scored against, ``(T, H, W, 3)`` by role."""
+    parts: dict[str, list[Tensor]] = {"truth": [], "mask": [], "driving": []}
+    for first in range(0, len(trial), _CHUNK):
+        stop = min(first + _CHUNK, len(trial))
+        if trial.truth is not None:
+            truth, mask = trial.truth(first, stop)
+            parts["truth"].append(truth)
+            parts["mask"].append(mask.expand(-1, 3, -1, -1))
+        if trial.driving is not None:
+            parts["driving"].append(trial.driving(first, stop))
+    if trial.real is not None:
+        firsts = itertools.count(0, _CHUNK)
+        parts["real"] = list(itertools.takewhile(len, (trial.real(at, at + _CHUNK) for at in firsts)))
+    return {
+        role: np.concatenate([c.permute(0, 2, 3, 1).numpy() for c in chunks])
+        for role, chunks in parts.items()
+        if chunks
+    }
 
 
 def _keep(path: Path, frames: NDArray[np.uint8]) -> None:
     """Writes frames unless they lie there already: a file of another time would have its clip scored again."""
     if path.is_file():
         try:
-            if np.array_equal(np.load(path, mmap_mode="r", allow_pickle=False), frames):
-                return
-        except (ValueError, EOFError):  # cut short by a kill
+            with open_footage(path) as footage:
+                if len(footage) == len(frames) and np.array_equal(footage.frames(range(len(frames))), frames):
+                    return
+        except MotionCopyError:  # damaged
             pass
-    np.save(path, frames)
+    with whole_file(path) as file:
+        np.save(file, frames)

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import torch
 
+from benchmarks import left_out
 from benchmarks.evaluation.clips import Case
 from benchmarks.evaluation.scoring import Segment, score, states_rate
-from motioncopy.errors import MotionCopyError
-from motioncopy.files import write_whole
+from benchmarks.evaluation.workers import DIED, Workers
+from motioncopy.documents import read_json
+from motioncopy.errors import RecordError
+from motioncopy.files import check_writable, write_whole
 from motioncopy.footage import open_footage
 from motioncopy.metrics.evaluator import ClipScores, Evaluator
+from motioncopy.names import file_name, printable
 from motioncopy.provenance import packages
 from motioncopy.records import Kind, Results
 
@@ -41,12 +40,14 @@ class Plan:
         folder: Where scores and features go.
         fps: Frames per second of files that do not know.
         detect_masks: Whether masks are found in the true frames by MediaPipe.
+        threads: Threads of PyTorch's CPU operations in each process; its own choice by default.
     """
 
     metrics: tuple[str, ...]
     folder: Path
     fps: float | None = None
     detect_masks: bool = False
+    threads: int | None = None
 
     @property
     def features(self) -> Path:
@@ -55,17 +56,25 @@ class Plan:
 
     def scores(self, name: str) -> Path:
         """Where the scores of a clip go."""
-        return self.folder / "clips" / f"{quote(name, safe='')}.json"
+        return self.folder / "clips" / f"{file_name(name)}.json"
 
     def key(self, case: Case, networks: dict[str, str]) -> str:
         """Another one for other files, metrics or networks: scores of this key need not be computed again."""
         files = {}
         for role, path in case.files.items():
             listed = sorted(path.iterdir()) if path.is_dir() else [path]
-            files[role] = [[str(p), (s := p.stat()).st_size, s.st_mtime_ns] for p in listed]
+            files[role] = [[str(p), *_stamp(p)] for p in listed]
         # All packages: an upgrade of a decoder or of the segmenter changes frames and masks as well.
         content = [files, self.metrics, self.fps, self.detect_masks, networks, packages()]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:  # a link that leads nowhere, beside the images
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 @dataclass
@@ -88,20 +97,29 @@ class Outcome:
 
 
 def evaluate(
-    cases: Sequence[Case], plan: Plan, *, processes: int = 1, fresh: bool = False, progress: Callable[[int], None]
+    cases: Sequence[Case],
+    plan: Plan,
+    workers: Workers[Plan],
+    *,
+    fresh: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Outcome:
     """Scores clips.
 
     Args:
         cases: What to score.
         plan: How.
-        processes: How many work side by side.
+        workers: Of :func:`workers_of` this plan.
         fresh: Whether clips that are scored already are scored again.
         progress: Is told how many frames have been scored since it was told last.
+
+    Raises:
+        MotionCopyError: If the folder cannot be written.
     """
+    check_writable(plan.folder / "clips")  # rather than after an hour's work
+    check_writable(plan.features)
     evaluator = Evaluator(plan.metrics, folder=plan.features)
     outcome = Outcome(missing=dict(evaluator.missing), networks=evaluator.networks)
-    (plan.folder / "clips").mkdir(parents=True, exist_ok=True)
     waiting = []
     for case in cases:
         kept = None if fresh else _kept(plan, case, evaluator.networks)
@@ -109,13 +127,15 @@ def evaluate(
             waiting.append(case)
         else:
             progress(kept.frames)
-    if processes == 1 or len(waiting) < 2:
-        done = _alone(waiting, plan, evaluator, progress)
-    else:
-        if plan.detect_masks:
-            _segmenter()  # what it lacks is said once, here, and is no death of a worker
-        done = _side_by_side(waiting, plan, processes, progress)
-    outcome.failures |= {name: failure for name, failure in done if failure is not None}
+    if waiting and plan.detect_masks:
+        _segmenter()  # what it lacks is said once, here, and of no clip
+    for case, done in workers.each(_score, waiting):
+        if done is None:
+            outcome.failures[case.name] = DIED
+        else:
+            progress(done.frames)
+            if done.failure is not None:
+                outcome.failures[case.name] = printable(done.failure)
     scored = [case for case in cases if case.name not in outcome.failures]
     sets: dict[Kind, Any] = {}
     for kind in dict.fromkeys(case.kind for case in scored):
@@ -127,58 +147,9 @@ def evaluate(
     return outcome
 
 
-def _alone(
-    cases: Sequence[Case], plan: Plan, evaluator: Evaluator, progress: Callable[[int], None]
-) -> Iterator[tuple[str, str | None]]:
-    segment = _segmenter() if plan.detect_masks else None
-    for case in cases:
-        yield case.name, _one(case, plan, evaluator, segment, progress)
-
-
-def _side_by_side(
-    cases: Sequence[Case], plan: Plan, processes: int, progress: Callable[[int], None]
-) -> Iterator[tuple[str, str | None]]:
-    """A process that dies takes the pool with it, and nobody knows over which clip.
-
-    So the clips that may have been under way are scored again, each in a process of its own, and the rest together:
-    a file that kills its decoder costs its own scores and no other's.
-    """
-    waiting = list(cases)
-    while waiting:
-        unfinished = []
-        for case, done in _pool(waiting, plan, min(processes, len(waiting)), progress):
-            if done is None:
-                unfinished.append(case)
-            else:
-                yield case.name, done.failure
-        names = {case.name for case in unfinished}
-        waiting = [case for case in waiting if case.name in names]  # in the order in which they were begun
-        # A pool hands out one clip a process, and one more.
-        suspects, waiting = waiting[: processes + 1], waiting[processes + 1 :]
-        for case in suspects:
-            ((_, done),) = _pool([case], plan, 1, progress)
-            yield case.name, done.failure if done is not None else "the process that scored it died"
-
-
-def _pool(
-    cases: Sequence[Case], plan: Plan, processes: int, progress: Callable[[int], None]
-) -> Iterator[tuple[Case, _Done | None]]:
-    """Every clip once; ``None`` where a process died before it was done."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _begin, (plan,)) as pool:
-        try:
-            futures = {pool.submit(_work, case): case for case in cases}
-        except BrokenProcessPool:  # while clips were still handed in
-            yield from ((case, None) for case in cases)
-            return
-        for future in as_completed(futures):
-            try:
-                done = future.result()
-            except BrokenProcessPool:
-                yield futures[future], None
-            else:
-                progress(done.frames)
-                yield futures[future], done
+def workers_of(plan: Plan, processes: int) -> Workers[Plan]:
+    """Processes that score clips by a plan, and look at them before."""
+    return Workers(processes, _begin, replace(plan, threads=1) if processes > 1 else plan)
 
 
 @dataclass(frozen=True)
@@ -189,76 +160,107 @@ class _Done:
     frames: int
 
 
-_worker: tuple[Plan, Evaluator, Segment | None] | None = None
+_plan: Plan | None = None
 
 
 def _begin(plan: Plan) -> None:
-    global _worker
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
-    _worker = plan, Evaluator(plan.metrics, folder=plan.features), _segmenter() if plan.detect_masks else None
+    global _plan
+    _plan = plan
+    if plan.threads is not None:
+        torch.set_num_threads(plan.threads)
 
 
-def _end_with_parent() -> None:
-    """A worker waits for clips on a pipe that it holds open itself: without this it would outlive a killed parent."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+@cache
+def _tools(plan: Plan) -> tuple[Evaluator, Segment | None]:
+    return Evaluator(plan.metrics, folder=plan.features), _segmenter() if plan.detect_masks else None
 
 
-def _work(case: Case) -> _Done:
-    assert _worker is not None
-    plan, evaluator, segment = _worker
+def _score(case: Case) -> _Done:
+    """Scores one clip and keeps the scores.
+
+    Raises:
+        MotionCopyError: If they cannot be kept: nor could those of the other clips.
+    """
+    assert _plan is not None
     frames: list[int] = []
-    return _Done(_one(case, plan, evaluator, segment, frames.append), sum(frames))
-
-
-def _one(
-    case: Case, plan: Plan, evaluator: Evaluator, segment: Segment | None, progress: Callable[[int], None]
-) -> str | None:
-    """Scores one clip and keeps the scores; what went wrong, if anything did."""
     try:
-        key = plan.key(case, evaluator.networks)  # before: a file that changes meanwhile is scored again next time
-        scores = score(case, evaluator, fps=plan.fps, segment=segment, seen=progress)
-        write_whole(plan.scores(case.name), json.dumps({"key": key, "scores": scores.to_dict()}))
-    except MotionCopyError as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001 -- whatever a broken file does to a library, the others are scored
-        return f"{type(error).__name__}: {error}"
-    return None
+        evaluator, segment = _tools(_plan)
+        key = _plan.key(case, evaluator.networks)  # before: a file that changes meanwhile is scored again next time
+        scores = score(case, evaluator, fps=_plan.fps, segment=segment, seen=frames.append)
+        content = json.dumps({"key": key, "scores": scores.to_dict()}, allow_nan=False)
+    except Exception as error:
+        if isinstance(error.__cause__, OSError) and str(_plan.features) in str(error):
+            raise
+        return _Done(left_out.reason(error), sum(frames))
+    write_whole(_plan.scores(case.name), content)
+    return _Done(None, sum(frames))
 
 
 def _kept(plan: Plan, case: Case, networks: dict[str, str]) -> ClipScores | None:
     """The scores of an earlier evaluation, if they are those of the same files and metrics."""
     try:
-        content = json.loads(plan.scores(case.name).read_text())
+        content = read_json(plan.scores(case.name), error=RecordError)
         return ClipScores.from_dict(content["scores"]) if content["key"] == plan.key(case, networks) else None
-    except (OSError, ValueError, KeyError, TypeError, MotionCopyError):
+    except (OSError, KeyError, TypeError, RecordError):
         return None
 
 
 def _read(plan: Plan, name: str) -> ClipScores:
-    return ClipScores.from_dict(json.loads(plan.scores(name).read_text())["scores"])
+    return ClipScores.from_dict(read_json(plan.scores(name), error=RecordError)["scores"])
 
 
-def survey(cases: Sequence[Case]) -> tuple[int, list[str]]:
-    """What there is to score, of the clips that can be opened.
+@dataclass(frozen=True)
+class Survey:
+    """What there is to score.
 
-    Returns:
-        How many frames, and the names of clips whose rates cannot be compared because a file does not say its own.
+    Attributes:
+        frames: How many.
+        rateless: Clips whose rates cannot be compared because a file does not say its own.
+        failures: Clips whose files end the process that opens them, and why.
     """
-    total, rateless = 0, []
-    for case in cases:
-        try:
-            with ExitStack() as stack:
-                opened = {role: stack.enter_context(open_footage(path)) for role, path in case.files.items()}
-                total += len(opened["generated"])
-                if not all(states_rate(f) for role, f in opened.items() if role != "real"):
-                    rateless.append(case.name)
-        except MotionCopyError:
-            continue
-    return total, rateless
+
+    frames: int
+    rateless: list[str]
+    failures: dict[str, str]
+
+
+def survey(cases: Sequence[Case], workers: Workers[Plan]) -> Survey:
+    """What there is to score, of the clips that can be opened."""
+    found = {case.name: seen for case, seen in workers.each(_look, cases)}
+    return Survey(
+        sum(seen.frames for seen in found.values() if seen is not None),
+        sorted(name for name, seen in found.items() if seen is not None and seen.rateless),
+        {name: DIED for name, seen in found.items() if seen is None},
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    frames: int = 0
+    rateless: bool = False
+
+
+def _look(case: Case) -> _Seen:
+    try:
+        with ExitStack() as stack:
+            opened = {role: stack.enter_context(open_footage(path)) for role, path in case.files.items()}
+            rateless = not all(states_rate(f) for role, f in opened.items() if role != "real")
+            return _Seen(len(opened["generated"]), rateless)
+    except Exception:  # noqa: BLE001 -- what is wrong is said when the clip is scored
+        return _Seen()
+
+
+def sizes(paths: Sequence[Path], workers: Workers[Plan]) -> dict[Path, tuple[int, int]]:
+    """(height, width) of the files that can be opened."""
+    return {path: size for path, size in workers.each(_size, paths) if size}
+
+
+def _size(path: Path) -> tuple[int, int] | tuple[()]:
+    try:
+        with open_footage(path) as footage:
+            return footage.size
+    except Exception:  # noqa: BLE001 -- what is wrong is said when the clip is scored
+        return ()
 
 
 def _segmenter() -> Segment:

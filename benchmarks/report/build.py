@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.report import clips, measured, page, printed, provenance
 from benchmarks.report import groups as grouping
 from benchmarks.report.folder import PAGE, replaced
 from benchmarks.report.runs import find
 from motioncopy.errors import RecordError
+from motioncopy.names import printable
 from motioncopy.provenance import redacted
 from motioncopy.records import Record
 
@@ -23,13 +25,15 @@ class Built:
         page: The file to open.
         tables: Number of tables.
         clips: Number of clips.
-        aside: Run folders whose clips are not shown, and why.
+        aside: Run folders and trials whose clips are not shown, and why.
+        failures: Tables that could not be made, and why.
     """
 
     page: Path
     tables: int
     clips: int
     aside: Sequence[tuple[str, str]]
+    failures: Sequence[tuple[str, str]]
 
 
 def build(
@@ -56,10 +60,14 @@ def build(
     found, aside = find(runs) if runs is not None else ([], [])
     found = [run for run in found if data is None or run.record.data in data]
     if not measurements and not found:
-        raise RecordError("there is nothing to report", remedy="run `motioncopy bench` first")
-    groups = grouping.groups(measurements)
+        why = "; ".join(f"{name}: {reason}" for name, reason in aside[:3]) or None
+        raise RecordError("there is nothing to report", found=why, remedy="run `motioncopy bench` first")
+    groups, failures = grouping.groups(measurements)
     with replaced(out) as folder:
-        shown = clips.write(found, groups, folder / "clips", out / "clips" if out.is_dir() else None) if found else []
+        shown: list[dict[str, Any]] = []
+        if found:
+            shown, unseen = clips.write(found, groups, folder / "clips", out / "clips" if out.is_dir() else None)
+            aside = [*aside, *unseen]
         compared = [measured.comparisons(group) for group in groups]
         known = provenance.content(groups)
         known["clips"] = shown
@@ -71,7 +79,7 @@ def build(
             [hindrance for _, hindrance in compared if hindrance],
             known,
             further=[printed.section(groups)] if groups else [],
-            aside=[(name, redacted(reason, {})) for name, reason in aside],
+            aside=[(printable(name), redacted(printable(reason), {})) for name, reason in [*aside, *failures]],
         )
         (folder / PAGE).write_text(text, encoding="utf-8")
-    return Built(out / PAGE, len(groups), sum(len(group["clips"]) for group in shown), aside)
+    return Built(out / PAGE, len(groups), sum(len(group["clips"]) for group in shown), aside, failures)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from benchmarks import left_out
 from benchmarks.progress import Reporter
 from benchmarks.report import curves
 from benchmarks.report.groups import Group, slug
@@ -17,8 +17,10 @@ from benchmarks.report.provenance import rounded
 from benchmarks.report.runs import Run
 from benchmarks.report.videos import GENERATED, SHOWN, Image, Panels
 from datamodules.base import Trials
-from motioncopy.errors import MotionCopyError
+from motioncopy.errors import RecordError
+from motioncopy.files import check_writable
 from motioncopy.metrics.catalogue import METRICS
+from motioncopy.names import printable
 from motioncopy.poses.sticks import draw_motion_sticks
 from motioncopy.provenance import redacted
 from motioncopy.request import Trial
@@ -26,7 +28,9 @@ from motioncopy.request import Trial
 _CHUNK = 32  # true frames that are read at once
 
 
-def write(runs: Sequence[Run], groups: Sequence[Group], folder: Path, before: Path | None) -> list[dict[str, Any]]:
+def write(
+    runs: Sequence[Run], groups: Sequence[Group], folder: Path, before: Path | None
+) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
     """Writes the panels and curves of all clips of all runs.
 
     Args:
@@ -36,7 +40,11 @@ def write(runs: Sequence[Run], groups: Sequence[Group], folder: Path, before: Pa
         before: The same folder of the report that is to be replaced.
 
     Returns:
-        What the page must know of them, a mapping for each data set and regime; :func:`_described`.
+        What the page must know of them, a mapping for each data set and regime (:func:`_described`), and what could
+        not be shown, and why.
+
+    Raises:
+        RecordError: If the folder cannot be written.
     """
     by_group: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
@@ -44,51 +52,61 @@ def write(runs: Sequence[Run], groups: Sequence[Group], folder: Path, before: Pa
     panels = Panels(folder, before)
     work = sum(len(run.trials) for run in runs)
     reporter, done = Reporter("Clips", work) if work else None, 0
-    found = []
+    found, failures = [], []
     try:
         for name, members in by_group.items():
             shown = _Shown(panels, name)
             for run in members:
                 for trial in run.trials:
-                    _generated(panels, name, run, trial)
+                    shown.generated(run, trial)
                     shown.add(run, trial)
                     done += 1
                     if reporter is not None:
                         reporter.update(done, f"{panels.written} files written, {panels.kept} kept")
             found.append(_described(name, members, groups, shown))
+            failures += shown.failures
             _curves(folder / name, name, members)
         panels.close()
     finally:
         if reporter is not None:
             reporter.close()
-    return found
-
-
-def _generated(panels: Panels, group: str, run: Run, trial: str) -> None:
-    """The panel of what a run made of a trial."""
-    name, path, summary = f"{group}/{slug(trial)}/{run.id}.mp4", run.frames(trial), run.trials[trial]
-    state = path.stat()
-    source = [run.record.id, state.st_size, state.st_mtime_ns, summary["fps"]]
-    if not panels.has(name, source):
-        frames = np.load(path, mmap_mode="r")
-        panels.video(name, source, frames, summary["fps"], f"{GENERATED} ({run.record.method}, trial {trial})")
+    return found, failures
 
 
 class _Shown:
-    """The panels that runs of one view share: truth, motion, appearance. The data are read only if one is not there.
+    """The panels of one group. The data set is read only if a panel of truth, motion or appearance is not there.
 
     Attributes:
         missing: For each ``<clip>/<view>/<panel>`` that is not there, the reason.
+        failures: What could not be made, and why.
     """
 
     def __init__(self, panels: Panels, group: str) -> None:
         self.panels, self.group = panels, group
         self.missing: dict[str, str] = {}
+        self.failures: list[tuple[str, str]] = []
         self._trials: dict[str, Trials | str] = {}
         self._done: set[tuple[str, str]] = set()
 
+    def generated(self, run: Run, trial: str) -> None:
+        """Makes the panel of what a run made of a trial."""
+        place, fps = f"{slug(trial)}/{run.view}/{run.id}", run.trials[trial].fps
+        if trial in run.unseen:
+            self.missing[place] = redacted(printable(run.unseen[trial]), {})
+            return
+        name = f"{self.group}/{slug(trial)}/{run.id}.mp4"
+        try:
+            with run.footage(trial) as footage:
+                state = footage.path.stat()
+                source = [run.record.id, state.st_size, state.st_mtime_ns, fps]
+                if not self.panels.has(name, source):
+                    frames = itertools.chain.from_iterable(footage.chunks(_CHUNK))
+                    self.panels.video(name, source, frames, fps, f"{GENERATED} ({run.record.method}, trial {trial})")
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with its frames, the others are shown
+            self._failed(error, f"{run.folder.name}, trial {trial}", place)
+
     def add(self, run: Run, trial: str) -> None:
-        """Makes sure that a trial's panels are there, or that it is said why not."""
+        """Makes the panels that runs of one view share: truth, motion, appearance; or says why not."""
         if (trial, run.view) in self._done:
             return
         self._done.add((trial, run.view))
@@ -96,25 +114,36 @@ class _Shown:
         motion, truth = f"{start}/motion-{run.view}.mp4", f"{start}/truth-{run.view}.mp4"
         still = f"{start}/appearance-{run.view}.webp"
         if not all(self.panels.has(name, run.view) for name in (motion, truth, still)):
-            found = self._read(run, trial)
-            if isinstance(found, str):
-                self.missing |= {f"{key}/{what}": found for what in ("appearance", "motion", "truth")}
+            places = tuple(f"{key}/{what}" for what in ("appearance", "motion", "truth"))
+            try:
+                found = self._read(run, trial)
+                if isinstance(found, str):
+                    self.missing |= dict.fromkeys(places, found)
+                    return
+                self.panels.video(motion, run.view, _sticks(found), found.fps, SHOWN)
+                self.panels.still(still, run.view, found.appearance.images[0, 0].permute(1, 2, 0).numpy())
+                if found.truth is None:
+                    self.panels.nothing(truth, run.view)
+                else:
+                    self.panels.video(truth, run.view, _truth(found), found.fps, SHOWN)
+            except Exception as error:  # noqa: BLE001 -- whatever is wrong with its data, the others are shown
+                self._failed(error, f"{run.record.data}, trial {trial}", *places)
                 return
-            self.panels.video(motion, run.view, _sticks(found), found.fps, SHOWN)
-            self.panels.still(still, run.view, found.appearance.images[0, 0].permute(1, 2, 0).numpy())
-            if found.truth is None:
-                self.panels.nothing(truth, run.view)
-            else:
-                self.panels.video(truth, run.view, _truth(found), found.fps, SHOWN)
         if not (self.panels.folder / truth).is_file():
             self.missing[f"{key}/truth"] = "the data set has no true frames of this trial"
+
+    def _failed(self, error: Exception, what: str, *places: str) -> None:
+        check_writable(self.panels.folder, error=RecordError)  # a full disk is no clip's fault
+        reason = printable(left_out.reason(error))
+        self.failures.append((what, reason))
+        self.missing |= dict.fromkeys(places, redacted(reason, {}))
 
     def _read(self, run: Run, trial: str) -> Trial | str:
         if run.view not in self._trials:
             try:
                 self._trials[run.view] = run.data().trials(run.request, "test")
-            except (MotionCopyError, OSError) as error:
-                self._trials[run.view] = redacted(f"the data are not here: {error}", {})
+            except Exception as error:  # noqa: BLE001 -- a run's config builds it, whatever that holds
+                self._trials[run.view] = redacted(printable(f"the data are not here: {left_out.reason(error)}"), {})
         trials = self._trials[run.view]
         if isinstance(trials, str):
             return trials
@@ -128,7 +157,7 @@ def _described(name: str, runs: Sequence[Run], groups: Sequence[Group], shown: _
     """What the page must know of the clips of one group: clips, runs, values, and where panels are not there."""
     group = next((g for g in groups if g.id == name), None)
     rows = {r.id: row for row in (group.rows if group else ()) for r in row.records}
-    trials = {t["id"]: t for run in runs for t in run.trials.values()}
+    trials = {t.id: t for run in runs for t in run.trials.values()}
     keys = {key for run in runs for trial in run.trials for key in run.scores(trial).values}
     metrics = [key for key in METRICS if key in keys]
     one = runs[0].record
@@ -139,10 +168,7 @@ def _described(name: str, runs: Sequence[Run], groups: Sequence[Group], shown: _
         "data": one.data,
         "protocol": one.protocol,
         "regime": one.regime,
-        "clips": [
-            [t["id"], slug(t["id"]), t["kind"], rounded(t["fps"]), t["frames"], t["person"], t["driver"]]
-            for t in trials.values()
-        ],
+        "clips": [[t.id, slug(t.id), t.kind, rounded(t.fps), t.frames, t.person, t.driver] for t in trials.values()],
         "runs": [
             {
                 "id": run.id,

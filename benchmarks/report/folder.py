@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from motioncopy.errors import RecordError
+from motioncopy.files import aside, unwritable
 
 #: Stands in the page, and tells a report from anything else that may lie in the folder.
 GENERATOR = "motioncopy report"
@@ -28,26 +28,23 @@ def replaced(out: Path) -> Iterator[Path]:
     Raises:
         RecordError: If something that is not a report lies at ``out``, or the folder cannot be made.
     """
-    aside, old = (out.with_name(f".{out.name}.{word}-{os.getpid()}") for word in ("partial", "old"))
-    if (out.exists() or out.is_symlink()) and not is_report(out) and not (out.is_dir() and not any(out.iterdir())):
-        raise RecordError(f"{out} is there, and is no report", remedy="choose another folder with --out")
+    new, old = aside(out.absolute()), aside(out.absolute())  # which has a name, even of `.`
     try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        if (out.exists() or out.is_symlink()) and not is_report(out) and not (out.is_dir() and not any(out.iterdir())):
+            raise RecordError(f"{out} is there, and is no report", remedy="choose another folder with --out")
+        new.mkdir(parents=True)
         try:
-            yield aside
+            yield new
             if out.exists():
                 out.rename(old)
             try:
-                aside.rename(out)
+                new.rename(out)
             except OSError:
                 if old.exists():
                     old.rename(out)
                 raise
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(new, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise RecordError(
-            f"{out} cannot be written", found=error.strerror or error, remedy="free space or choose another folder"
-        ) from error
+        raise unwritable(out, error, RecordError) from error

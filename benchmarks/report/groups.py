@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks import tables
+from benchmarks import left_out, tables
 from benchmarks.tables.frame import rows_of
 from motioncopy.records import Record
 
 _KINDS = ("reconstruction", "imitation")
+#: Of a name in links and files: several stand in one path, and file systems take 255 bytes.
+_LONGEST = 60
 
 
 @dataclass(frozen=True)
@@ -68,22 +70,31 @@ class Group:
 
 
 def slug(text: str) -> str:
-    """A text as a part of a link or of a file's name; what had to be changed leaves digits that keep it unique."""
+    """A text as a part of a link or of a file's name; what was changed or cut leaves digits that keep it unique."""
     plain = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-").lower() or "x"
-    return plain if plain == text else f"{plain[:60]}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
+    if plain == text and len(plain) <= _LONGEST:
+        return plain
+    digits = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{plain[:_LONGEST]}-{digits[: 4 if len(plain) <= _LONGEST else 12]}"
 
 
-def groups(records: Iterable[Record]) -> list[Group]:
+def groups(records: Iterable[Record]) -> tuple[list[Group], list[tuple[str, str]]]:
     """The tables of the report, one for each data set, protocol and regime; records of papers are left aside.
 
-    Raises:
-        RecordError: If records of one group cannot stand in one table.
+    Returns:
+        The groups, and for each whose records cannot stand in one table its name and the reason.
     """
     parts: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for r in records:
         if r.kind != "paper":
             parts[r.data, r.protocol, r.regime].append(r)
-    return [_group(*key, found) for key, found in sorted(parts.items(), key=lambda p: (p[0][0], p[0][1], p[0][2]))]
+    made, failures = [], []
+    for key, found in sorted(parts.items(), key=lambda part: part[0]):
+        try:
+            made.append(_group(*key, found))
+        except Exception as error:  # noqa: BLE001 -- a record may hold numbers of which no mean can be taken
+            failures.append((f"the table of {', '.join(key)}", left_out.reason(error)))
+    return made, failures
 
 
 def group_id(data: str, protocol: str, regime: str) -> str:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from benchmarks import comparison, grids, papers
+from benchmarks import comparison, grids, left_out, papers
 from benchmarks.report import measured
 from benchmarks.report.groups import Group
 from benchmarks.report.page import Section
-from motioncopy.errors import RecordError
 from motioncopy.records import Record
 
 
@@ -104,8 +103,8 @@ def _printed(table: papers.Table, records: Sequence[Record], links: _Links) -> P
     hindrance = ""
     try:
         frame = comparison.compare(table, records)
-    except RecordError as error:
-        frame, hindrance = comparison.compare(table, []), str(error)
+    except Exception as error:  # noqa: BLE001 -- a record may hold numbers of which no mean can be taken
+        frame, hindrance = comparison.compare(table, []), left_out.reason(error)
     cells = [{str(k): v for k, v in line.items()} for line in frame.to_dict("records")]
     notes: list[str] = []
     rows: dict[tuple[str, str], list[dict[str, Any]]] = {}

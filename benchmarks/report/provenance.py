@@ -7,6 +7,7 @@ values of trials are lists in the order of their group's trials.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,9 +35,9 @@ class Pool:
 
 def rounded(value: float | None, digits: int = 6) -> float | int | None:
     """A number of so many significant digits, as short as JSON can say it."""
-    if value is None or value != value:
+    short = float(f"{value:.{digits}g}") if value is not None else math.nan
+    if not math.isfinite(short):  # the largest numbers are rounded to none
         return None
-    short = float(f"{value:.{digits}g}")
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 

@@ -2,25 +2,62 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from benchmarks import left_out
 from benchmarks.jobs import Job
 from benchmarks.report.groups import group_id, slug
 from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule
 from motioncopy.checkpoint import digest
-from motioncopy.errors import MotionCopyError
+from motioncopy.documents import read_json, read_yaml
+from motioncopy.errors import DataError, RecordError
+from motioncopy.files import unreadable
+from motioncopy.footage import Footage, open_footage
+from motioncopy.limits import check_limit
 from motioncopy.metrics.scores import ClipScores
-from motioncopy.records import Record
+from motioncopy.names import printable
+from motioncopy.records import Kind, Record, parse
 from motioncopy.request import DataRequest
-from motioncopy.trials import scores_of
+from motioncopy.schema import decode
+
+_MOST_FPS = 1000
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What :class:`motioncopy.trials.TrialRunner` wrote of a trial.
+
+    Attributes:
+        id: The trial's.
+        kind: Its kind.
+        person: Who is shown.
+        driver: Whose motion.
+        fps: Frames a second.
+        frames: How many.
+        scores: Its values, frame by frame.
+    """
+
+    id: str
+    kind: Kind
+    person: str
+    driver: str
+    fps: float
+    frames: int
+    scores: ClipScores
+
+    def __post_init__(self) -> None:
+        if not (0 < self.fps <= _MOST_FPS and self.frames > 0 and self.scores.frames == self.frames):
+            raise RecordError(
+                f"the summary of trial {self.id} is wrong",
+                expected=f"frames, as many values, and at most {_MOST_FPS} frames a second",
+                found=f"{self.frames} frames, {self.scores.frames} values, {self.fps} frames a second",
+            )
 
 
 @dataclass(frozen=True)
@@ -31,13 +68,15 @@ class Run:
         folder: Where it lies.
         record: The record it left.
         config: Its resolved config.
-        trials: The summaries of its test trials, as :class:`motioncopy.trials.TrialRunner` wrote them, by trial id.
+        trials: Its test trials, by id.
+        unseen: Trials whose frames are not there or damaged, and why.
     """
 
     folder: Path
     record: Record
     config: Mapping[str, Any]
-    trials: Mapping[str, Mapping[str, Any]]
+    trials: Mapping[str, Summary]
+    unseen: dict[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -54,22 +93,45 @@ class Run:
         """How large its images are, and which part of the frame they show."""
         args = self.config["model"]["init_args"]
         height, width = args["image_size"]
+        check_limit("frame_pixels", height * width, f"the images of {self.folder}", error=DataError)
         return DataRequest(1, (height, width), crop=args.get("crop", "frame"))
 
     @cached_property
     def view(self) -> str:
         """Digits of all that truth, motion and appearance depend on: runs of one view share these panels."""
-        kept = self.folder / "data.sha256"
-        data = kept.read_text() if kept.is_file() else digest(self.config["data"])
+        kept = _within(self.folder, "data.sha256")
+        if kept.is_file():
+            with kept.open("rb") as file:
+                data = file.read(64).decode("ascii")
+        else:
+            data = digest(self.config["data"])
         return digest([data, list(self.request.image_size), self.request.crop])[:8]
 
     def frames(self, trial: str) -> Path:
-        """The file of a trial's generated frames."""
-        return self.folder / "outputs" / f"{self.record.protocol}-test" / f"{trial}.npy"
+        """The file of a trial's generated frames.
+
+        Raises:
+            RecordError: If it is none of this run's.
+        """
+        return _within(self.folder, "outputs", f"{self.record.protocol}-test", f"{trial}.npy")
+
+    def footage(self, trial: str) -> Footage:
+        """A trial's generated frames.
+
+        Raises:
+            DataError: If they are not there, damaged, or others than the summary says.
+            RecordError: If they are none of this run's.
+        """
+        summary, path = self.trials[trial], self.frames(trial)
+        footage = open_footage(path, fps=summary.fps)
+        expected, found = (summary.frames, *self.request.image_size), (len(footage), *footage.size)
+        if found != expected:
+            raise DataError(f"{path} holds other frames", expected=expected, found=found, remedy="test the run again")
+        return footage
 
     def scores(self, trial: str) -> ClipScores:
         """A trial's values, frame by frame."""
-        return scores_of(dict(self.trials[trial]))
+        return self.trials[trial].scores
 
     def data(self) -> ClipDataModule:
         """The data module that the run was tested on.
@@ -87,31 +149,66 @@ def find(folder: Path) -> tuple[list[Run], list[tuple[str, str]]]:
     """The runs below a folder that have finished, and have frames to show.
 
     Args:
-        folder: Where runs lie.
+        folder: Where runs lie; nothing that they name outside of it is read.
 
     Returns:
-        The runs, whole methods before baselines, and for each folder that is left aside its name and the reason.
+        The runs, whole methods before baselines; and for each folder of which nothing or not all can be shown its name
+        and the reason.
+
+    Raises:
+        RecordError: If the folder is there and cannot be listed.
     """
     found, aside = [], []
-    for path in sorted(folder.glob("*/record.json")):
+    try:
+        listed = sorted(folder.iterdir()) if os.path.lexists(folder) else []
+    except OSError as error:
+        raise unreadable(folder, error, RecordError) from error
+    for path in (path for path in listed if os.path.lexists(path / "record.json")):
+        name = printable(path.name)
         try:
-            found.append(_read(path))
-        except (MotionCopyError, OSError, ValueError, KeyError, TypeError) as error:
-            aside.append((path.parent.name, str(error)))
+            run = _read(_within(folder, path.name))
+        except Exception as error:  # noqa: BLE001 -- whatever is damaged in it, the others are shown
+            aside.append((name, left_out.reason(error)))
+            continue
+        if run.unseen:
+            first, why = next(iter(run.unseen.items()))
+            aside.append((name, f"the frames of {len(run.unseen)} of {len(run.trials)} trials, such as {first}: {why}"))
+        if len(run.unseen) < len(run.trials):
+            found.append(run)
     return sorted(found, key=_order), aside
 
 
-def _read(path: Path) -> Run:
-    record = Record.from_dict(json.loads(path.read_text(encoding="utf-8")), path.parent.name)
-    summary = path.parent / "outputs" / f"{record.protocol}-test" / "summary.json"
-    config = yaml.safe_load((path.parent / "stack.yaml").read_text(encoding="utf-8"))
-    trials = {trial["id"]: trial for trial in json.loads(summary.read_text(encoding="utf-8"))["trials"]}
-    run = Run(path.parent, record, config, trials)
-    missing = [t for t in trials if not run.frames(t).is_file()]
-    if missing:
-        raise MotionCopyError(f"the frames of {len(missing)} of {len(trials)} trials are gone", found=missing[0])
+def _read(folder: Path) -> Run:
+    record = parse(_within(folder, "record.json"))
+    summary = _within(folder, "outputs", f"{record.protocol}-test", "summary.json")
+    names = ("id", "kind", "person", "driver", "fps", "frames", "scores")
+    trials = {}
+    for content in read_json(summary, error=RecordError)["trials"]:
+        one = decode(Summary, {name: content[name] for name in names}, str(summary))
+        trials[one.id] = one
+    run = Run(folder, record, read_yaml(_within(folder, "stack.yaml"), error=RecordError), trials)
     _ = run.request, run.view
+    for trial in trials:
+        try:
+            with run.footage(trial):
+                pass
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with them, the other trials are shown
+            run.unseen[trial] = left_out.reason(error)
     return run
+
+
+def _within(folder: Path, *names: str) -> Path:
+    """A path below a folder, which no name and no link leads out of it.
+
+    Raises:
+        RecordError: If one does.
+    """
+    path = folder.joinpath(*names)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise RecordError(
+            f"{path} leads out of {folder.name}", remedy="put the file itself there: a report reads no other folder"
+        )
+    return path
 
 
 def _order(run: Run) -> tuple[Any, ...]:

@@ -144,7 +144,7 @@ def test_another_person_is_refused_or_shown(method: Method[Any], trial: Trial) -
 
 
 def test_only_what_generates_is_in_the_checkpoint(run: Path, method: Method[Any]) -> None:
-    kept = checkpoint.read(run / "method.ckpt")["state_dict"]
+    kept = checkpoint.read(run / "method.ckpt").state_dict
     assert set(kept) == set(method.state_dict())
     assert not [name for name in kept for word in ("quality", "temporal", "discriminator", "feature") if word in name]
     assert all(torch.isfinite(value).all() for value in kept.values())

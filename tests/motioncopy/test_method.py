@@ -173,8 +173,8 @@ def test_a_method_comes_back_from_its_file(fitted: Method[Any], trial: Trial, tm
     checkpoint.save(fitted, path, hashes={"stages": {"paint": "abc"}})
     assert [p.name for p in path.parent.iterdir()] == ["method.ckpt"]
     content = checkpoint.read(path)
-    assert (content["class_path"], content["init_args"]["width"]) == ("tests.toys.ToyMethod", 5)
-    assert content["hashes"] == {"stages": {"paint": "abc"}}
+    assert (content.class_path, content.init_args["width"]) == ("tests.toys.ToyMethod", 5)
+    assert content.hashes == {"stages": {"paint": "abc"}}
     loaded = checkpoint.load(path)
     assert not loaded.training
     assert (loaded.subject, loaded.init_args) == (fitted.subject, fitted.init_args)
@@ -195,7 +195,7 @@ def test_parameters_that_do_not_fit_are_refused(fitted: Method[Any], tmp_path: P
 
 def test_a_context_that_nobody_knows_is_refused(fitted: Method[Any], tmp_path: Path) -> None:
     checkpoint.save(fitted, tmp_path / "method.ckpt", hashes={})
-    content = checkpoint.read(tmp_path / "method.ckpt") | {"context": {"gallery": 1}}
+    content = checkpoint.read(tmp_path / "method.ckpt").model_copy(update={"context": {"gallery": 1}})
     with pytest.raises(CheckpointError, match=r"ToyMethod keeps no context.*gallery"):
         checkpoint.restore(fitted, content, path=tmp_path / "method.ckpt")
 

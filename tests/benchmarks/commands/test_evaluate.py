@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -172,7 +173,7 @@ def test_a_fault_is_reported_and_the_others_are_scored(
     message = broken(folder, fault)
     status, record = evaluate(folder, metrics="psnr/frame")
     text = capsys.readouterr().out
-    assert status == 1
+    assert status == 3
     assert record is not None
     assert set(record.results.trials) == {"b/c", "d"}
     assert list(record.config["not_scored"]) == ["a"]
@@ -191,7 +192,7 @@ def test_one_frame_still_frames_and_empty_masks_have_no_value_where_there_is_non
         array(tmp_path / f"generated/{name}.npy", spoilt(frames))
         array(tmp_path / f"masks/{name}.npy", np.zeros_like(frames))
     status, record = evaluate(tmp_path, "--masks", str(tmp_path / "masks"))
-    assert status == 1  # not everything that was asked for has a value
+    assert status == 3  # not everything that was asked for has a value
     assert "no frame with a value: Mask-PSNR: one, still" in capsys.readouterr().out
     assert record is not None
     for trial in record.results.trials.values():
@@ -247,18 +248,72 @@ def test_a_rate_that_no_file_states_is_said(folder: Path, capsys: pytest.Capture
     mp4(folder / "truth/e.mp4", moving(4), fps=30)
     status, _ = evaluate(folder, metrics="psnr/frame")
     assert status == 0
-    assert evaluate(folder, "--fps", "25", metrics="psnr/frame")[0] == 1
+    assert evaluate(folder, "--fps", "25", metrics="psnr/frame")[0] == 3
 
 
-def test_a_name_too_long_for_a_file_is_that_clips_failure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    long = "舞" * 80
+def test_any_name_that_a_file_can_have_is_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [b"x" * 251, "舞".encode() * 83, b"latin-\xfc", b"\x1b]0;owned\x07", b"a\nb", b"%2F", b"'\"<b>"]
     for side in ("truth", "generated"):
-        array(folder / side / f"{long}.npy", moving())
+        for k, name in enumerate(names):
+            array(Path(os.fsdecode(os.fsencode(tmp_path / side) + b"/" + name + b".npy")), moving(k))
+    status, record = evaluate(tmp_path, metrics="psnr/frame")
+    said = capsys.readouterr().out
+    assert status == 0
+    assert record is not None
+    assert len(record.results.trials) == len(names)
+    assert {"latin-\\udcfc", "\\x1b]0;owned\\x07", "a\\nb", "舞" * 83} <= record.results.trials.keys()
+    said.encode()
+    assert "\x1b" not in said
+    kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out/clips").iterdir()}
+    assert evaluate(tmp_path, metrics="psnr/frame")[0] == 0
+    assert {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out/clips").iterdir()} == kept
+
+
+def test_what_fails_is_said_without_commanding_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = Path(os.fsdecode(os.fsencode(folder) + b"/generated/\x1b[2J\xff.mp4"))
+    bad.write_bytes(b"no video")
+    bad.with_name("pipe.mp4").symlink_to("/dev/zero")
     status, record = evaluate(folder, metrics="psnr/frame")
-    assert status == 1
+    said = capsys.readouterr().out
+    assert status == 3
+    assert record is not None
+    assert record.config["not_scored"].keys() == {"\\x1b[2J\\udcff", "pipe"}
+    said.encode()
+    assert "\x1b" not in said
+    assert "not scored: \\x1b[2J\\udcff: there is no truth clip of this name" in said
+
+
+def limited(folder: Path, limit: str) -> subprocess.CompletedProcess[str]:
+    """The command under a limit of the shell's ``ulimit``."""
+    command = [
+        sys.executable, "-m", "benchmarks.cli", "evaluate", "--generated", str(folder / "generated"),
+        "--truth", str(folder / "truth"), "--out", str(folder / "out"), "--metrics", "psnr/frame",
+    ]  # fmt: skip
+    shell = ["sh", "-c", f'ulimit {limit}; exec "$@"', "sh", *command]
+    return subprocess.run(shell, capture_output=True, text=True, check=False)
+
+
+def test_a_full_disk_leaves_nothing_partial_and_the_same_command_goes_on(folder: Path) -> None:
+    done = limited(folder, "-f 1")  # no file of more than 512 bytes or 1 KB
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "cannot be written. Found: File too large. Remedy: free some disk space" in done.stderr
+    assert [p.name for p in (folder / "out").rglob("*") if p.is_file() and p.suffix != ".json"] == []
+    assert not list((folder / "out").rglob("*.partial"))
+    status, record = evaluate(folder, metrics="psnr/frame")
+    assert status == 0
     assert record is not None
     assert len(record.results.trials) == 3
-    assert "File name too long" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_descriptors_do_not_grow_with_the_clips(tmp_path: Path) -> None:
+    for k in range(100):
+        for side in ("truth", "generated"):
+            array(tmp_path / side / f"{k:03}.npy", moving(k, frames=2, side=16))
+    done = limited(tmp_path, "-n 64")
+    assert done.returncode == 0, done.stderr
+    assert "100 clips scored, 0 not." in done.stdout
 
 
 # -- processes, resuming, protocols -----------------------------------------------------------------------------------

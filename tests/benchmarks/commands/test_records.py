@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ def test_the_rows_hold_what_the_columns_say(folder: Path, capsys: pytest.Capture
 def test_list_names_a_bad_record_and_lists_the_others(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (bad,) = folder.glob("*-aa1111.json")
     edit(bad, "seed", to=7)
-    assert command("list", "--results", folder) == 1
+    assert command("list", "--results", folder) == 3
     said = capsys.readouterr()
     assert "3 records" in said.out
     assert f"{bad}: field sha256 does not fit" in said.err
@@ -185,7 +186,7 @@ def test_verify_names_each_bad_file_and_goes_on(folder: Path, capsys: pytest.Cap
     partial.write_text("{half")
     no_record = folder / "notes.json"
     no_record.write_text("[]")
-    assert command("verify", folder) == 1
+    assert command("verify", folder) == 3
     lines = capsys.readouterr().out.splitlines()
     found = {line.partition(": ")[0]: line for line in lines[:-1]}
     assert "sha256 does not fit" in found[str(edited)]
@@ -196,6 +197,83 @@ def test_verify_names_each_bad_file_and_goes_on(folder: Path, capsys: pytest.Cap
     assert "delete it" in found[str(partial)]
     assert len(found) == 6
     assert lines[-1] == "6 records verified, 5 of them bad"
+
+
+@pytest.fixture
+def strange(folder: Path) -> Path:
+    """What may lie in a stranger's folder of records, besides records."""
+    os.mkfifo(folder / "pipe.json")
+    (folder / "folder.json").mkdir()
+    (folder / "gone.json").symlink_to("nowhere")
+    (folder / "round.json").symlink_to("round.json")
+    (folder / "zeros.json").symlink_to("/dev/zero")
+    (folder / "deep.json").write_text("[" * 100_000)
+    (folder / "binary.json").write_bytes(bytes(range(256)))
+    (folder / os.fsdecode(b"\xff\x1b[2J\n0 of them bad.json")).write_text("{}")
+    return folder
+
+
+STRANGE = ("pipe", "folder", "gone", "round", "zeros", "deep", "binary", "\\udcff\\x1b[2J\\n0 of them bad")
+
+
+@pytest.mark.parametrize("action", ["list", "verify"])
+def test_whatever_lies_in_the_folder_is_named_and_stops_nothing(
+    strange: Path, action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(action, *(["--results"] if action == "list" else []), strange) == 3
+    said = capsys.readouterr()
+    named = (said.err if action == "list" else said.out).splitlines()
+    for name in STRANGE:
+        assert sum(line.startswith(f"{strange / name}.json: ") for line in named) == 1, name
+    assert "\x1b" not in said.out + said.err
+    (said.out + said.err).encode()
+    assert ("4 records" if action == "list" else "12 records verified, 8 of them bad") in said.out
+
+
+def test_where_nothing_can_be_read_the_status_is_one(strange: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in strange.rglob("2025*.json"):
+        path.unlink()
+    assert command("verify", strange) == 1
+    assert command("list", "--results", strange) == 1
+
+
+def test_a_table_goes_on_past_whatever_lies_in_the_folder(strange: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    twin = write(named("20250101T000000Z-remot-bb2222", method="remot"), strange / "twins")
+    assert main(["table", "--results", str(strange), "--data", "puppets"]) == 3
+    said = capsys.readouterr()
+    assert "fakemotion" in said.out
+    assert len(said.err.splitlines()) == 9
+    for name in STRANGE:
+        assert f"left out: {strange / name}.json: " in said.err
+    assert "has the same id" in said.err
+    assert twin.name in said.err
+    (said.out + said.err).encode()
+
+
+def test_texts_of_a_record_command_no_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "\x1b]0;owned\x07\u202e"
+    write(named("20250106T000000Z-x-ee5555", method=text, subject=text, data=text, preset=text), folder)
+    for arguments in (["list"], ["list", "--format", "csv"], ["list", "--format", "json"], ["show", "ee5555"]):
+        assert command(*arguments, "--results", folder) == 0
+    for style in ("terminal", "markdown", "csv", "json", "latex", "svg"):
+        assert main(["table", "--results", str(folder), "--format", style]) == 0
+    said = capsys.readouterr()
+    assert not {"\x1b", "\x07", "\u202e"} & set(said.out + said.err)
+    assert "owned" in said.out
+
+
+def test_a_table_that_cannot_be_made_costs_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(named("20250101T000000Z-remot-bb2222"), tmp_path)
+    for seed in (0, 1):
+        huge = Results(aggregates={"reconstruction": {SSIM: Aggregate(1.7e308)}})
+        write(named(f"20250102T000000Z-remot-cc333{seed}", data="iper", seed=seed, results=huge), tmp_path)
+    unknown = Results(aggregates={"reconstruction": {"made/up@1": Aggregate(1.0)}})
+    write(named("20250103T000000Z-remot-dd4444", results=unknown), tmp_path)
+    assert main(["table", "--results", str(tmp_path)]) == 3
+    said = capsys.readouterr()
+    assert "fakemotion" in said.out
+    assert "left out: the table of iper, personal: OverflowError" in said.err
+    assert "dd4444.json: a record holds an unknown metric" in said.err
 
 
 def test_verify_takes_files_and_reads_each_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -264,7 +342,7 @@ def test_verify_asks_for_commits_on_request(
     monkeypatch.setattr(provenance, "in_history", in_history)
     assert command("verify", folder) == 0
     assert asked == []
-    assert command("verify", folder, "--code") == 1
+    assert command("verify", folder, "--code") == 3
     said = capsys.readouterr().out
     assert "dd4444.json: commit 1234567 is not in the history" in said
     assert sorted(asked) == sorted(known), "each once"

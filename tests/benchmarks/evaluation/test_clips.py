@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,7 +49,47 @@ def test_two_files_of_one_name_are_told(tmp_path: Path) -> None:
     touch(tmp_path / "a.mp4", tmp_path / "a.gif", tmp_path / "b.mp4")
     found, twice = find(tmp_path)
     assert list(found) == ["b"]
-    assert twice == {"a": "a.gif, a.mp4"}
+    assert twice == {"a": "has two clips of this name: a.gif, a.mp4"}
+
+
+def test_names_that_no_terminal_should_see_are_written_out(tmp_path: Path) -> None:
+    touch(tmp_path / "\x1b[31mred.mp4", tmp_path / "two\nlines.mp4", tmp_path / "\u202eback.mp4", tmp_path / "舞 ü.mp4")
+    touch(Path(os.fsdecode(os.fsencode(tmp_path) + b"/latin-\xfc.mp4")))
+    names = list(find(tmp_path)[0])
+    assert sorted(names) == sorted(["\\x1b[31mred", "two\\nlines", "\\u202eback", "舞 ü", "latin-\\udcfc"])
+    "".join(names).encode()
+
+
+def test_what_is_no_file_or_no_name_is_told(tmp_path: Path) -> None:
+    touch(tmp_path / "a.mp4", tmp_path / "~/home/me.mp4")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "gone.mp4").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "round.mp4").symlink_to(tmp_path / "round.mp4")
+    found, unusable = find(tmp_path)
+    assert list(found) == ["a", "gone", "round"], "which their readers refuse"
+    assert unusable == {
+        "pipe": "has no regular file of this name",
+        "~/home/me": "has a clip whose name reads like a path of a machine. Remedy: rename it",
+    }
+
+
+def test_a_folder_that_cannot_be_listed_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "a.mp4", tmp_path / "closed/b.mp4")
+    listed = Path.iterdir
+
+    def refusing(folder: Path) -> Iterator[Path]:
+        if folder.name == "closed":  # as for all but root
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refusing)
+    found, unusable = find(tmp_path)
+    assert list(found) == ["a"]
+    assert unusable == {"closed": "has a folder of this name that cannot be listed (Permission denied)"}
+    with pytest.raises(DataError, match=r"closed cannot be read\. Found: Permission denied"):
+        find(tmp_path / "closed")
 
 
 @pytest.mark.parametrize(("folder", "message"), [("nowhere", "no folder"), ("empty", "holds no clip")])

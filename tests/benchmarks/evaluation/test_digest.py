@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.evaluation.digest import protocol_of
+from benchmarks.evaluation import digest
+from benchmarks.evaluation.run import Plan, workers_of
 from tests.benchmarks.evaluation.videos import array, images, moving, mp4
+
+
+def protocol_of(truth: dict[str, Path]) -> str:
+    with workers_of(Plan((), Path()), 1) as workers:
+        return digest.protocol_of(truth, workers)
 
 
 def test_frames_count_and_not_the_file_that_holds_them(tmp_path: Path) -> None:

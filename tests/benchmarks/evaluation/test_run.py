@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.evaluation import run
 from benchmarks.evaluation.clips import Case
-from benchmarks.evaluation.run import Plan, evaluate
+from benchmarks.evaluation.run import Outcome, Plan, evaluate, survey, workers_of
 from benchmarks.evaluation.scoring import score
-from motioncopy.metrics.evaluator import Evaluator
+from benchmarks.evaluation.workers import DIED
+from motioncopy.errors import MotionCopyError
+from motioncopy.metrics.evaluator import ClipScores, Evaluator
 from tests.benchmarks.evaluation.videos import array, moving
 
 KEY = "psnr/frame@1"
@@ -28,14 +31,16 @@ def case(folder: Path, name: str, seed: int = 0) -> Case:
     return Case(name, "reconstruction", folder / f"generated/{name}.npy", folder / f"truth/{name}.npy")
 
 
-def ignore(_: int) -> None:
-    pass
+def evaluated(cases: list[Case], plan: Plan, processes: int = 1) -> Outcome:
+    with workers_of(plan, processes) as workers:
+        return evaluate(cases, plan, workers)
 
 
 def test_a_file_that_changes_while_it_is_scored_is_scored_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, plan = case(tmp_path, "a"), Plan((KEY,), tmp_path / "out")
+    (plan.folder / "clips").mkdir(parents=True)
 
     def replaced(*args: object, **options: object) -> object:
         found = score(*args, **options)  # type: ignore[arg-type]
@@ -44,11 +49,21 @@ def test_a_file_that_changes_while_it_is_scored_is_scored_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(run, "score", replaced)
-        before = evaluate([one], plan, progress=ignore).results.trials["a"].scores[KEY].value
-    after = evaluate([one], plan, progress=ignore).results.trials["a"].scores[KEY].value
+        patch.setattr(run, "_plan", plan)
+        assert run._score(one).failure is None  # what a worker does
+    before = run._read(plan, "a").scores[KEY].value
+    after = evaluated([one], plan).results.trials["a"].scores[KEY].value
     assert before is not None
     assert after is not None
     assert after < before - 1
+
+
+def test_a_value_that_is_no_number_is_its_clips_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, plan = case(tmp_path, "a"), Plan((KEY,), tmp_path / "out")
+    monkeypatch.setattr(run, "_plan", plan)
+    monkeypatch.setattr(run, "score", lambda *_, **__: ClipScores("a", 1, {KEY: (float("nan"),)}))
+    assert "not JSON compliant" in (run._score(one).failure or "")
+    assert not plan.scores("a").exists()
 
 
 def test_real_frames_apart_are_taken_for_the_real_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,33 +78,37 @@ def test_real_frames_apart_are_taken_for_the_real_ones(tmp_path: Path, monkeypat
     assert taken == [(16, 3, 32, 32), (5, 3, 32, 32)]
 
 
-@pytest.mark.ddp
-@pytest.mark.slow
-def test_a_file_that_kills_its_process_costs_no_other_clip(tmp_path: Path) -> None:
+class Killer:
+    """In place of a path: ends the process that takes it up, as a file does whose decoder has a fault."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return signal.raise_signal, (signal.SIGSEGV,)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_file_that_kills_its_process_costs_no_other_clip(tmp_path: Path, processes: int) -> None:
     cases = [case(tmp_path, name, k) for k, name in enumerate("abcdef")]
-    killer = tmp_path / "generated/b.npy"
-    # A worker is a fresh interpreter: what kills it must come by the environment, as a decoder's fault comes by a file.
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(
-        "import os, sys\n"
-        f"def kill(event, args, path={str(killer)!r}):\n"
-        "    if event == 'open' and str(args[0]) == path:\n"
-        "        os._exit(9)\n"
-        "if 'spawn_main' in ' '.join(sys.orig_argv):\n"
-        "    sys.addaudithook(kill)\n"
-    )
-    old = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = f"{site}{os.pathsep}{old or ''}"
-    try:
-        outcome = evaluate(cases, Plan((KEY,), tmp_path / "out"), processes=2, progress=ignore)
-    finally:
-        if old is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = old
-    assert outcome.failures == {"b": "the process that scored it died"}
+    cases[1] = replace(cases[1], generated=Killer())  # type: ignore[arg-type]
+    plan = Plan((KEY,), tmp_path / "out")
+    with workers_of(plan, processes) as workers:
+        found = survey(cases, workers)
+        assert found.failures == {"b": DIED}
+        assert found.frames == 50
+        outcome = evaluate(cases, plan, workers)
+    assert outcome.failures == {"b": DIED}
     assert sorted(outcome.results.trials) == ["a", "c", "d", "e", "f"]
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_scored(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(MotionCopyError, match=r"out.clips cannot be written\. .*Remedy: choose another folder"):
+        evaluated([case(tmp_path, "a")], Plan((KEY,), tmp_path / "out"))
+
+
+def below(process: int) -> list[int]:
+    """The processes that a process has started, and those that these have."""
+    children = [int(k) for k in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return [*children, *(one for child in children for one in below(child))]
 
 
 @pytest.mark.ddp
@@ -106,10 +125,10 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     deadline = time.monotonic() + 60
     while not list((tmp_path / "out/clips").glob("*.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    children = below(parent.pid)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    assert len(children) >= 2
+    assert len(children) >= 4, "what helps them, and two workers"
     deadline = time.monotonic() + 20
     while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < deadline:
         time.sleep(0.05)

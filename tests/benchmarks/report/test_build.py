@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,6 +18,7 @@ from benchmarks.report.build import build
 from benchmarks.report.groups import groups, slug
 from motioncopy import records
 from motioncopy.errors import RecordError
+from motioncopy.metrics.scores import Aggregate
 from motioncopy.records import Record, Results
 from tests.benchmarks.report.made import LPIPS, PSNR, SSIM, record, scores
 
@@ -151,7 +154,7 @@ def test_protocols_stand_in_tables_of_their_own(tmp_path: Path) -> None:
 
 def test_rows_of_one_name_have_records_of_their_own() -> None:
     wide = {"seed_everything": 0, "model": {"width": 64}}
-    (group,) = groups([record("remot", 0.5), record("remot", 0.6, config=wide, id="wide")])
+    ((group,), _) = groups([record("remot", 0.5), record("remot", 0.6, config=wide, id="wide")])
     assert [[r.id for r in row.records] for row in group.rows] in (
         [["wide"], ["remot-None-0"]],
         [["remot-None-0"], ["wide"]],
@@ -166,7 +169,7 @@ def test_of_records_that_differ_in_nothing_the_newest_counts() -> None:
         "remot", created="2025-03-01T00:00:00Z", id="failed", status="failed", reason="a loss was not finite",
         results=Results(),
     )  # fmt: skip
-    (group,) = groups([record("remot", 0.5), newer, failed])
+    ((group,), _) = groups([record("remot", 0.5), newer, failed])
     assert [r.id for r in group.rows[0].records] == ["newer"]
 
 
@@ -233,6 +236,56 @@ def test_nothing_to_report_is_an_error(tmp_path: Path) -> None:
     assert not (tmp_path / "report").exists()
 
 
+def test_a_table_that_cannot_be_made_costs_no_other(tmp_path: Path) -> None:
+    huge = Results(aggregates={"reconstruction": {SSIM: Aggregate(1.7e308)}})
+    hostile = [record(f"m{seed}", seed=seed, data="iper", protocol="iper@1", results=huge) for seed in (0, 1)]
+    hostile += [record("m0", seed=1, data="iper", protocol="iper@1", results=huge, id="second")]
+    built = build([*three_seeds(), *hostile], tmp_path / "report")
+    assert built.tables == 1
+    ((name, reason),) = built.failures
+    assert name == "the table of iper, iper@1, general"
+    assert "OverflowError" in reason
+    assert any("OverflowError" in text for text in read(tmp_path / "report").texts)
+
+
+def test_a_full_disk_leaves_the_old_report_and_nothing_partial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "report"
+    build(three_seeds(), out)
+    before = (out / "index.html").read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(RecordError, match=r"report cannot be written\. Found: No space left.*Remedy: free some disk"):
+        build([record("fakemotion")], out)
+    assert (out / "index.html").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_folder_that_may_not_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RecordError, match="report cannot be written"):
+        build(three_seeds(), tmp_path / "file" / "report")
+
+
+def test_the_command_goes_on_past_bad_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for r in three_seeds():
+        path = records.write(r, tmp_path / "results")
+    path.write_text(path.read_text().replace('"seed": ', '"seed": 1'))
+    os.mkfifo(tmp_path / "results/pipe.json")
+    (tmp_path / "results/\x1b[2Jfolder.json").mkdir()
+    out = tmp_path / "report"
+    assert main(["report", "--results", str(tmp_path / "results"), "--out", str(out), "--no-clips"]) == 3
+    said = capsys.readouterr()
+    assert "1 tables, 0 clips" in said.out
+    assert "\x1b" not in said.err
+    lines = said.err.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["left out"] * 3
+    assert any("field sha256 does not fit" in line for line in lines)
+    assert sum("no regular file" in line for line in lines) == 2
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for r in three_seeds():
         records.write(r, tmp_path / "results")
@@ -258,4 +311,7 @@ def test_names_of_files_and_links_are_plain_and_differ() -> None:
     names = ["a", "A", "a b", "a/b", "../a", "a.b", "ä", "", "<a>"]
     assert all(re.fullmatch(r"[a-z0-9_-]+", slug(name)) for name in names)
     assert len({slug(name) for name in names}) == len(names)
+    long = [*("x" * n for n in (60, 61, 251)), "x" * 250 + "y", "舞" * 83, "a b" * 80, "latin-\udcfc"]
+    assert len({slug(name) for name in long}) == len(long)
+    assert all(re.fullmatch(r"[a-z0-9_-]{1,80}", slug(name)) for name in long)
     assert slug("liv-as-ana-tai_chi") == "liv-as-ana-tai_chi"
