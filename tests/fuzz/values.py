@@ -120,7 +120,7 @@ def change_value(value: Any, rng: Random, made: Callable[[Random], Any] = hostil
                 items[place] = change_value(items[place], rng, made)
         return items
     if isinstance(value, int | float) and not isinstance(value, bool) and rng.random() < 0.3:
-        return rng.choice((-value, value + 1, str(value), [value], float(value), value * 10**6))
+        return rng.choice((-value, value + 1, str(value), [value], float(value % 2**53), value * 10**6))
     return made(rng)
 
 
