@@ -25,13 +25,13 @@ from benchmarks.stack import Stack
 from benchmarks.watch import ending
 from datamodules.base import ClipDataModule
 from motioncopy import records
-from motioncopy.checkpoint import digest
 from motioncopy.errors import TrainingError
-from motioncopy.files import write_whole
+from motioncopy.files.schema import decode
+from motioncopy.files.writing import write_whole
 from motioncopy.metrics.scores import Aggregate
-from motioncopy.provenance import Device, code, device, packages, portable, redacted
 from motioncopy.records import Costs, Record, Results, StageTraining
-from motioncopy.schema import decode
+from motioncopy.records.provenance import Device, code, device, packages, portable, redacted
+from motioncopy.training.checkpoint import digest
 from motioncopy.trials import scores_of
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from benchmarks import command_line
 from motioncopy.errors import MotionCopyError
-from motioncopy.limits import raise_limit
+from motioncopy.files.limits import raise_limit
 
 _WRONG_CALL = 2
 _TERMINATED = 128 + signal.SIGTERM
@@ -125,7 +125,7 @@ def _refuse(message: str) -> int:
 
 
 def _version() -> str:
-    from motioncopy.provenance import code
+    from motioncopy.records.provenance import code
 
     found = code()
     commit = f", commit {found.commit[:7]}{' with changes' if found.dirty else ''}" if found.commit else ""

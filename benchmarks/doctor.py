@@ -116,7 +116,7 @@ def packages() -> Iterator[Finding]:
 
 def code() -> Iterator[Finding]:
     """Which code this is; a record names its commit."""
-    from motioncopy.provenance import code as found_code
+    from motioncopy.records.provenance import code as found_code
 
     found = found_code()
     if shutil.which("git") is None:
@@ -156,7 +156,7 @@ def devices() -> Iterator[Finding]:
 
 def energy(powercap: Path | None = None) -> Iterator[Finding]:
     """Whether records can say what a run uses."""
-    from motioncopy import energy as reading
+    from motioncopy.records import energy as reading
 
     zones = powercap or reading.POWERCAP
     count = len(reading.packages(zones))
@@ -182,9 +182,9 @@ def video() -> Iterator[Finding]:
     import av
     import numpy as np
 
-    from motioncopy.video import VideoWriter
-    from motioncopy.video.decoders import DecordDecoder, PyAVDecoder
-    from motioncopy.video.index import read_index
+    from motioncopy.footage.video import VideoWriter
+    from motioncopy.footage.video.decoders import DecordDecoder, PyAVDecoder
+    from motioncopy.footage.video.index import read_index
 
     frames = np.zeros((_FRAMES, _SIDE, _SIDE, 3), np.uint8)
     frames[:] = np.linspace(20, 230, _FRAMES).astype(np.uint8)[:, None, None, None]
@@ -209,7 +209,7 @@ def video() -> Iterator[Finding]:
 
 def perception() -> Iterator[Finding]:
     """Which perception configs can be used here."""
-    from motioncopy.perception import config
+    from motioncopy.footage.perception import config
 
     usable: list[str] = []
     for name in config.names():
@@ -359,8 +359,8 @@ def _data_config(name: str) -> Any:
 
 
 def _videos(topic: str, root: Path) -> Finding:
-    from motioncopy.clips import find_clips
     from motioncopy.footage import VIDEO_SUFFIXES
+    from motioncopy.footage.clips import find_clips
 
     if not root.is_dir():
         return Finding(topic, "problem", f"there is no folder {root}", "correct the path")

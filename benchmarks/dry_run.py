@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from benchmarks.jobs import Job, baselines
-from motioncopy import checkpoint
-from motioncopy.documents import read_json
 from motioncopy.errors import MotionCopyError, TrainingError, own_cause
+from motioncopy.files.documents import read_json
+from motioncopy.files.schema import Count, validated
 from motioncopy.method import Stage
-from motioncopy.schema import Count, validated
+from motioncopy.training import checkpoint
 
 
 @dataclass(frozen=True)

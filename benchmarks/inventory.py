@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import left_out
-from motioncopy import provenance, records
+from motioncopy import records
 from motioncopy.errors import MotionCopyError, RecordError
-from motioncopy.records import Record
+from motioncopy.records import Record, provenance
 
 # Families of metrics that a network gives, and what one of the networks' names then begins with. Of poses any will do.
 _NETWORKS: dict[str, tuple[str, ...]] = {
@@ -25,7 +25,7 @@ _NETWORKS: dict[str, tuple[str, ...]] = {
     "pose_error": ("",),
     "pose_missing": ("",),
 }
-_FEATURES = "motioncopy.features.FeatureNetwork"
+_FEATURES = "motioncopy.nets.features.FeatureNetwork"
 _TOLERANCE = 1e-9
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule
 from motioncopy.building import build_from_config
-from motioncopy.checkpoint import digest
 from motioncopy.metrics.catalogue import select
 from motioncopy.records import Record, parse
+from motioncopy.training.checkpoint import digest
 
 #: What every run is compared with, by regime: of many people there is no nearest frame of the one who is tested.
 BASELINES = {"personal": ("static", "nearest"), "general": ("static", "aligned")}

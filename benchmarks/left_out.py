@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from motioncopy.errors import MotionCopyError
-from motioncopy.names import printable
+from motioncopy.files.names import printable
 
 #: Exit status: it was done but for some, which were named.
 PARTLY = 3

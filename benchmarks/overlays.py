@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pictures import contact_sheet, evenly_spaced, write_png
-from motioncopy.clips import Clip
+from motioncopy.footage.clips import Clip
+from motioncopy.footage.video import VideoWriter
 from motioncopy.skeletons import FACE70, HAND21, Skeleton, skeleton
-from motioncopy.video import VideoWriter
 
 Image = NDArray[np.uint8]
 

@@ -19,12 +19,12 @@ from benchmarks.stack import Stack, merge
 from benchmarks.stack import read as read_config
 from datamodules.pair import Pair
 from motioncopy.batch import Motion
-from motioncopy.checkpoint import digest, read, resolve
-from motioncopy.clips.clip import Clip
+from motioncopy.footage.clips.clip import Clip
+from motioncopy.footage.prepare import prepare
+from motioncopy.footage.video import VideoWriter
 from motioncopy.poses.sticks import draw_motion_sticks
-from motioncopy.prepare import prepare
 from motioncopy.request import DataRequest
-from motioncopy.video import VideoWriter
+from motioncopy.training.checkpoint import digest, read, resolve
 
 Image = NDArray[np.uint8]
 _MARK = "synthetic"

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.base import ClipDataModule
-from motioncopy import checkpoint
 from motioncopy.building import resolve_untrusted
-from motioncopy.documents import read_yaml
 from motioncopy.errors import ConfigError
+from motioncopy.files.documents import read_yaml
 from motioncopy.method import Method
+from motioncopy.training import checkpoint
 
 #: What a test takes of a run's trainer: how it computes, and nothing that names a class or a place to write to.
 _TRAINER = ("accelerator", "devices", "strategy", "num_nodes", "precision", "deterministic")

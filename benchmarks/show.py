@@ -9,9 +9,9 @@ from benchmarks import tables, trial_pictures
 from benchmarks.commands.table import show
 from benchmarks.jobs import Job
 from benchmarks.pictures import write_png
-from motioncopy.documents import read_json
 from motioncopy.errors import RecordError
-from motioncopy.files import write_whole
+from motioncopy.files.documents import read_json
+from motioncopy.files.writing import write_whole
 from motioncopy.records import Record
 from motioncopy.request import DataRequest
 

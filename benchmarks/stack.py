@@ -17,9 +17,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from motioncopy.documents import read_yaml
 from motioncopy.errors import ConfigError
-from motioncopy.schema import validated
+from motioncopy.files.documents import read_yaml
+from motioncopy.files.schema import validated
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,14 +28,15 @@ from benchmarks.loggers.samples import SampleImages
 from benchmarks.progress import StageProgress, TrialProgress
 from benchmarks.watch import Watch
 from datamodules.base import ClipDataModule, Split
-from motioncopy import checkpoint, fitting, provenance
-from motioncopy.documents import read_yaml
-from motioncopy.energy import EnergyMeter
 from motioncopy.errors import ConfigError, MotionCopyError
+from motioncopy.files.documents import read_yaml
 from motioncopy.method import Method, Stage
 from motioncopy.metrics.catalogue import select
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.metrics.speed import measure, peak_memory
+from motioncopy.records import provenance
+from motioncopy.records.energy import EnergyMeter
+from motioncopy.training import checkpoint, fitting
 from motioncopy.trials import TrialRunner, collect
 
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from benchmarks.pictures import contact_sheet, evenly_spaced, side_by_side
 from datamodules.base import TrialSpec
 from motioncopy.batch import Motion
+from motioncopy.footage.video import VideoWriter
 from motioncopy.poses.sticks import draw_motion_sticks
 from motioncopy.request import Trial
-from motioncopy.video import VideoWriter
 
 Image = NDArray[np.uint8]
 #: Of each kind so many trials are shown.

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from datamodules.native import NativeData, NativeRecording
 from datamodules.projection import Camera, fit
-from motioncopy.documents import read_text
 from motioncopy.errors import DataError
+from motioncopy.files.documents import read_text
 from motioncopy.footage import Footage, open_footage
 from motioncopy.footage.images import IMAGE_SUFFIXES
 from motioncopy.footage.open import STACK_SUFFIXES, VIDEO_SUFFIXES
+from motioncopy.footage.perception.backends import Images, PoseEstimator, Poses
+from motioncopy.footage.perception.given import KnownPoses
+from motioncopy.footage.prepare import Backends
 from motioncopy.footage.sequence import digest
-from motioncopy.perception.backends import Images, PoseEstimator, Poses
-from motioncopy.perception.given import KnownPoses
-from motioncopy.prepare import Backends
 from motioncopy.skeletons import Skeleton
 
 _LOG = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ class ProjectedPoses:
             backend.start(footage)
 
     def __call__(self, images: Images) -> Poses:
-        """See :class:`motioncopy.perception.backends.PoseEstimator`."""
+        """See :class:`motioncopy.footage.perception.backends.PoseEstimator`."""
         assert self._known is not None, "started before it is called"
         return Poses(self._known(images).joints, mask=self.perception(images).mask)
 

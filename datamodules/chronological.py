@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from datamodules.views import Excerpt
-from motioncopy.clips import Clip
 from motioncopy.errors import DataError
-from motioncopy.perception.background import median_background
+from motioncopy.footage.clips import Clip
+from motioncopy.footage.perception.background import median_background
 
 _BACKGROUND_FRAMES = 60
 _LEAST_TRAIN, _LEAST_TEST = 8, 2

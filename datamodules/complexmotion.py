@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from datamodules.native import NativeData, NativeRecording
-from motioncopy.documents import read_text
 from motioncopy.errors import DataError
+from motioncopy.files.documents import read_text
+from motioncopy.files.schema import is_plain_name
 from motioncopy.footage import VIDEO_SUFFIXES, open_footage
-from motioncopy.prepare import Backends
-from motioncopy.schema import is_plain_name
+from motioncopy.footage.prepare import Backends
 
 Split = Literal["train", "test"]
 #: Says who is in which video, and which are for training.

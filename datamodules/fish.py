@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from datamodules.animals import AnimalData
-from motioncopy.perception.backends import PoseEstimator
-from motioncopy.perception.fish import FishMidline
+from motioncopy.footage.perception.backends import PoseEstimator
+from motioncopy.footage.perception.fish import FishMidline
 from motioncopy.skeletons import FISH21
 
 

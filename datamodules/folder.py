@@ -9,10 +9,10 @@ from pathlib import Path
 from datamodules.base import ClipDataModule, Split, TrialSpec
 from datamodules.chronological import Chronological
 from datamodules.views import Excerpt
-from motioncopy.clips import Clip, find_clips
 from motioncopy.errors import DataError
 from motioncopy.footage import VIDEO_SUFFIXES
-from motioncopy.prepare import prepare
+from motioncopy.footage.clips import Clip, find_clips
+from motioncopy.footage.prepare import prepare
 from motioncopy.request import Regime
 
 

@@ -12,16 +12,16 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from datamodules.native import NativeData, NativeRecording
-from motioncopy.documents import read_text
 from motioncopy.errors import DataError
+from motioncopy.files.documents import read_text
+from motioncopy.files.pickles import load
 from motioncopy.footage import Footage, Framing, ImageFolder, open_footage
 from motioncopy.footage.images import IMAGE_SUFFIXES
-from motioncopy.perception.backends import Joints
-from motioncopy.perception.given import KnownPoses
-from motioncopy.perception.mediapipe_mask import MediaPipeMask
-from motioncopy.perception.smpl import body25
-from motioncopy.pickles import load
-from motioncopy.prepare import Backends
+from motioncopy.footage.perception.backends import Joints
+from motioncopy.footage.perception.given import KnownPoses
+from motioncopy.footage.perception.mediapipe_mask import MediaPipeMask
+from motioncopy.footage.perception.smpl import body25
+from motioncopy.footage.prepare import Backends
 from motioncopy.skeletons import BODY25
 
 _LOG = logging.getLogger(__name__)

@@ -32,9 +32,9 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.protocols import draw_pairs
-from motioncopy.documents import read_json
 from motioncopy.errors import DataError
-from motioncopy.schema import Count, Text, validated
+from motioncopy.files.documents import read_json
+from motioncopy.files.schema import Count, Text, validated
 
 VERSION = 1
 _NAME = re.compile(r"(\d{1,9})\.jpg", re.ASCII)

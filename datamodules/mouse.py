@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from datamodules.animals import AnimalData
-from motioncopy.perception.backends import PoseEstimator
-from motioncopy.perception.mouse import MouseAxis
+from motioncopy.footage.perception.backends import PoseEstimator
+from motioncopy.footage.perception.mouse import MouseAxis
 from motioncopy.skeletons import MOUSE5
 
 

@@ -18,13 +18,13 @@ from typing import ClassVar, Literal
 from datamodules.base import ClipDataModule, Split, TrialSpec
 from datamodules.protocols import OfficialTrial, Protocol, protocol
 from datamodules.views import Box, Excerpt, person_box
-from motioncopy.clips import Clip
-from motioncopy.documents import read_json
 from motioncopy.errors import DataError
+from motioncopy.files.documents import read_json
+from motioncopy.files.schema import Size, Text, validated
 from motioncopy.footage import Footage
-from motioncopy.prepare import Backends, Recording, prepare_recordings
+from motioncopy.footage.clips import Clip
+from motioncopy.footage.prepare import Backends, Recording, prepare_recordings
 from motioncopy.request import DataRequest, Regime
-from motioncopy.schema import Size, Text, validated
 
 #: Stands in the root of a miniature, so that nobody takes its scores for the data set's.
 MINIATURE = "miniature.json"

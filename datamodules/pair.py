@@ -7,8 +7,8 @@ from pathlib import Path
 
 from datamodules.base import ClipDataModule, Split, TrialSpec
 from datamodules.views import Excerpt
-from motioncopy.clips.clip import Clip
 from motioncopy.errors import DataError
+from motioncopy.footage.clips.clip import Clip
 from motioncopy.request import Regime
 
 #: Frames of a clip that a model can be trained on.

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from motioncopy.documents import read_json
 from motioncopy.errors import DataError
+from motioncopy.files.documents import read_json
 
 Floats = NDArray[np.float64]
 _PINHOLE, _ORTHOGRAPHIC = {"fx", "fy", "cx", "cy"}, {"scale", "cx", "cy"}

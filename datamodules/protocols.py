@@ -16,9 +16,9 @@ import numpy as np
 from pydantic import Field
 
 from datamodules.chronological import Chronological
-from motioncopy.documents import read_json
 from motioncopy.errors import DataError
-from motioncopy.schema import Count, PlainName, Size, Text, validated
+from motioncopy.files.documents import read_json
+from motioncopy.files.schema import Count, PlainName, Size, Text, validated
 
 _FOLDER = Path(__file__).with_name("splits")
 

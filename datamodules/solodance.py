@@ -17,16 +17,16 @@ from datamodules.native import NativeData, NativeRecording
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage, Framed, Framing, ImageFolder
 from motioncopy.footage.images import IMAGE_SUFFIXES
-from motioncopy.perception.backends import PersonSegmenter, PoseEstimator
-from motioncopy.perception.background import MedianBackground
-from motioncopy.perception.given import ForegroundFolder, GivenBackground
-from motioncopy.perception.labels import LabelFolder, LabelMask
-from motioncopy.perception.masks import PoseMask
-from motioncopy.perception.mediapipe import MediaPipePose
-from motioncopy.perception.mediapipe_mask import MediaPipeMask
-from motioncopy.perception.openpose import OpenPoseFolder
-from motioncopy.perception.parsing import LimbParser
-from motioncopy.prepare import Backends
+from motioncopy.footage.perception.backends import PersonSegmenter, PoseEstimator
+from motioncopy.footage.perception.background import MedianBackground
+from motioncopy.footage.perception.given import ForegroundFolder, GivenBackground
+from motioncopy.footage.perception.labels import LabelFolder, LabelMask
+from motioncopy.footage.perception.masks import PoseMask
+from motioncopy.footage.perception.mediapipe import MediaPipePose
+from motioncopy.footage.perception.mediapipe_mask import MediaPipeMask
+from motioncopy.footage.perception.openpose import OpenPoseFolder
+from motioncopy.footage.perception.parsing import LimbParser
+from motioncopy.footage.prepare import Backends
 
 Phase = Literal["train", "test"]
 PHASES: tuple[Phase, ...] = ("train", "test")

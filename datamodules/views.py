@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from motioncopy.batch import Appearance, Motion
-from motioncopy.clips.clip import Clip
 from motioncopy.errors import DataError
+from motioncopy.footage.clips.clip import Clip
 from motioncopy.request import DataRequest
 
 Box = tuple[int, int, int, int]

@@ -20,7 +20,7 @@ from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import CheckpointError, ConfigError
 from motioncopy.poses.normalise import normalise_motion
 from motioncopy.request import DataRequest, Regime, TrainingData, Trial
-from motioncopy.updates import TrainsByUpdates
+from motioncopy.training.updates import TrainsByUpdates
 
 State = TypeVar("State")
 
@@ -162,7 +162,7 @@ class Method(LightningModule, ABC, Generic[State]):
             the person's.
         subject: The person of a fitted personal model.
         reference: Joints of the person's training frames, to which driving motions are normalised.
-        init_args: The plain values it was built from (set by :func:`motioncopy.checkpoint.build`).
+        init_args: The plain values it was built from (set by :func:`motioncopy.training.checkpoint.build`).
         runner: Takes the trials of ``test``, ``validate`` and ``predict``; :class:`motioncopy.trials.TrialRunner`.
     """
 

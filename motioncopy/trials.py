@@ -21,13 +21,13 @@ import torch
 from torch import Tensor
 
 from motioncopy.batch import to_uint8
-from motioncopy.documents import read_json
 from motioncopy.errors import MotionCopyError, TrainingError
-from motioncopy.files import write_whole
+from motioncopy.files.documents import read_json
+from motioncopy.files.schema import Count, PlainName, Text, validated
+from motioncopy.files.writing import write_whole
 from motioncopy.method import Method
 from motioncopy.metrics.evaluator import ClipScores, Evaluator
 from motioncopy.request import Trial
-from motioncopy.schema import Count, PlainName, Text, validated
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def test_imports_follow_the_arrows() -> None:
         ("motioncopy/a.py", "from importlib import import_module\nimport_module('methods')"),
         ("motioncopy/a.py", "def f(name):\n    return __import__(f'methods.{name}')"),
         ("motioncopy/a.py", "DEFAULT = 'datamodules.iper.IPER'"),
-        ("motioncopy/layers/a.py", "from benchmarks import cli"),
+        ("motioncopy/nets/a.py", "from benchmarks import cli"),
         ("motioncopy/a.py", "from tests.clips import clip"),
         ("motioncopy/a.yaml", "model:\n  class_path: methods.remot.REMOT"),
         ("methods/remot/a.py", "from methods.fakemotion import networks"),

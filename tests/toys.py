@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from datamodules.base import ClipDataModule, Split, TrialSpec
 from datamodules.views import Excerpt
 from motioncopy.batch import Appearance, Motion, MotionBatch
-from motioncopy.clips.clip import Clip
-from motioncopy.clips.writer import ClipWriter
+from motioncopy.footage.clips.clip import Clip
+from motioncopy.footage.clips.writer import ClipWriter
 from motioncopy.method import Method, Stage
 from motioncopy.request import DataRequest, Regime
 from motioncopy.skeletons import BODY25
-from motioncopy.updates import Update, frozen
+from motioncopy.training.updates import Update, frozen
 
 
 def write_clip(

@@ -10,10 +10,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from motioncopy.documents import read_json
 from motioncopy.errors import ClusterError
-from motioncopy.files import write_whole
-from motioncopy.schema import Size, Text, validated
+from motioncopy.files.documents import read_json
+from motioncopy.files.schema import Size, Text, validated
+from motioncopy.files.writing import write_whole
 
 
 @dataclass(frozen=True)

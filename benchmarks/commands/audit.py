@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks.audit.report import markdown, terminal
     from benchmarks.progress import Reporter
     from motioncopy.metrics.catalogue import select
-    from motioncopy.provenance import code
+    from motioncopy.records.provenance import code
 
     keys, start = select(args.metrics), time.perf_counter()
     reporter, audits = Reporter("Metrics", len(keys)), []

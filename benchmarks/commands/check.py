@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import left_out
 from motioncopy.errors import MotionCopyError
-from motioncopy.names import printable
+from motioncopy.files.names import printable
 
 if TYPE_CHECKING:
-    from motioncopy.check import Finding
+    from motioncopy.footage.check import Finding
 
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0 if all videos can be used, 1 if one has a problem.
     """
-    from motioncopy.check import Finding, check  # OpenCV and PyAV take a moment to import
-    from motioncopy.perception.mediapipe import MediaPipePose
+    from motioncopy.footage.check import Finding, check  # OpenCV and PyAV take a moment to import
+    from motioncopy.footage.perception.mediapipe import MediaPipePose
 
     pose, usable = MediaPipePose(still=True), True
     for video in args.videos:

@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _method(checkpoint: Path) -> str:
     """Of which method a checkpoint is: the folder below ``methods``."""
-    from motioncopy.checkpoint import read
+    from motioncopy.training.checkpoint import read
 
     package, name, *_ = read(checkpoint).class_path.split(".")
     if package != "methods" or name not in methods():

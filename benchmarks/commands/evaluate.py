@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import left_out
 from benchmarks.evaluation import workers as processes
 from motioncopy.errors import ConfigError
-from motioncopy.files import whole_file
-from motioncopy.names import printable
+from motioncopy.files.names import printable
+from motioncopy.files.writing import whole_file
 
 if TYPE_CHECKING:
     from benchmarks.evaluation.run import Outcome, Plan
@@ -180,7 +180,7 @@ def _list() -> int:
 
 def _record(args: argparse.Namespace, name: str, keys: tuple[str, ...], outcome: Outcome, protocol: str) -> Record:
     from motioncopy import records
-    from motioncopy.provenance import code, device, packages, portable, redacted
+    from motioncopy.records.provenance import code, device, packages, portable, redacted
 
     created = records.now()
     roots = {"generated": args.generated, "work": Path.cwd(), "home": Path.home()}

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import left_out
 from motioncopy.errors import ConfigError, MotionCopyError
-from motioncopy.names import printable
+from motioncopy.files.names import printable
 
 if TYPE_CHECKING:
-    from motioncopy.prepare import Backends, Prepared
+    from motioncopy.footage.prepare import Backends, Prepared
 
 _DEFAULT = "mediapipe"
 
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: If the arguments contradict themselves.
     """
-    from motioncopy.prepare import prepare_each  # OpenCV and PyAV take a moment to import
+    from motioncopy.footage.prepare import prepare_each  # OpenCV and PyAV take a moment to import
 
     results, failures = [], list[tuple[str, str]]()
     for result in prepare_each(
@@ -116,7 +116,7 @@ def speed(made: list[Prepared]) -> str:
 
 
 def _backends(args: argparse.Namespace) -> Backends:
-    from motioncopy.perception import config
+    from motioncopy.footage.perception import config
 
     name = args.perception
     if args.hands:
@@ -132,7 +132,7 @@ def _backends(args: argparse.Namespace) -> Backends:
 
 def _draw(clip: Path, folder: Path, *, video: bool) -> None:
     from benchmarks.overlays import write_overlays
-    from motioncopy.clips import Clip
+    from motioncopy.footage.clips import Clip
 
     for file in write_overlays(Clip.open(clip), folder, video=video):
         print(printable(f"  drawn: {file}"))

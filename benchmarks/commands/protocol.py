@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from motioncopy.documents import parse_json
 from motioncopy.errors import ConfigError
-from motioncopy.schema import Count, Size, Text, validated
+from motioncopy.files.documents import parse_json
+from motioncopy.files.schema import Count, Size, Text, validated
 
 _MOST_ROWS = 8
 

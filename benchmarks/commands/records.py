@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import left_out
 from benchmarks.commands.table import RESULTS
 from motioncopy.errors import RecordError
-from motioncopy.names import printable
+from motioncopy.files.names import printable
 
 if TYPE_CHECKING:
     from motioncopy.records import Record

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import left_out
 from benchmarks.commands.table import RESULTS
-from motioncopy.names import printable
+from motioncopy.files.names import printable
 
 
 def add_parser(subparsers: Any) -> None:

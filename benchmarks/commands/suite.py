@@ -143,8 +143,8 @@ def _estimator(runs: Path) -> Estimator:
 
     from benchmarks.commands.table import RESULTS
     from benchmarks.suites.estimate import Estimator
-    from motioncopy.provenance import device
     from motioncopy.records import read, read_all
+    from motioncopy.records.provenance import device
 
     here = device(int(torch.cuda.is_available()))
     known = read_all(RESULTS)

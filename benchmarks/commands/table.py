@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from benchmarks import left_out
 from benchmarks.stack import data_sets
 from motioncopy.errors import ConfigError, RecordError
-from motioncopy.names import printable
+from motioncopy.files.names import printable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from motioncopy.documents import parse_yaml
 from motioncopy.errors import ConfigError
-from motioncopy.schema import Text, validated
+from motioncopy.files.documents import parse_yaml
+from motioncopy.files.schema import Text, validated
 
 if TYPE_CHECKING:
     import wandb_workspaces.workspaces as ws

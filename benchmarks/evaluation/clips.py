@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 from motioncopy.errors import DataError
-from motioncopy.files import unreadable
+from motioncopy.files.names import printable
+from motioncopy.files.writing import unreadable
 from motioncopy.footage import FILE_SUFFIXES
 from motioncopy.footage.images import IMAGE_SUFFIXES
-from motioncopy.names import printable
-from motioncopy.provenance import machine_path
 from motioncopy.records import Kind
+from motioncopy.records.provenance import machine_path
 
 #: What a folder that is itself one clip is called.
 ONLY = "clip"
@@ -54,10 +54,10 @@ class Case:
 def find(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
     """The clips of a folder and of those below it.
 
-    A clip is a video, a GIF, an HDF5 stack, an ``.npy`` file, or a folder that holds images. Its name is its path from
-    ``folder`` without the suffix, as :func:`motioncopy.names.printable` gives it. A folder that holds images itself is
-    one clip of the name :data:`ONLY`. What begins with a dot is not looked at, and a folder that links lead to twice
-    is looked at once.
+    A clip is a video, a GIF, an HDF5 stack, an ``.npy`` file, or a folder that holds images. Its name is its path
+    from ``folder`` without the suffix, as :func:`motioncopy.files.names.printable` gives it. A folder that holds
+    images itself is one clip of the name :data:`ONLY`. What begins with a dot is not looked at, and a folder that
+    links lead to twice is looked at once.
 
     Returns:
         Paths by name, and for each name that is no clip's the reason: "has two clips of this name", for instance.

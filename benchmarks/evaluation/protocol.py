@@ -15,7 +15,7 @@ from benchmarks.jobs import Job
 from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule, Trials
 from motioncopy.errors import DataError, MotionCopyError
-from motioncopy.files import check_writable, whole_file
+from motioncopy.files.writing import check_writable, whole_file
 from motioncopy.footage import open_footage
 from motioncopy.records import Kind
 from motioncopy.request import Crop, DataRequest, Regime, Trial

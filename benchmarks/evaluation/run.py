@@ -21,14 +21,14 @@ from benchmarks import left_out
 from benchmarks.evaluation.clips import Case
 from benchmarks.evaluation.scoring import Segment, score, states_rate
 from benchmarks.evaluation.workers import DIED, Workers
-from motioncopy.documents import read_json
 from motioncopy.errors import RecordError
-from motioncopy.files import check_writable, write_whole
+from motioncopy.files.documents import read_json
+from motioncopy.files.names import file_name, printable
+from motioncopy.files.writing import check_writable, write_whole
 from motioncopy.footage import open_footage
 from motioncopy.metrics.evaluator import ClipScores, Evaluator
-from motioncopy.names import file_name, printable
-from motioncopy.provenance import packages
 from motioncopy.records import Kind, Results
+from motioncopy.records.provenance import packages
 
 
 @dataclass(frozen=True)
@@ -264,8 +264,8 @@ def _size(path: Path) -> tuple[int, int] | tuple[()]:
 
 
 def _segmenter() -> Segment:
-    from motioncopy.perception.masks import PoseMask
-    from motioncopy.perception.mediapipe import MediaPipePose
+    from motioncopy.footage.perception.masks import PoseMask
+    from motioncopy.footage.perception.mediapipe import MediaPipePose
 
     pose, cleaning = MediaPipePose(still=True), PoseMask()
     return lambda images: cleaning(images, pose(images))

@@ -17,10 +17,10 @@ from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 from pydantic import Field
 
-from motioncopy.documents import read_json
 from motioncopy.errors import ConfigError
-from motioncopy.files import write_whole
-from motioncopy.schema import Count, Text, validated
+from motioncopy.files.documents import read_json
+from motioncopy.files.schema import Count, Text, validated
+from motioncopy.files.writing import write_whole
 
 Image = NDArray[np.uint8]
 #: The loggers that there are.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from benchmarks.loggers.log import Careful, Name, RunLog
 from motioncopy.errors import ConfigError
-from motioncopy.provenance import redacted
+from motioncopy.records.provenance import redacted
 
 if TYPE_CHECKING:
     from benchmarks.jobs import Job

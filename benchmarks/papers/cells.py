@@ -10,9 +10,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from motioncopy.documents import read_yaml
 from motioncopy.errors import ConfigError
-from motioncopy.schema import PlainName, Text, validated
+from motioncopy.files.documents import read_yaml
+from motioncopy.files.schema import PlainName, Text, validated
 
 Kind = Literal["reconstruction", "imitation"]
 

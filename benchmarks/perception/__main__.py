@@ -13,7 +13,7 @@ from rich.progress import track
 from benchmarks.perception import clips, report, scenes
 from benchmarks.perception.evaluate import Row, evaluate
 from motioncopy.errors import MotionCopyError
-from motioncopy.perception import config
+from motioncopy.footage.perception import config
 
 _HELP = """\
 Measures perception, keeps what comes out, and prints it.

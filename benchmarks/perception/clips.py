@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from benchmarks.perception.scenes import Scene
 from motioncopy.errors import DataError
 from motioncopy.footage import ImageFolder
-from motioncopy.perception.mediapipe import body25
+from motioncopy.footage.perception.mediapipe import body25
+from motioncopy.footage.video import VideoReader
 from motioncopy.skeletons import BODY25, MOUSE5
-from motioncopy.video import VideoReader
 
 #: A mouse's labelled points, and the joints of mouse5 that are the same.
 MOUSE_POINTS = {"snout": "nose", "tailbase": "tail_base"}

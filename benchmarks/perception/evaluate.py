@@ -14,8 +14,8 @@ from benchmarks.perception.measures import Backgrounds, EndPoints, JointErrors, 
 from benchmarks.perception.scenes import Scene
 from motioncopy.batch import PARSING_CLASSES
 from motioncopy.errors import PerceptionError, WeightsError
-from motioncopy.perception.backends import Poses
-from motioncopy.prepare import Backends
+from motioncopy.footage.perception.backends import Poses
+from motioncopy.footage.prepare import Backends
 from motioncopy.skeletons import skeleton
 
 _CHUNK = 16

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from benchmarks.perception.evaluate import Row
-from motioncopy.documents import read_json
 from motioncopy.errors import RecordError
-from motioncopy.files import write_whole
-from motioncopy.provenance import code, device, packages
-from motioncopy.schema import validated
+from motioncopy.files.documents import read_json
+from motioncopy.files.schema import validated
+from motioncopy.files.writing import write_whole
+from motioncopy.records.provenance import code, device, packages
 
 #: Where measurements are kept.
 RESULTS = Path(__file__).with_name("results")

@@ -12,9 +12,9 @@ from benchmarks.report import groups as grouping
 from benchmarks.report.folder import PAGE, replaced
 from benchmarks.report.runs import find
 from motioncopy.errors import RecordError
-from motioncopy.names import printable
-from motioncopy.provenance import redacted
+from motioncopy.files.names import printable
 from motioncopy.records import Record
+from motioncopy.records.provenance import redacted
 
 
 @dataclass(frozen=True)

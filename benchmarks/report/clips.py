@@ -18,11 +18,11 @@ from benchmarks.report.runs import Run
 from benchmarks.report.videos import GENERATED, SHOWN, Image, Panels
 from datamodules.base import Trials
 from motioncopy.errors import RecordError
-from motioncopy.files import check_writable
+from motioncopy.files.names import printable
+from motioncopy.files.writing import check_writable
 from motioncopy.metrics.catalogue import METRICS
-from motioncopy.names import printable
 from motioncopy.poses.sticks import draw_motion_sticks
-from motioncopy.provenance import redacted
+from motioncopy.records.provenance import redacted
 from motioncopy.request import Trial
 
 _CHUNK = 32  # true frames that are read at once

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from motioncopy.errors import RecordError
-from motioncopy.files import aside, unwritable
+from motioncopy.files.writing import aside, unwritable
 
 #: Stands in the page, and tells a report from anything else that may lie in the folder.
 GENERATOR = "motioncopy report"

@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmarks.report.groups import Group
 from motioncopy.metrics.catalogue import METRICS, definition
-from motioncopy.provenance import redacted
 from motioncopy.records import Record
+from motioncopy.records.provenance import redacted
 
 
 class Pool:

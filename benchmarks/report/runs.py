@@ -14,17 +14,17 @@ from benchmarks.jobs import Job
 from benchmarks.report.groups import group_id, slug
 from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule
-from motioncopy.checkpoint import digest
-from motioncopy.documents import read_json, read_yaml
 from motioncopy.errors import DataError, RecordError
-from motioncopy.files import unreadable
+from motioncopy.files.documents import read_json, read_yaml
+from motioncopy.files.limits import check_limit
+from motioncopy.files.names import printable
+from motioncopy.files.schema import decode
+from motioncopy.files.writing import unreadable
 from motioncopy.footage import Footage, open_footage
-from motioncopy.limits import check_limit
 from motioncopy.metrics.scores import ClipScores
-from motioncopy.names import printable
 from motioncopy.records import Kind, Record, parse
 from motioncopy.request import DataRequest
-from motioncopy.schema import decode
+from motioncopy.training.checkpoint import digest
 
 _MOST_FPS = 1000
 

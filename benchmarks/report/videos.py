@@ -14,9 +14,9 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from motioncopy.documents import read_json
 from motioncopy.errors import RecordError
-from motioncopy.video import VideoWriter
+from motioncopy.files.documents import read_json
+from motioncopy.footage.video import VideoWriter
 
 Image = NDArray[np.uint8]
 

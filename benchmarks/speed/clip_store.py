@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from motioncopy.clips import Clip, ClipWriter
-from motioncopy.video import VideoReader, VideoWriter
+from motioncopy.footage.clips import Clip, ClipWriter
+from motioncopy.footage.video import VideoReader, VideoWriter
 
 SIZE = (256, 256)
 WINDOW = 5

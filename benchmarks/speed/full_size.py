@@ -26,11 +26,11 @@ import yaml
 from benchmarks.cli import main as motioncopy
 from benchmarks.jobs import Job
 from benchmarks.stack import Stack
-from motioncopy import checkpoint
-from motioncopy.files import write_whole
+from motioncopy.files.writing import write_whole
 from motioncopy.method import Method
 from motioncopy.metrics.speed import measure
-from motioncopy.provenance import code, device, packages
+from motioncopy.records.provenance import code, device, packages
+from motioncopy.training import checkpoint
 
 #: Where figures are kept.
 RESULTS = Path(__file__).with_name("results")

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from datamodules.puppets import PEOPLE, Performance, render
-from motioncopy.perception import config
-from motioncopy.prepare import prepare
-from motioncopy.video import VideoReader, VideoWriter
+from motioncopy.footage.perception import config
+from motioncopy.footage.prepare import prepare
+from motioncopy.footage.video import VideoReader, VideoWriter
 
 
 def film_puppet(path: Path, size: int, frames: int) -> None:

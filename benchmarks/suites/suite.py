@@ -12,7 +12,7 @@ from pydantic import Field
 from benchmarks import papers, stack
 from benchmarks.stack import Stack, read
 from motioncopy.errors import ConfigError
-from motioncopy.schema import PlainName, validated
+from motioncopy.files.schema import PlainName, validated
 
 #: Why a row of a paper's table cannot be run.
 PLANNED = "not written yet"

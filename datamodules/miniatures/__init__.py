@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from datamodules.native import MINIATURE
-from motioncopy.documents import read_json
 from motioncopy.errors import DataError
+from motioncopy.files.documents import read_json
 
 #: Raised by any change that moves a pixel or a file of a miniature.
 VERSION = 1

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.puppets.animals import AnimalFrame, Performance, background, render
-from motioncopy.video import VideoWriter
+from motioncopy.footage.video import VideoWriter
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.puppets.rendering import Performance, render
-from motioncopy.video import VideoWriter
+from motioncopy.footage.video import VideoWriter
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.puppets.rendering import Frame, Performance, render
-from motioncopy.perception.smpl import SMPL_KPS
+from motioncopy.footage.perception.smpl import SMPL_KPS
+from motioncopy.footage.video import VideoWriter
 from motioncopy.skeletons import BODY25
-from motioncopy.video import VideoWriter
 
 _FPS = 30.0
 # A head's top lies this many times as far from the neck as the ears do.

@@ -13,8 +13,8 @@ from datamodules.base import ClipDataModule, Split, TrialSpec
 from datamodules.puppets.protocol import Imitation, Protocol, Take, protocol
 from datamodules.puppets.rendering import Performance, background, render
 from datamodules.views import Excerpt
-from motioncopy.clips import Backend, Clip, ClipWriter
 from motioncopy.errors import ClipError
+from motioncopy.footage.clips import Backend, Clip, ClipWriter
 from motioncopy.request import Regime
 
 #: Raised by any change of the renderer that moves a pixel: clips rendered before are then not used.

@@ -17,9 +17,9 @@ from pydantic import Field
 
 from datamodules.puppets.motions import MOTIONS
 from datamodules.puppets.people import PEOPLE
-from motioncopy.documents import read_json
 from motioncopy.errors import DataError
-from motioncopy.schema import Count, PlainName, Size, validated
+from motioncopy.files.documents import read_json
+from motioncopy.files.schema import Count, PlainName, Size, validated
 
 _WHAT = "the puppets' protocol file is damaged"
 _FILE = Path(__file__).parents[1] / "splits" / "puppets.json"

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from motioncopy.batch import Appearance, Motion
-from motioncopy.layers.alignment import Extent, align
 from motioncopy.method import Method, Stage
+from motioncopy.nets.alignment import Extent, align
 from motioncopy.request import Crop, DataRequest, Regime, TrainingData
 
 

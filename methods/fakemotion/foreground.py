@@ -15,16 +15,16 @@ from methods.fakemotion.painting import Fusion, MaskFusion
 from methods.fakemotion.temporal import TemporalCritic
 from methods.fakemotion.training import ForegroundLosses, GromovWasserstein, Schedule, Wasserstein
 from motioncopy.batch import MotionBatch
-from motioncopy.features import FeatureNetwork
 from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.feature_matching import feature_matching
 from motioncopy.losses.gromov_wasserstein import entropic_wasserstein, gromov_wasserstein_loss
 from motioncopy.losses.weighted import weighted
 from motioncopy.method import Stage
-from motioncopy.precision import at_least_float32
-from motioncopy.processes import gathered, spread
+from motioncopy.nets.features import FeatureNetwork
 from motioncopy.request import Crop, DataRequest
-from motioncopy.updates import Update, frozen
+from motioncopy.training.precision import at_least_float32
+from motioncopy.training.processes import gathered, spread
+from motioncopy.training.updates import Update, frozen
 
 
 @dataclass(frozen=True)

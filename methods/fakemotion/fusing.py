@@ -13,14 +13,14 @@ from torch.nn import functional
 from methods.fakemotion.painting import LearnedFusion
 from methods.fakemotion.training import FusionLosses, Schedule, Wasserstein
 from motioncopy.batch import MotionBatch
-from motioncopy.features import FeatureNetwork
 from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.feature_matching import feature_matching
 from motioncopy.losses.gromov_wasserstein import entropic_wasserstein
 from motioncopy.losses.weighted import weighted
 from motioncopy.method import Stage
+from motioncopy.nets.features import FeatureNetwork
 from motioncopy.request import Crop, DataRequest
-from motioncopy.updates import Update, frozen
+from motioncopy.training.updates import Update, frozen
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from torch.nn import functional
 from methods.fakemotion.painting import PartPainter
 from methods.fakemotion.training import PartLosses, Schedule, Wasserstein
 from motioncopy.batch import MotionBatch
-from motioncopy.features import FeatureNetwork
 from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.gromov_wasserstein import entropic_wasserstein
 from motioncopy.losses.perceptual import FeatureLoss
 from motioncopy.losses.weighted import weighted
 from motioncopy.method import Stage
+from motioncopy.nets.features import FeatureNetwork
 from motioncopy.request import Crop, DataRequest
-from motioncopy.updates import Update, frozen
+from motioncopy.training.updates import Update, frozen
 
 #: From a batch to the pictures that are refined and those they should become, both ``(B, 3, H, W)``.
 Render = Callable[[MotionBatch], tuple[Tensor, Tensor]]

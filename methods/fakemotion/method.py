@@ -29,10 +29,10 @@ from methods.fakemotion.training import (
 )
 from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import CheckpointError, ConfigError
-from motioncopy.features import FeatureNetwork
-from motioncopy.layers.discriminators import MultiScaleDiscriminator
 from motioncopy.losses.adversarial import AdversarialLoss, NonSaturating
 from motioncopy.method import Method, Stage
+from motioncopy.nets.discriminators import MultiScaleDiscriminator
+from motioncopy.nets.features import FeatureNetwork
 from motioncopy.request import Crop, DataRequest, Regime, TrainingData
 
 

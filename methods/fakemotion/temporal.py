@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from motioncopy.layers.discriminators import TemporalDiscriminator
+from motioncopy.nets.discriminators import TemporalDiscriminator
 
 
 class TemporalCritic(nn.Module):
@@ -28,7 +28,7 @@ class TemporalCritic(nn.Module):
         """Judges ``(B, frames, C, H, W)`` poses and ``(B, frames, 3, H, W)`` images.
 
         Returns:
-            Feature maps of each scale, the logits last (as all discriminators of :mod:`motioncopy.layers`).
+            Feature maps of each scale, the logits last (as all discriminators of :mod:`motioncopy.nets`).
         """
 
 

@@ -8,9 +8,9 @@ from typing import Literal
 from torch import nn
 
 from methods.fakemotion.face import FaceEnhancer
-from motioncopy import schedule
 from motioncopy.errors import ConfigError
 from motioncopy.losses.perceptual import FeatureLoss
+from motioncopy.training import schedule
 
 
 @dataclass(frozen=True)

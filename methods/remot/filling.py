@@ -7,7 +7,7 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn import functional
 
-from motioncopy.layers.alignment import move
+from motioncopy.nets.alignment import move
 
 #: No region is stretched by less or more.
 STRETCH = (1 / 3, 3.0)

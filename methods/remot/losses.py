@@ -11,13 +11,13 @@ from torch.nn import functional
 
 from methods.remot.networks import Blended
 from motioncopy.errors import BatchError, ConfigError
-from motioncopy.features import FeatureNetwork
-from motioncopy.layers.discriminators import MultiScaleDiscriminator
-from motioncopy.layers.warp import warp
 from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.feature_matching import feature_matching
-from motioncopy.precision import at_least_float32
-from motioncopy.processes import spread
+from motioncopy.nets.discriminators import MultiScaleDiscriminator
+from motioncopy.nets.features import FeatureNetwork
+from motioncopy.nets.warp import warp
+from motioncopy.training.precision import at_least_float32
+from motioncopy.training.processes import spread
 
 #: vid2vid trusts a flow where the frame before, warped by it, differs by less: squared, summed over the channels.
 _TRUSTED = 0.02
@@ -136,7 +136,7 @@ class TemporalDiscriminators(nn.Module):
     Args:
         channels: Of a frame.
         skips: Distances between neighbouring frames.
-        num_scales: See :class:`motioncopy.layers.discriminators.MultiScaleDiscriminator`.
+        num_scales: See :class:`motioncopy.nets.discriminators.MultiScaleDiscriminator`.
         n_layers: Likewise.
         ndf: Likewise.
     """

@@ -19,9 +19,9 @@ from methods.remot.sequence import Schedule
 from methods.remot.sketch import Sketcher, SketchState
 from methods.remot.whole import WholeLosses, WholeStage
 from motioncopy.batch import Appearance, Motion
-from motioncopy.layers.coder import check_size
 from motioncopy.losses.adversarial import AdversarialLoss, LeastSquares
 from motioncopy.method import Method, Stage
+from motioncopy.nets.coder import check_size
 from motioncopy.request import AppearanceRule, Crop, DataRequest, Regime
 
 

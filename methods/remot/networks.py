@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from methods.remot.texture_alignment import TextureAlignment
 from motioncopy.batch import PARSING_CLASSES
-from motioncopy.layers.coder import Decoder, Encoder, Norm, head
-from motioncopy.layers.warp import warp
+from motioncopy.nets.coder import Decoder, Encoder, Norm, head
+from motioncopy.nets.warp import warp
 
 #: Layout classes, the background first.
 CLASSES = len(PARSING_CLASSES)
@@ -56,11 +56,11 @@ class LayoutGenerator(nn.Module):
 
     Args:
         pose_channels: Channels of one drawn pose.
-        width: See :class:`motioncopy.layers.coder.Encoder`.
+        width: See :class:`motioncopy.nets.coder.Encoder`.
         downs: Likewise.
         encoder_blocks: Residual blocks of an encoder.
         decoder_blocks: Residual blocks of a decoder.
-        norm: See :class:`motioncopy.layers.coder.Encoder`.
+        norm: See :class:`motioncopy.nets.coder.Encoder`.
     """
 
     def __init__(
@@ -118,11 +118,11 @@ class RegionGenerator(nn.Module):
     """Draws one region of the person; the same network for all five (equation 5).
 
     Args:
-        width: See :class:`motioncopy.layers.coder.Encoder`.
+        width: See :class:`motioncopy.nets.coder.Encoder`.
         downs: Likewise.
         encoder_blocks: Residual blocks of an encoder.
         decoder_blocks: Residual blocks of the decoder.
-        norm: See :class:`motioncopy.layers.coder.Encoder`.
+        norm: See :class:`motioncopy.nets.coder.Encoder`.
     """
 
     def __init__(
@@ -195,11 +195,11 @@ class WholeGenerator(nn.Module):
     Args:
         pose_channels: Channels of one drawn pose.
         alignment: From source and target features ``(N, C, h, w)`` to their fusion.
-        width: See :class:`motioncopy.layers.coder.Encoder`.
+        width: See :class:`motioncopy.nets.coder.Encoder`.
         downs: Likewise.
         encoder_blocks: Residual blocks of an encoder.
         decoder_blocks: Residual blocks of a decoder.
-        norm: See :class:`motioncopy.layers.coder.Encoder`.
+        norm: See :class:`motioncopy.nets.coder.Encoder`.
         residual: Whether the joined regions and the layout's mask are changed; in the paper both are drawn anew.
     """
 

@@ -14,7 +14,7 @@ from methods.remot.filling import fill, fit, soften
 from methods.remot.networks import CLASSES, REGIONS
 from motioncopy.batch import Appearance, Motion
 from motioncopy.errors import BatchError
-from motioncopy.layers.alignment import Extent, align
+from motioncopy.nets.alignment import Extent, align
 from motioncopy.poses.sticks import draw_motion_sticks
 
 #: What surrounds a person or a region that is cut out.

@@ -10,13 +10,13 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from motioncopy import schedule
 from motioncopy.batch import MotionBatch
 from motioncopy.errors import ConfigError
 from motioncopy.losses.weighted import weighted
 from motioncopy.method import Stage
 from motioncopy.request import AppearanceRule, Crop, DataRequest
-from motioncopy.updates import Update, frozen
+from motioncopy.training import schedule
+from motioncopy.training.updates import Update, frozen
 
 Play = TypeVar("Play")
 

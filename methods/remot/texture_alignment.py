@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from motioncopy.precision import at_least_float32
+from motioncopy.training.precision import at_least_float32
 
 
 class TextureAlignment(nn.Module):

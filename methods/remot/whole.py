@@ -26,8 +26,8 @@ from methods.remot.networks import Blended, Composed, WholeGenerator
 from methods.remot.scene import BLACK, History, cut, one_hot, person_of
 from methods.remot.sequence import Schedule, SequenceStage, together
 from motioncopy.batch import MotionBatch
-from motioncopy.layers.alignment import Extent
 from motioncopy.losses.adversarial import AdversarialLoss
+from motioncopy.nets.alignment import Extent
 from motioncopy.request import AppearanceRule, Crop
 
 

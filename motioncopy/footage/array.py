@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motioncopy.errors import DataError
+from motioncopy.files.limits import check_limit
+from motioncopy.files.reading import reading
 from motioncopy.footage.images import DEFAULT_FPS, check_fps, check_indices
-from motioncopy.limits import check_limit
-from motioncopy.reading import reading
 
 
 class ArrayFile:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 class Footage(Protocol):
-    """Frames of one camera; a context manager. :class:`motioncopy.video.VideoReader` is one."""
+    """Frames of one camera; a context manager. :class:`motioncopy.footage.video.VideoReader` is one."""
 
     @property
     def path(self) -> Path:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motioncopy.errors import VideoError
+from motioncopy.files.limits import check_limit
+from motioncopy.files.reading import reading
 from motioncopy.footage.images import check_indices, open_image
-from motioncopy.limits import check_limit
-from motioncopy.reading import reading
 
 _AGAIN = "write it again"
 

@@ -16,9 +16,9 @@ from PIL import Image
 from PIL.TiffImagePlugin import PREFIXES, ImageFileDirectory_v2
 
 from motioncopy.errors import DataError, MotionCopyError
+from motioncopy.files.limits import check_limit, limits
+from motioncopy.files.reading import check_rate, reading
 from motioncopy.footage.sequence import frame_files
-from motioncopy.limits import check_limit, limits
-from motioncopy.reading import check_rate, reading
 
 #: Files that count as images. Only the content decides how they are read: PNG data under the name .jpg is fine.
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})

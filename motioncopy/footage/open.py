@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from motioncopy.errors import DataError
+from motioncopy.files.reading import reading
 from motioncopy.footage.array import ArrayFile
 from motioncopy.footage.footage import Footage
 from motioncopy.footage.gif import Gif
 from motioncopy.footage.images import DEFAULT_FPS, ImageFolder
 from motioncopy.footage.stack import Stack
-from motioncopy.reading import reading
-from motioncopy.video import VideoReader
+from motioncopy.footage.video import VideoReader
 
 #: Files with these suffixes are taken for videos.
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})

@@ -10,7 +10,7 @@ from itertools import chain, islice, pairwise
 from pathlib import Path, PurePosixPath
 
 from motioncopy.errors import DataError
-from motioncopy.reading import reading
+from motioncopy.files.reading import reading
 
 _NUMBER = re.compile(r"(\d+)")
 _SHOWN = 5  # numbers or names in one message

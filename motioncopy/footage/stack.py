@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motioncopy.errors import DataError
+from motioncopy.files.reading import reading
 from motioncopy.footage.images import DEFAULT_FPS, as_uint8, check_fps, check_indices
 from motioncopy.footage.storage import AGAIN, Storage
-from motioncopy.reading import reading
 
 #: Datasets that are taken for the frames where none is named.
 USUAL_NAMES = ("frames", "video")

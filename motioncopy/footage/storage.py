@@ -13,7 +13,7 @@ from h5py.h5z import FILTER_DEFLATE, FILTER_FLETCHER32, FILTER_NBIT, FILTER_SCAL
 from numpy.typing import NDArray
 
 from motioncopy.errors import DataError
-from motioncopy.limits import check_limit
+from motioncopy.files.limits import check_limit
 
 #: What mends most files.
 AGAIN = "copy it again, or write it again with h5repack -f GZIP=4"

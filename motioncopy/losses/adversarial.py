@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from motioncopy.errors import BatchError, ConfigError
-from motioncopy.precision import at_least_float32
+from motioncopy.training.precision import at_least_float32
 
 
 class AdversarialLoss(ABC):

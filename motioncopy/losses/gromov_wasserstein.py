@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from motioncopy.errors import BatchError, ConfigError
-from motioncopy.precision import at_least_float32
+from motioncopy.training.precision import at_least_float32
 
 _TILE_BYTES = 1 << 19  # of features that pairwise_l1 reads at once: what a core's cache holds
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from motioncopy.errors import BatchError, ConfigError
-from motioncopy.features import FeatureNetwork
+from motioncopy.nets.features import FeatureNetwork
 
 _DISTANCES = {"l1": functional.l1_loss, "mse": functional.mse_loss}
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from motioncopy.footage.perception.flow import DISFlow
+from motioncopy.footage.perception.raft import build, flow_between
 from motioncopy.metrics.extractor import Extractor, Stream
 from motioncopy.metrics.inception import exact
 from motioncopy.metrics.networks import Provider, published
-from motioncopy.perception.flow import DISFlow
-from motioncopy.perception.raft import build, flow_between
 
 Frames = NDArray[np.uint8]
 Flow = NDArray[np.float32]

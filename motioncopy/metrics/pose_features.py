@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from motioncopy.errors import SkeletonError
+from motioncopy.footage.perception.mediapipe import MediaPipePose
 from motioncopy.metrics.chunk import Chunk
 from motioncopy.metrics.extractor import Extractor, Output, Stream
 from motioncopy.metrics.networks import Provider, published
-from motioncopy.perception.mediapipe import MediaPipePose
 from motioncopy.skeletons import BODY25, skeleton, view
 
 #: What MediaPipe finds of body25: all but the small toes.

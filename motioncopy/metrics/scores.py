@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from motioncopy.errors import RecordError
-from motioncopy.schema import decode, encode
+from motioncopy.files.schema import decode, encode
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from motioncopy.errors import BatchError, MotionCopyError
-from motioncopy.files import unreadable, unwritable
-from motioncopy.names import file_name
+from motioncopy.files.names import file_name
+from motioncopy.files.writing import unreadable, unwritable
 
 #: The two sets that are held against one another.
 Side = Literal["generated", "real"]

@@ -23,9 +23,9 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from motioncopy.documents import read_json
 from motioncopy.errors import WeightsError
-from motioncopy.files import write_whole
+from motioncopy.files.documents import read_json
+from motioncopy.files.writing import write_whole
 
 #: Seconds without a byte after which a download is taken for stalled.
 STALL_SECONDS = 30.0

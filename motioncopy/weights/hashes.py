@@ -16,9 +16,9 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from motioncopy.documents import read_json
 from motioncopy.errors import WeightsError
-from motioncopy.files import unwritable, write_whole
+from motioncopy.files.documents import read_json
+from motioncopy.files.writing import unwritable, write_whole
 
 # A file system's clock ticks in milliseconds, or in seconds on some: a file that was changed just now can be changed
 # again without another time, so that its hash is not kept.

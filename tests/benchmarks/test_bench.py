@@ -20,9 +20,9 @@ from benchmarks.jobs import Job, baselines
 from benchmarks.stack import Stack, ablations, data_sets, methods
 from motioncopy import records
 from motioncopy.errors import MotionCopyError, TrainingError
-from motioncopy.provenance import Device, device
+from motioncopy.footage.video import VideoReader, read_metadata
 from motioncopy.records import Record, StageTraining
-from motioncopy.video import VideoReader, read_metadata
+from motioncopy.records.provenance import Device, device
 from tests.benchmarks.in_process import Started
 from tests.methods.tiny import tiny
 from tests.toys import write_clip

@@ -12,8 +12,8 @@ from benchmarks.comparison import compare
 from benchmarks.papers import Cell, Row
 from datamodules.protocols import protocol
 from motioncopy.metrics.scores import Aggregate, ClipScores
-from motioncopy.provenance import Device
 from motioncopy.records import Costs, Record, Results
+from motioncopy.records.provenance import Device
 from tests.benchmarks.test_comparison import FID, LPIPS, PSNR, UP_AND_DOWN, WAVES, cell, less, paper, run
 
 

@@ -17,15 +17,15 @@ from benchmarks import bench, reenact
 from benchmarks.cli import main
 from datamodules.views import Excerpt, View
 from methods.nearest import Nearest
-from motioncopy import checkpoint
-from motioncopy.clips import Clip
-from motioncopy.prepare import Backends
+from motioncopy.footage.clips import Clip
+from motioncopy.footage.prepare import Backends
+from motioncopy.footage.video import VideoReader, VideoWriter, read_metadata
 from motioncopy.request import DataRequest
-from motioncopy.video import VideoReader, VideoWriter, read_metadata
+from motioncopy.training import checkpoint
 from tests.benchmarks.in_process import Started
 from tests.datamodules.making import PLACE, still, write_discs
 from tests.methods.tiny import tiny
-from tests.motioncopy.perception.figures import KnownPose, walk
+from tests.motioncopy.footage.perception.figures import KnownPose, walk
 
 FRAMES, SIZE = 24, (96, 128)
 

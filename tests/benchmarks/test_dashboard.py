@@ -15,9 +15,10 @@ from wandb_workspaces.workspaces import internal
 from benchmarks.cli import main
 from benchmarks.dashboard import workspace
 from benchmarks.loggers.outcome import described, summed_up
-from motioncopy import checkpoint, records
+from motioncopy import records
 from motioncopy.errors import ConfigError
 from motioncopy.metrics.catalogue import METRICS
+from motioncopy.training import checkpoint
 from tests.methods.tiny import TINY, tiny
 
 WRONG = "{{name: a, group: [], columns: [], sections: [{{name: A, panels: [{}]}}]}}"

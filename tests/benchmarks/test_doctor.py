@@ -19,7 +19,7 @@ from benchmarks.cli import main
 from benchmarks.doctor import Finding
 from motioncopy import weights
 from motioncopy.errors import ConfigError, DataError, WeightsError
-from tests.motioncopy.test_energy import zone
+from tests.motioncopy.records.test_energy import zone
 
 
 def only(findings: Iterable[Finding]) -> Finding:
@@ -101,7 +101,7 @@ def test_a_decoder_that_gives_other_frames_is_a_problem(monkeypatch: pytest.Monk
     def black(self: object, numbers: np.ndarray) -> np.ndarray:
         return np.zeros((len(numbers), 64, 64, 3), np.uint8)
 
-    monkeypatch.setattr("motioncopy.video.decoders.DecordDecoder.frames", black)
+    monkeypatch.setattr("motioncopy.footage.video.decoders.DecordDecoder.frames", black)
     levels = {f.topic.split()[1]: f.level for f in doctor.video()}
     assert levels == {"(decord": "problem", "(av": "ok"}
 

@@ -15,7 +15,7 @@ from benchmarks.jobs import Job
 from benchmarks.stack import Stack
 from motioncopy.records import write
 from tests.methods.tiny import tiny
-from tests.motioncopy.test_records import measured
+from tests.motioncopy.records.test_records import measured
 
 
 @pytest.fixture

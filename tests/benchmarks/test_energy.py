@@ -13,7 +13,7 @@ import yaml
 from benchmarks import bench
 from benchmarks.cli import main
 from benchmarks.loggers.log import Careful
-from motioncopy.energy import EnergyMeter
+from motioncopy.records.energy import EnergyMeter
 from tests.toys import write_clip
 
 SOURCE = "rapl (1 package)"
@@ -30,7 +30,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             self.read_before += 1
             return float(self.read_before)
 
-    monkeypatch.setattr("motioncopy.energy.packages", lambda powercap: [Counting()])
+    monkeypatch.setattr("motioncopy.records.energy.packages", lambda powercap: [Counting()])
     write_clip(tmp_path / "clips", "ann")
     content = {
         "model": {"class_path": "tests.toys.ToyMethod"},

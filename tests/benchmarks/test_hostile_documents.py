@@ -18,11 +18,11 @@ from benchmarks.loggers.log import Notes
 from benchmarks.papers.cells import parse
 from benchmarks.perception.report import RESULTS, markdown, read
 from benchmarks.suites.suite import of_file
-from motioncopy.documents import read_yaml
 from motioncopy.errors import ConfigError
-from motioncopy.perception import config as perception
+from motioncopy.files.documents import read_yaml
+from motioncopy.footage.perception import config as perception
 from tests.benchmarks.papers.test_cells import content as paper
-from tests.motioncopy.hostile import SEEDED, check, documents
+from tests.motioncopy.files.hostile import SEEDED, check, documents
 
 _SUITE = {"name": "mine", "data": ["puppets"], "rows": [
     {"method": "static"}, {"method": "remot", "ablation": ["rgn"], "label": "x", "variant": "paper",
@@ -34,7 +34,9 @@ _NOTES = {"logged": ["record a"], "id": "run-1a2b3c", "parts": 1, "opened": 1.5,
           "scores": {"ssim": 0.5}}  # fmt: skip
 _WORKSPACE = yaml.safe_load(workspace.text())
 _WORKSPACE["sections"] = [{**section, "panels": section["panels"][:2]} for section in _WORKSPACE["sections"]]
-_PERCEPTION = {"pose": {"class_path": "motioncopy.perception.openpose.OpenPoseFolder", "init_args": {"folder": "."}}}
+_PERCEPTION = {
+    "pose": {"class_path": "motioncopy.footage.perception.openpose.OpenPoseFolder", "init_args": {"folder": "."}}
+}
 _PROTOCOL = {"id": "x", "version": 1, "origin": "Nowhere.", "pairs": {"2": [[0, 1]]}, "held_out": [1],
              "trials": [{"id": "a", "kind": "imitation", "sources": [1]}]}  # fmt: skip
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from benchmarks.overlays import PALETTE, PANEL, flow_colours, panels, sheet, write_overlays
 from motioncopy.batch import PARSING_CLASSES
-from motioncopy.clips import Clip, ClipWriter
+from motioncopy.footage.clips import Clip, ClipWriter
+from motioncopy.footage.video import VideoReader
 from motioncopy.skeletons import skeleton
-from motioncopy.video import VideoReader
 
 FRAMES, SIZE = 20, (40, 60)
 GREY = 90

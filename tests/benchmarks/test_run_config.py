@@ -95,7 +95,7 @@ def test_a_limit_and_a_trusted_package_are_taken_anywhere_on_the_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from motioncopy.building import trusted_packages
-    from motioncopy.limits import limits
+    from motioncopy.files.limits import limits
 
     monkeypatch.setenv("MOTIONCOPY_LIMITS", "")
     monkeypatch.setenv("MOTIONCOPY_TRUSTED_PACKAGES", "")

@@ -13,9 +13,10 @@ from torchvision.models import resnet18, vgg16, vgg19
 
 from benchmarks import stack
 from benchmarks.stack import Stack, ablations, data_sets, merge, methods, presets, read, variants
-from motioncopy import checkpoint, weights
+from motioncopy import weights
 from motioncopy.errors import ConfigError
 from motioncopy.method import Method
+from motioncopy.training import checkpoint
 from tests.methods.tiny import NOT_FOR
 
 METHOD_CONFIGS = [(m, v, p) for m in methods() for v in variants(m) for p in (presets(m) or [""])]

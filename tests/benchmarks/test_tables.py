@@ -19,8 +19,8 @@ from benchmarks.significance import NOTE
 from benchmarks.tables import COLUMNS, latex, markdown, table, terminal
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.scores import Aggregate, ClipScores, interval
-from motioncopy.provenance import Code, Device
 from motioncopy.records import PaperRow, Record, Results, write
+from motioncopy.records.provenance import Code, Device
 
 SSIM, PSNR, LPIPS, FID = "ssim/gaussian@1", "psnr/frame@1", "lpips/alex@1", "fid/tf@1"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motioncopy.clips import Clip, ClipWriter
+from motioncopy.footage.clips import Clip, ClipWriter
 from motioncopy.skeletons import BODY25
 
 PLACE = 40  # grey value of the place

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from datamodules.native import MINIATURE
 from datamodules.solodance import SoloDance
-from motioncopy.clips import Clip
+from motioncopy.footage.clips import Clip
 from motioncopy.skeletons import BODY25
 
 FRAMES = 13

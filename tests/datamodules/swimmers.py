@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from datamodules.animals import AnimalData
 from datamodules.projection import Camera
 from motioncopy.footage import Footage
-from motioncopy.perception.backends import Images, PoseEstimator, Poses
+from motioncopy.footage.perception.backends import Images, PoseEstimator, Poses
+from motioncopy.footage.video import VideoWriter
 from motioncopy.skeletons import FISH21, Skeleton
-from motioncopy.video import VideoWriter
 
 SIZE = (48, 64)
 FRAMES = 40
@@ -88,7 +88,7 @@ class Watcher:
         """Nothing to do."""
 
     def __call__(self, images: Images) -> Poses:
-        """See :class:`motioncopy.perception.backends.PoseEstimator`."""
+        """See :class:`motioncopy.footage.perception.backends.PoseEstimator`."""
         masks = (images[..., 0] > 110).astype(np.uint8) * 255
         joints = np.zeros((len(images), len(FISH21), 3), np.float32)
         for mask, found in zip(masks, joints, strict=True):

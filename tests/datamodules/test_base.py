@@ -11,8 +11,8 @@ import torch
 
 from datamodules.base import ClipDataModule, Split, Trials, TrialSpec, _Share
 from datamodules.views import Excerpt, person_box
-from motioncopy.clips import Clip
 from motioncopy.errors import DataError
+from motioncopy.footage.clips import Clip
 from motioncopy.request import DataRequest, Trial
 from tests.datamodules.making import PLACE, still, write_discs
 

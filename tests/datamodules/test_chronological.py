@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from datamodules.chronological import Chronological
-from motioncopy.clips import Clip, ClipWriter
 from motioncopy.errors import DataError
+from motioncopy.footage.clips import Clip, ClipWriter
 from tests.datamodules.making import PLACE, still, write_discs
 
 

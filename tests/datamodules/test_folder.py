@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from datamodules.folder import Folder
-from motioncopy.clips import Clip
 from motioncopy.errors import DataError
-from motioncopy.prepare import Backends
+from motioncopy.footage.clips import Clip
+from motioncopy.footage.prepare import Backends
+from motioncopy.footage.video import VideoWriter
 from motioncopy.request import DataRequest
-from motioncopy.video import VideoWriter
 from tests.datamodules.making import PLACE, still, write_discs
-from tests.motioncopy.perception.figures import KnownPose, walk
+from tests.motioncopy.footage.perception.figures import KnownPose, walk
 
 SIZE = (24, 32)
 WHOLE = DataRequest(1, SIZE)

@@ -19,10 +19,10 @@ from datamodules.native import MINIATURE
 from datamodules.projection import Camera
 from datamodules.puppets import protocol as puppets
 from datamodules.solodance import find_videos
-from motioncopy.documents import read_json
 from motioncopy.errors import DataError
+from motioncopy.files.documents import read_json
 from tests.datamodules.test_iper_protocol import PUBLIC
-from tests.motioncopy.hostile import SEEDED, check, documents
+from tests.motioncopy.files.hostile import SEEDED, check, documents
 
 _PROTOCOL = {
     "id": "x", "version": 2, "origin": "Nowhere.", "recordings": {"train": 3, "test": 2}, "pairs": {"2": [[0, 1]]},

@@ -18,9 +18,9 @@ from datamodules.protocols import protocol
 from datamodules.puppets.rendering import Frame, Performance, render
 from motioncopy.batch import MotionBatch
 from motioncopy.errors import DataError
+from motioncopy.footage.video import VideoWriter
 from motioncopy.request import DataRequest
 from motioncopy.skeletons import BODY25
-from motioncopy.video import VideoWriter
 from tests.datamodules.iper_files import FEET, put, put_pickle
 
 TRAIN = [f"{actor:03d}/{outfit}/{action}" for actor in range(31, 72) for outfit in (1, 2) for action in (1, 2)]

@@ -11,7 +11,7 @@ import pytest
 from datamodules.iper import Video, read_kps, read_vid_info
 from datamodules.miniatures.iper import key_points
 from motioncopy.errors import DataError
-from motioncopy.perception.smpl import SMPL_KPS
+from motioncopy.footage.perception.smpl import SMPL_KPS
 from motioncopy.skeletons import BODY25
 from tests.datamodules.iper_files import FEET, put, put_pickle, vid_info
 

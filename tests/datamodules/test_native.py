@@ -19,9 +19,9 @@ from datamodules.views import Excerpt
 from motioncopy.batch import MotionBatch
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage, ImageFolder
-from motioncopy.perception.backends import Images, Masks, Poses
-from motioncopy.perception.given import KnownPoses
-from motioncopy.prepare import Backends
+from motioncopy.footage.perception.backends import Images, Masks, Poses
+from motioncopy.footage.perception.given import KnownPoses
+from motioncopy.footage.prepare import Backends
 from motioncopy.request import DataRequest
 
 SIDE, FRAMES, PLACE, DISC = 48, 20, 40, 240

@@ -24,7 +24,8 @@ NAMES = (
     "numpy.fromfile", "torch.load", "torch.hub.load", "torch.fx.graph_module.reduce_graph_module",
     "torch.serialization.load", "torch.jit.load", "torch.nn.Linear", "runpy.run_path", "shutil.rmtree",
     "importlib.import_module", "operator.attrgetter", "functools.partial", "jsonargparse.ArgumentParser",
-    "motioncopy.weights.fetch", "motioncopy.checkpoint.load", "methods.static.os.system", "benchmarks.cli.main",
+    "motioncopy.weights.fetch", "motioncopy.training.checkpoint.load", "methods.static.os.system",
+    "benchmarks.cli.main",
 )  # fmt: skip
 #: What runs a payload if the names above are called with it.
 PAYLOAD = f"import os; os.system('touch {WORD}')"

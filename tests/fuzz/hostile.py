@@ -197,7 +197,7 @@ def _checkpoints() -> list[Files]:
         made += [
             {**content, "init_args": _given(**{key: asked(name)})} for key in ("generator", "features", "schedule")
         ]
-        deep = {"class_path": "motioncopy.layers.discriminators.PatchDiscriminator", "init_args": {"norm": asked(name)}}
+        deep = {"class_path": "motioncopy.nets.discriminators.PatchDiscriminator", "init_args": {"norm": asked(name)}}
         made.append({**content, "init_args": _given(quality=deep)})
     odd: tuple[Any, ...] = (None, 7, [], {"": None}, "x" * 100_000, torch.zeros(2), {1: {2: ()}})
     made += [{**content, key: value} for key in content for value in odd]

@@ -24,9 +24,9 @@ import numpy as np
 import torch
 import yaml
 
-from motioncopy.clips import Clip, find_clips
-from motioncopy.video import VideoWriter
-from tests.motioncopy.perception.figures import walk
+from motioncopy.footage.clips import Clip, find_clips
+from motioncopy.footage.video import VideoWriter
+from tests.motioncopy.footage.perception.figures import walk
 from tests.toys import write_clip
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def preparation(place: Path) -> Work:
         with VideoWriter(place / f"{name}.mp4", 25, _SIZE) as writer:
             writer.write(images)
     parts = {"pose": "openpose.OpenPoseFolder", "mask": "given.MaskFolder", "background": "background.MedianBackground"}
-    config = {part: {"class_path": f"motioncopy.perception.{name}"} for part, name in parts.items()}
+    config = {part: {"class_path": f"motioncopy.footage.perception.{name}"} for part, name in parts.items()}
     (place / "perception.yaml").write_text(yaml.safe_dump(config))
     videos = [str(place / f"{name}.mp4") for name in _VIDEOS]
     folders = ("--set", f"pose.init_args.folder={poses}", "--set", f"mask.init_args.folder={place / 'masks'}")

@@ -18,15 +18,17 @@ from benchmarks.papers import cells
 from benchmarks.report import runs
 from benchmarks.suites import suite
 from datamodules import animals, complexmotion, iper, iper_protocol, projection, protocols, solodance
-from motioncopy import checkpoint, documents, pickles, records, weights
-from motioncopy.clips import Clip
+from motioncopy import records, weights
 from motioncopy.errors import ConfigError, DataError, MotionCopyError
+from motioncopy.files import documents, pickles
 from motioncopy.footage import open_footage
+from motioncopy.footage.clips import Clip
 from motioncopy.footage.images import read_rgb, read_values
-from motioncopy.perception import config as perception
-from motioncopy.perception.given import ForegroundFolder, MaskFolder
-from motioncopy.perception.labels import LabelFolder
-from motioncopy.perception.openpose import OpenPoseFolder
+from motioncopy.footage.perception import config as perception
+from motioncopy.footage.perception.given import ForegroundFolder, MaskFolder
+from motioncopy.footage.perception.labels import LabelFolder
+from motioncopy.footage.perception.openpose import OpenPoseFolder
+from motioncopy.training import checkpoint
 from tests.fuzz import seeds
 from tests.fuzz.files import Files
 

@@ -22,16 +22,17 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from motioncopy import checkpoint, records
+from motioncopy import records
+from motioncopy.footage.video import VideoWriter
 from motioncopy.metrics.scores import Aggregate, ClipScores
-from motioncopy.provenance import Code, Device
 from motioncopy.records import Costs, PaperRow, Record, Results, StageTraining
+from motioncopy.records.provenance import Code, Device
 from motioncopy.skeletons import BODY25
-from motioncopy.video import VideoWriter
+from motioncopy.training import checkpoint
 from tests.fuzz import files
 from tests.fuzz.files import Files
 from tests.methods.tiny import tiny
-from tests.motioncopy.clips import making
+from tests.motioncopy.footage.clips import making
 
 #: Height and width of frames, and how many there are.
 SIZE, FRAMES = (48, 64), 4
@@ -248,9 +249,12 @@ def iper_protocols() -> list[Files]:
 
 def perceptions() -> list[Files]:
     """Of backends that need no network."""
-    pose = {"class_path": "motioncopy.perception.openpose.OpenPoseFolder", "init_args": {"folder": "json"}}
-    mask = {"class_path": "motioncopy.perception.masks.PoseMask"}
-    parser = {"class_path": "motioncopy.perception.labels.LabelFolder", "init_args": {"folder": "png", "labels": "atr"}}
+    pose = {"class_path": "motioncopy.footage.perception.openpose.OpenPoseFolder", "init_args": {"folder": "json"}}
+    mask = {"class_path": "motioncopy.footage.perception.masks.PoseMask"}
+    parser = {
+        "class_path": "motioncopy.footage.perception.labels.LabelFolder",
+        "init_args": {"folder": "png", "labels": "atr"},
+    }
     there = {f"json/{name}": content for name, content in openpose()[0].items()}
     there |= {f"png/{name}": content for name, content in labels()[0].items()}
     return [

@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.report.build import build
-from motioncopy.clips import Clip
 from motioncopy.errors import MotionCopyError
 from motioncopy.footage import open_footage
-from motioncopy.video import VideoWriter
+from motioncopy.footage.clips import Clip
+from motioncopy.footage.video import VideoWriter
 from tests.benchmarks.report.made import SSIM, record, run_folder
 from tests.toys import write_clip
 

@@ -11,8 +11,8 @@ from unittest import mock
 import torch
 from lightning import Callback, Trainer
 
-from motioncopy import fitting
 from motioncopy.method import Stage
+from motioncopy.training import fitting
 from tests.toys import ToyData, ToyMethod, write_clip
 
 _ARGUMENTS: dict[str, Any] = {"epochs": 1, "batches": 1}

@@ -10,9 +10,9 @@ import torch
 
 from methods.nearest import Nearest, pose_distance
 from methods.static import Static
-from motioncopy import checkpoint
 from motioncopy.errors import CheckpointError
 from motioncopy.request import Trial
+from motioncopy.training import checkpoint
 from tests.toys import ToyData, write_clip
 
 SIZE = (16, 16)

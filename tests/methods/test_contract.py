@@ -17,10 +17,10 @@ from benchmarks.stack import methods, variants
 from methods.aligned import Aligned
 from methods.remot import REMOT
 from methods.static import Static
-from motioncopy import checkpoint
 from motioncopy.errors import CheckpointError
 from motioncopy.method import Method
 from motioncopy.request import Trial
+from motioncopy.training import checkpoint
 from tests.methods.tiny import SIZE, TINY, tiny
 from tests.toys import ToyData, write_clip
 

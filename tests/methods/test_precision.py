@@ -12,8 +12,8 @@ import yaml
 
 from benchmarks.cli import main
 from benchmarks.stack import Stack, merge
-from motioncopy import checkpoint, precision
 from motioncopy.losses import gromov_wasserstein
+from motioncopy.training import checkpoint, precision
 from tests.methods.tiny import TINY
 from tests.toys import ToyData, write_clip
 

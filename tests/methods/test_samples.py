@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from motioncopy import checkpoint
 from motioncopy.batch import MotionBatch
+from motioncopy.training import checkpoint
 from tests.methods.tiny import SIZE, tiny
 from tests.toys import ToyData, write_clip
 

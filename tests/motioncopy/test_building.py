@@ -82,7 +82,7 @@ def test_a_function_of_our_own_is_refused_and_not_called(monkeypatch: pytest.Mon
     for generator in (
         {"class_path": "motioncopy.building.trust_package", "init_args": {"name": "os"}},
         "motioncopy.building.trust_package",
-        {"class_path": "motioncopy.features.nn"},
+        {"class_path": "motioncopy.nets.features.nn"},
     ):
         with pytest.raises(ConfigError):
             resolve(fakemotion(generator=generator))
@@ -107,7 +107,7 @@ def test_a_class_of_another_kind_is_refused() -> None:
     with pytest.raises(ConfigError):
         resolve(fakemotion(generator={"class_path": "datamodules.puppets.module.Puppets"}))
     with pytest.raises(ConfigError):
-        resolve({"class_path": "motioncopy.features.FeatureNetwork"})
+        resolve({"class_path": "motioncopy.nets.features.FeatureNetwork"})
 
 
 def test_nested_names_are_refused_wherever_they_stand(evil: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from motioncopy import checkpoint
 from motioncopy.errors import CheckpointError, ConfigError
 from motioncopy.method import Method
 from motioncopy.request import DataRequest, Trial
-from motioncopy.updates import frozen
+from motioncopy.training import checkpoint
+from motioncopy.training.updates import frozen
 from tests.toys import PaintStage, TouchStage, ToyData, ToyMethod, write_clip
 
 REQUEST = DataRequest(2, (16, 16), batches=2)

@@ -15,8 +15,8 @@ from benchmarks.cluster.slurm import State
 from benchmarks.jobs import Job
 from benchmarks.stack import Stack
 from motioncopy import records
-from motioncopy.provenance import Code, Device
 from motioncopy.records import Record
+from motioncopy.records.provenance import Code, Device
 from tests.methods.tiny import tiny
 from tests.toys import write_clip
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-import motioncopy.check
+import motioncopy.footage.check
 from benchmarks.cli import main
-from motioncopy.check import Finding
 from motioncopy.errors import VideoError
+from motioncopy.footage.check import Finding
 
 pytest.importorskip("mediapipe")
 
@@ -20,7 +20,7 @@ def findings(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Finding]]:
             raise VideoError(f"there is no video file {video}", remedy="check the path")
         return found[video.name]
 
-    monkeypatch.setattr(motioncopy.check, "check", check)
+    monkeypatch.setattr(motioncopy.footage.check, "check", check)
     return found
 
 

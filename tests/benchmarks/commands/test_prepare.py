@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from benchmarks.cli import main
-from motioncopy.clips import Clip, find_clips
 from motioncopy.footage import Footage, open_footage
-from motioncopy.perception import config
-from motioncopy.prepare import Backends, recordings
-from motioncopy.video import VideoWriter
-from tests.motioncopy.perception.figures import KnownPose, walk
+from motioncopy.footage.clips import Clip, find_clips
+from motioncopy.footage.perception import config
+from motioncopy.footage.prepare import Backends, recordings
+from motioncopy.footage.video import VideoWriter
+from tests.motioncopy.footage.perception.figures import KnownPose, walk
 
 
 @pytest.fixture

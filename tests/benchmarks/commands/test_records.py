@@ -16,12 +16,12 @@ import yaml
 from benchmarks import inventory
 from benchmarks.cli import main
 from benchmarks.commands.table import RESULTS
-from motioncopy import provenance, records
+from motioncopy import records
 from motioncopy.metrics.catalogue import METRICS
 from motioncopy.metrics.scores import Aggregate, ClipScores
-from motioncopy.provenance import Code
-from motioncopy.records import Record, Results, write
-from tests.motioncopy.test_records import SSIM, edit, measured
+from motioncopy.records import Record, Results, provenance, write
+from motioncopy.records.provenance import Code
+from tests.motioncopy.records.test_records import SSIM, edit, measured
 
 
 def named(id: str, **changes: Any) -> Record:
@@ -290,7 +290,7 @@ def scored(**values: float) -> Record:
     return replace(measured(), results=Results(aggregates={"reconstruction": aggregates}))
 
 
-FEATURES = {"model": {"losses": [{"class_path": "motioncopy.features.FeatureNetwork"}]}}
+FEATURES = {"model": {"losses": [{"class_path": "motioncopy.nets.features.FeatureNetwork"}]}}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from motioncopy.video import VideoWriter
+from motioncopy.footage.video import VideoWriter
 
 Frames = NDArray[np.uint8]
 

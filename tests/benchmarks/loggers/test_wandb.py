@@ -18,8 +18,8 @@ from benchmarks.cli import main
 from benchmarks.jobs import Job
 from benchmarks.loggers.opening import open_log
 from benchmarks.loggers.weights_and_biases import mode_for, tags
-from motioncopy import checkpoint
 from motioncopy.records import Record
+from motioncopy.training import checkpoint
 from tests.benchmarks.in_process import Started
 from tests.benchmarks.loggers.logged_jobs import STAGES, job, toy
 from tests.benchmarks.loggers.wandb_files import Part, read

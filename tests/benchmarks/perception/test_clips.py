@@ -13,8 +13,8 @@ import pytest
 from benchmarks.perception.__main__ import main
 from benchmarks.perception.clips import clip, mediapipe33, sleap_coco17, stills
 from motioncopy.errors import DataError
+from motioncopy.footage.video import VideoWriter
 from motioncopy.skeletons import BODY25, MOUSE5
-from motioncopy.video import VideoWriter
 
 NAMES = ["left_wrist", "nose"]
 

@@ -9,9 +9,9 @@ from benchmarks.perception.evaluate import evaluate
 from benchmarks.perception.report import RESULTS, Measurement, markdown, read, write
 from benchmarks.perception.scenes import Scene, people
 from motioncopy.errors import RecordError, WeightsError
-from motioncopy.perception.backends import Poses
-from motioncopy.prepare import Backends
-from tests.motioncopy.perception.figures import KnownPose
+from motioncopy.footage.perception.backends import Poses
+from motioncopy.footage.prepare import Backends
+from tests.motioncopy.footage.perception.figures import KnownPose
 
 PARTS = ("joints", "mask", "parsing", "background", "flow")
 

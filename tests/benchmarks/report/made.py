@@ -11,8 +11,8 @@ import numpy as np
 import yaml
 
 from motioncopy.metrics.scores import ClipScores
-from motioncopy.provenance import Code, Device
 from motioncopy.records import Costs, Record, Results
+from motioncopy.records.provenance import Code, Device
 
 SSIM, PSNR, LPIPS, POSE = "ssim/gaussian@1", "psnr/frame@1", "lpips/alex@1", "pose_error/driving_mediapipe@1"
 

@@ -16,8 +16,8 @@ from benchmarks.report import clips
 from benchmarks.report.build import build
 from benchmarks.report.runs import Run
 from benchmarks.report.videos import Panels
+from motioncopy.footage.video import VideoWriter
 from motioncopy.records import Record, Results
-from motioncopy.video import VideoWriter
 from tests.benchmarks.report import chromium
 from tests.benchmarks.report.chromium import Tab
 from tests.benchmarks.report.made import PSNR, SSIM, record, run_folder, scores

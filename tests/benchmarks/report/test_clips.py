@@ -21,7 +21,7 @@ from benchmarks.report.curves import decode
 from benchmarks.report.runs import Run, find
 from benchmarks.report.videos import Panels, sized
 from benchmarks.stack import Stack
-from motioncopy.video import VideoReader, read_metadata
+from motioncopy.footage.video import VideoReader, read_metadata
 from tests.benchmarks.in_process import Started
 from tests.benchmarks.report.made import PSNR, SSIM, record, run_folder
 from tests.benchmarks.report.test_build import read

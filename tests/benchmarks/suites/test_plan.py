@@ -14,8 +14,8 @@ from benchmarks.suites.estimate import Estimate, Estimator, spoken
 from benchmarks.suites.plan import Options, Plan, plan
 from benchmarks.suites.suite import Row, Suite, named, of_file
 from motioncopy.errors import ConfigError
-from motioncopy.provenance import Device
 from motioncopy.records import Costs, Record
+from motioncopy.records.provenance import Device
 from tests.benchmarks.in_process import Started
 
 NOTHING = Estimator([], "cpu", None)
@@ -127,7 +127,7 @@ def test_times_are_spoken() -> None:
 def record(
     seconds: float, cpu: str = "cpu", ablation: str | None = None, config: dict[str, Any] | None = None
 ) -> Record:
-    from motioncopy.provenance import Code
+    from motioncopy.records.provenance import Code
 
     return Record(
         id="one", created="2026-01-01T00:00:00Z", kind="measured", method="fakemotion", data="folder",

@@ -11,7 +11,7 @@ from methods.fakemotion.labels import Label, OneHotPair, StickWindow
 from motioncopy.batch import Motion
 from motioncopy.errors import ConfigError
 from motioncopy.skeletons import BODY25
-from tests.motioncopy.perception.figures import figure_joints
+from tests.motioncopy.footage.perception.figures import figure_joints
 
 SIZE = (48, 40)
 LABELS = [StickWindow(), OneHotPair()]

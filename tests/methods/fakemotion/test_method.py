@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from methods.fakemotion.method import FakeMotion
-from motioncopy import checkpoint
 from motioncopy.batch import Motion, MotionBatch
 from motioncopy.errors import BatchError, CheckpointError, ConfigError
 from motioncopy.poses.parts import crop, part_centres
 from motioncopy.request import Trial
+from motioncopy.training import checkpoint
 from tests.methods.tiny import SIZE, tiny
 from tests.toys import ToyData, write_clip
 

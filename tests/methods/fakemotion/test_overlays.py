@@ -14,8 +14,8 @@ from methods.fakemotion.foreground import ForegroundStage
 from methods.fakemotion.local import PartStage
 from methods.fakemotion.method import FakeMotion
 from methods.fakemotion.temporal import TemporalCritic
-from motioncopy import checkpoint
 from motioncopy.batch import MotionBatch
+from motioncopy.training import checkpoint
 from tests.methods.fakemotion.test_stages import run
 from tests.methods.tiny import NOT_FOR, SIZE, tiny
 from tests.toys import ToyData, write_clip

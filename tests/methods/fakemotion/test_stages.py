@@ -19,10 +19,10 @@ from methods.fakemotion.local import PartStage
 from methods.fakemotion.method import FakeMotion
 from methods.fakemotion.temporal import DilatedCritic, PairCritic
 from methods.fakemotion.training import Schedule
-from motioncopy import checkpoint
 from motioncopy.batch import MotionBatch
 from motioncopy.errors import ConfigError
 from motioncopy.losses.weighted import weighted
+from motioncopy.training import checkpoint
 from tests.datamodules.making import still, write_discs
 from tests.methods.tiny import SIZE, tiny
 from tests.toys import ToyData, write_clip
@@ -174,7 +174,7 @@ def part_terms(data: ToyData, stage: PartStage) -> set[str]:
 @pytest.mark.parametrize("term", ["adversarial", "l1", "feature_matching", "wasserstein", "perceptual"])
 def test_a_local_term_is_there_if_it_has_a_weight(data: ToyData, term: str) -> None:
     off = dict.fromkeys(("adversarial", "l1", "feature_matching", "wasserstein", "perceptual"), 0.0)
-    network = {"class_path": "motioncopy.features.FeatureNetwork",
+    network = {"class_path": "motioncopy.nets.features.FeatureNetwork",
                "init_args": {"network": "random_vgg", "layers": ["relu1_1"], "width": 2}}  # fmt: skip
     perceptual = {"class_path": "motioncopy.losses.perceptual.FeatureLoss",
                   "init_args": {"features": network, "weights": {"relu1_1": 1.0}}}  # fmt: skip

@@ -26,10 +26,10 @@ from methods.remot.losses import (
 )
 from methods.remot.networks import Blended
 from motioncopy.errors import BatchError, ConfigError
-from motioncopy.features import FeatureNetwork
-from motioncopy.layers.discriminators import MultiScaleDiscriminator
-from motioncopy.layers.warp import warp
 from motioncopy.losses.adversarial import LeastSquares
+from motioncopy.nets.discriminators import MultiScaleDiscriminator
+from motioncopy.nets.features import FeatureNetwork
+from motioncopy.nets.warp import warp
 
 
 def test_gram_is_the_mean_product_of_channels() -> None:

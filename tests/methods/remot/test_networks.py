@@ -13,8 +13,8 @@ from benchmarks.stack import Stack
 from methods.remot import REMOT
 from methods.remot.networks import Blended, LayoutGenerator, WholeGenerator
 from motioncopy.errors import BatchError
-from motioncopy.layers.warp import warp
 from motioncopy.method import Method
+from motioncopy.nets.warp import warp
 from tests.methods.tiny import tiny
 
 

@@ -23,8 +23,8 @@ from PIL import Image
 from motioncopy.errors import DataError, MotionCopyError, VideoError
 from motioncopy.footage import ImageFolder, open_footage
 from motioncopy.footage.images import as_uint8, read_rgb, read_values
-from motioncopy.perception.labels import LabelFolder
-from motioncopy.video import VideoWriter
+from motioncopy.footage.perception.labels import LabelFolder
+from motioncopy.footage.video import VideoWriter
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (4, 16, 24, 3), np.uint8)
 LARGE = 9000  # squared, more than a frame may have

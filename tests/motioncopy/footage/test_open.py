@@ -7,7 +7,7 @@ from PIL import Image
 
 from motioncopy.errors import DataError, VideoError
 from motioncopy.footage import ImageFolder, Stack, open_footage
-from motioncopy.video import VideoReader, VideoWriter
+from motioncopy.footage.video import VideoReader, VideoWriter
 
 
 def test_opens_what_the_path_names(tmp_path: Path) -> None:

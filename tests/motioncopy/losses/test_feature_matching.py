@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from motioncopy.errors import BatchError
-from motioncopy.layers.discriminators import MultiScaleDiscriminator
 from motioncopy.losses.feature_matching import feature_matching
+from motioncopy.nets.discriminators import MultiScaleDiscriminator
 
 
 def test_scales_and_layers_are_weighted_as_by_pix2pixhd() -> None:

@@ -9,8 +9,8 @@ import torch
 from torch.nn import functional
 
 from motioncopy.errors import BatchError, ConfigError
-from motioncopy.features import FeatureNetwork
 from motioncopy.losses.perceptual import FeatureLoss
+from motioncopy.nets.features import FeatureNetwork
 
 
 @pytest.fixture(scope="module")

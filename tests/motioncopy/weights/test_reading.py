@@ -15,7 +15,7 @@ import torch
 
 from motioncopy import weights
 from motioncopy.errors import WeightsError
-from motioncopy.features import FeatureNetwork
+from motioncopy.nets.features import FeatureNetwork
 from motioncopy.weights import WEIGHTS
 from tests.motioncopy.weights.publisher import FILE, change, digest_of, put
 

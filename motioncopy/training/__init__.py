@@ -1,0 +1,1 @@
+"""Training: stages fitted in order, updates, schedules, checkpoints, processes."""
