@@ -1,21 +1,18 @@
 """Fits a method's stages in order: skips what is finished, resumes what was killed.
 
 A run folder holds ``stages/NN-name/{last.ckpt, done.json}`` and, when all stages are done, ``method.ckpt``.
-A stage's key is the hash of its config, its data, its seed, the code and its upstream stages' keys; a finished stage
-with the same key is loaded, not fitted again, wherever under the same ``runs`` folder it lies.
+A stage's key is the hash of its config, its data, its seed, the code that its training imports and its upstream stages'
+keys; a finished stage with the same key is loaded, not fitted again, wherever under the same ``runs`` folder it lies.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_info
 
+from motioncopy.building import class_paths
 from motioncopy.errors import CheckpointError, ConfigError, TrainingError
 from motioncopy.files.documents import read_json
 from motioncopy.files.tensors import check_tensors, load_tensors
@@ -32,6 +30,7 @@ from motioncopy.metrics.speed import peak_memory
 from motioncopy.records.provenance import device
 from motioncopy.request import TrainingData
 from motioncopy.training import checkpoint
+from motioncopy.training.code import code_digest
 from motioncopy.training.processes import from_first, several
 
 #: Builds the Trainer of one stage: (stage, its folder, its epochs, extra callbacks) -> Trainer.
@@ -134,16 +133,19 @@ def stage_key(
 ) -> str:
     """The hash of all that determines a stage's result.
 
-    That is config, data, seed, upstream, time limit, processes, parts of a batch, precision and code.
+    That is config, data, seed, upstream, time limit, processes, parts of a batch, precision, and the code that is
+    imported by the method, by the data set and by the classes that the config names (see
+    :mod:`motioncopy.training.code`).
     """
     arguments = method.init_args or {}
     unknown = [k for k in stage.config_keys if k not in arguments]
     if unknown:
         raise ConfigError(f"stage {stage.name} depends on unknown arguments", found=unknown, expected=sorted(arguments))
+    config = {k: arguments[k] for k in stage.config_keys}
     return checkpoint.digest(
         {
-            "stage": f"{type(stage).__module__}.{type(stage).__qualname__}:{stage.name}",
-            "config": {k: arguments[k] for k in stage.config_keys},
+            "stage": f"{_name(stage)}:{stage.name}",
+            "config": config,
             "request": vars(stage.request),
             "epochs": stage.epochs,
             "data": data.fingerprint(),
@@ -152,7 +154,7 @@ def stage_key(
             "world_size": world_size,
             "parts": stage.parts,
             "precision": precision,
-            "code": _code_digest(type(method)),
+            "code": code_digest(_name(method), _name(data), *(name for _, name in class_paths(config, ""))),
             "upstream": {name: upstream[name] for name in stage.depends},
         }
     )
@@ -341,14 +343,8 @@ def _save_method(method: Method[Any], run: Path, keys: Mapping[str, str]) -> Non
     rank_zero_info(f"Fitted method: {run / 'method.ckpt'}")
 
 
-@cache
-def _code_digest(method: type[Method[Any]]) -> str:
-    """The hash of the code that a method's training runs through: its own folder and :mod:`motioncopy`."""
-    own = sys.modules[method.__module__].__file__
-    package = Path(__file__).parents[1]
-    folders = [package, Path(own).parent if own else package]
-    sources = sorted({path for folder in folders for path in folder.rglob("*.py")})
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+def _name(value: object) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 def _is_first() -> bool:
