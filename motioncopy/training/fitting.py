@@ -10,18 +10,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_info
 
 from motioncopy.building import class_paths
-from motioncopy.errors import CheckpointError, ConfigError, TrainingError
+from motioncopy.errors import CheckpointError, ConfigError, MotionCopyError, TrainingError
 from motioncopy.files.documents import read_json
 from motioncopy.files.tensors import check_tensors, load_tensors
 from motioncopy.files.writing import write_whole
@@ -173,6 +175,9 @@ def _fit_stage(
 ) -> bool:
     """Whether it was trained from its first step on: not, where a killed fit was gone on with."""
     last, started = folder / "last.ckpt", folder / "key.json"
+    for path in (last, started, folder / "done.json"):
+        if path.exists() and not path.is_file():
+            raise CheckpointError(f"{path} is no file", remedy=_anew(folder))
     stale = last.is_file() and _key_of(started) != key
     resumed = last if last.is_file() and not stale else None
     if stale:
@@ -188,12 +193,15 @@ def _fit_stage(
         _saver(folder, train_time_interval=checkpoint_every),
     ]
     budget = _TimeLimit(limit) if limit is not None else None
-    trainer = make_trainer(stage, folder, stage.epochs, [*savers, budget] if budget else savers)
+    first = _FirstBatch()
+    trainer = make_trainer(stage, folder, stage.epochs, [*savers, first, budget] if budget else [*savers, first])
     if resumed:
         rank_zero_info(f"Stage {stage.name}: going on from {resumed}.")
-        check_tensors(last, error=CheckpointError, remedy=f"delete {folder} and fit again")
+        check_tensors(last, error=CheckpointError, remedy=_anew(folder))
+    batches = data.for_request(stage.request, seed)
     try:
-        trainer.fit(stage, datamodule=data.for_request(stage.request, seed), ckpt_path=resumed, weights_only=True)
+        with _restoring(last, first) if resumed else nullcontext():
+            trainer.fit(stage, datamodule=batches, ckpt_path=resumed, weights_only=True)
     except OSError as error:
         raise CheckpointError(
             f"stage {stage.name} stopped at step {stage.steps}: a file in {folder} cannot be written or read",
@@ -259,6 +267,39 @@ def _training(stage: Stage, trainer: Trainer, batch: int) -> dict[str, Any]:
     }
 
 
+class _FirstBatch(Callback):
+    """Knows whether a batch has been trained on."""
+
+    done = False
+
+    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
+        self.done = True
+
+
+@contextmanager
+def _restoring(last: Path, first: _FirstBatch) -> Iterator[None]:
+    """Whatever is raised until the first batch is done comes of the file: the same code has trained with it before."""
+    try:
+        yield
+    except CheckpointError as error:
+        if first.done or str(last) in error.what:
+            raise
+        raise CheckpointError(
+            f"{last}: {error.what}", expected=error.expected, found=error.found, remedy=_anew(last.parent)
+        ) from error
+    except (MotionCopyError, OSError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if first.done:
+            raise
+        found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise CheckpointError(f"cannot go on from {last}", found=found, remedy=_anew(last.parent)) from error
+
+
+def _anew(folder: Path) -> str:
+    return f"delete {folder} and fit again"
+
+
 class _TimeLimit(Callback):
     """Ends a stage when its share of the time budget is used up, on all processes at the same step."""
 
@@ -320,21 +361,15 @@ def _key_of(path: Path) -> str | None:
 
 
 def _read_done(path: Path) -> dict[str, Any]:
-    content = read_json(path, error=CheckpointError, remedy=f"delete {path.parent} and fit again")
+    content = read_json(path, error=CheckpointError, remedy=_anew(path.parent))
     return content if isinstance(content, dict) else {}
 
 
 def _load_stage(stage: Stage, last: Path) -> None:
-    try:
-        content = load_tensors(last, error=CheckpointError, remedy=f"delete {last.parent} and fit again")
+    with _restoring(last, _FirstBatch()):
+        content = load_tensors(last, error=CheckpointError, remedy=_anew(last.parent))
         stage.on_load_checkpoint(content)
         stage.load_state_dict(content["state_dict"])
-    except CheckpointError:
-        raise
-    except Exception as error:
-        raise CheckpointError(
-            f"cannot read {last}", found=str(error).splitlines()[0], remedy=f"delete {last.parent} and fit again"
-        ) from error
 
 
 def _save_method(method: Method[Any], run: Path, keys: Mapping[str, str]) -> None:
