@@ -25,7 +25,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from motioncopy.building import class_paths
 from motioncopy.errors import CheckpointError, ConfigError, MotionCopyError, TrainingError
 from motioncopy.files.documents import read_json
-from motioncopy.files.tensors import check_tensors, load_tensors
+from motioncopy.files.tensors import check_tensors, first_line, load_tensors
 from motioncopy.files.writing import write_whole
 from motioncopy.method import Method, Stage
 from motioncopy.metrics.speed import peak_memory
@@ -292,7 +292,7 @@ def _restoring(last: Path, first: _FirstBatch) -> Iterator[None]:
     except Exception as error:
         if first.done:
             raise
-        found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        found = f"{type(error).__name__}: {first_line(error)}"
         raise CheckpointError(f"cannot go on from {last}", found=found, remedy=_anew(last.parent)) from error
 
 
