@@ -1,0 +1,1 @@
+"""``motioncopy records``: what lies in folders of records."""
