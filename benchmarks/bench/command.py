@@ -102,12 +102,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show_table(records: Sequence[Record], folder: Path) -> None:
     """Prints the table and keeps it as Markdown."""
-    from benchmarks import tables
+    from benchmarks.tables import layouts
     from benchmarks.tables.command import show
+    from benchmarks.tables.frame import table
 
-    frame = tables.table(records)
-    write_whole(folder / "table.md", tables.markdown(frame), error=RecordError)
-    show([frame], tables)
+    frame = table(records)
+    write_whole(folder / "table.md", layouts.markdown(frame), error=RecordError)
+    show([frame], layouts)
 
 
 def _show_nearness(job: Job) -> None:

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from benchmarks.bench import config_stack
 from benchmarks.papers import UNSTATED, Row, Table
-from benchmarks.tables import BASELINES
-from benchmarks.tables.frame import check_one, check_trials, metrics_of, seedless
+from benchmarks.tables.frame import BASELINES, check_one, check_trials, metrics_of, seedless
 from motioncopy.errors import RecordError
 from motioncopy.records import Record
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import left_out
-from benchmarks.tables.command import RESULTS
+from benchmarks.records import RESULTS
 from motioncopy.errors import RecordError
 from motioncopy.files.names import printable
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import left_out
-from benchmarks.tables.command import RESULTS
+from benchmarks.records import RESULTS
 from motioncopy.files.names import printable
 
 

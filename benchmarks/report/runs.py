@@ -212,7 +212,7 @@ def _within(folder: Path, *names: str) -> Path:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    from benchmarks.tables import BASELINES
+    from benchmarks.tables.frame import BASELINES
 
     r = run.record
     return (r.method in BASELINES, r.method, r.ablation or "", r.subject or "", r.seed or 0, r.created)

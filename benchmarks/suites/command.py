@@ -140,8 +140,8 @@ def _estimator(runs: Path) -> Estimator:
     """Knows the committed runs, and those of this folder."""
     import torch
 
+    from benchmarks.records import RESULTS
     from benchmarks.suites.estimate import Estimator
-    from benchmarks.tables.command import RESULTS
     from motioncopy.records import read, read_all
     from motioncopy.records.provenance import device
 

@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import comparison
-from benchmarks import tables as results
 from benchmarks.suites.estimate import own_training, spoken
 from benchmarks.suites.plan import Plan, Planned, grouped
 from benchmarks.suites.run import Outcome, time_left, title
+from benchmarks.tables import layouts
 from benchmarks.tables.command import Layout, show
+from benchmarks.tables.frame import table as table_of
 from motioncopy.errors import RecordError
 from motioncopy.records import Record
 
@@ -114,7 +115,7 @@ def tables(found: Plan, came: Outcome, folder: Path) -> list[Path]:
 def _own_tables(records: Sequence[Record]) -> list[str]:
     parts = dict.fromkeys((r.data, r.regime) for r in records)
     chosen = {part: [r for r in records if (r.data, r.regime) == part] for part in parts}
-    return [_made(" ".join(part), partial(results.table, found), results) for part, found in chosen.items()]
+    return [_made(" ".join(part), partial(table_of, found), layouts) for part, found in chosen.items()]
 
 
 def _made(name: str, make: Callable[[], pd.DataFrame], layout: Layout) -> str:

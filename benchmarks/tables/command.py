@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks import left_out
 from benchmarks.bench.config_stack import data_sets
+from benchmarks.records import RESULTS
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.files.names import printable
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from motioncopy.records import Record
-
-#: The committed records.
-RESULTS = Path(__file__).parents[1] / "results"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -93,7 +91,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _show_records(args: argparse.Namespace, records: Sequence[Record]) -> list[tuple[str, str]]:
     """Shows the tables that can be made, and returns the others with the reason."""
-    from benchmarks import ablations, tables  # pandas and torch take seconds to import
+    from benchmarks import ablations  # pandas and torch take seconds to import
+    from benchmarks.tables import layouts
+    from benchmarks.tables.frame import table
 
     presets = {r.preset for r in records if r.preset is not None}
     if args.preset is not None and args.preset not in presets:
@@ -123,7 +123,7 @@ def _show_records(args: argparse.Namespace, records: Sequence[Record]) -> list[t
     for data, regime in parts:
         try:
             members = [r for r in chosen if (r.data, r.regime) == (data, regime)]
-            frames.append(tables.table(members, intervals=args.intervals))
+            frames.append(table(members, intervals=args.intervals))
         except Exception as error:
             if isinstance(error, RecordError) and len(parts) == 1:
                 raise
@@ -132,7 +132,7 @@ def _show_records(args: argparse.Namespace, records: Sequence[Record]) -> list[t
         raise RecordError(
             "no table can be made of these records", found="; ".join(f"{what}: {why}" for what, why in failures)
         )
-    show(frames, tables, args.format)
+    show(frames, layouts, args.format)
     return failures
 
 

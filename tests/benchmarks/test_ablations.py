@@ -11,7 +11,7 @@ import pytest
 from benchmarks import papers
 from benchmarks.ablations import ablations, compare, markdown, verdict
 from benchmarks.bench import config_stack
-from benchmarks.tables import command as command
+from benchmarks.tables import command
 from motioncopy.errors import RecordError
 from motioncopy.metrics.catalogue import METRICS
 from motioncopy.metrics.scores import ClipScores

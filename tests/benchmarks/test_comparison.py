@@ -16,7 +16,7 @@ import pytest
 from benchmarks import comparison, papers
 from benchmarks.comparison import COLUMNS, compare
 from benchmarks.papers import Cell, Row, Table
-from benchmarks.tables import command as command
+from benchmarks.tables import command
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.scores import Aggregate, ClipScores
 from motioncopy.records import Costs, Record, Results, write

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hypothesis import given
 
-from benchmarks.bench import dry_run
+from benchmarks.bench import config_stack, dry_run
 from benchmarks.cluster.submissions import Book
 from benchmarks.inputs import protocol as shown_protocol
 from benchmarks.loggers import workspace

@@ -11,6 +11,7 @@ import torch
 import yaml
 from torchvision.models import resnet18, vgg16, vgg19
 
+from benchmarks.bench import config_stack
 from benchmarks.bench.config_stack import ConfigStack, ablations, data_sets, merge, methods, presets, read, variants
 from motioncopy import weights
 from motioncopy.errors import ConfigError

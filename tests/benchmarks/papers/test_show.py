@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.papers import FLAGS, tables
 from benchmarks.papers.show import choose, markdown
-from benchmarks.tables import command as command
+from benchmarks.tables import command
 from motioncopy.errors import ConfigError
 
 

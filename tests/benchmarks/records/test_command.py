@@ -14,8 +14,7 @@ import pytest
 import yaml
 
 from benchmarks.cli import main
-from benchmarks.records import inventory
-from benchmarks.tables.command import RESULTS
+from benchmarks.records import RESULTS, inventory
 from motioncopy import records
 from motioncopy.metrics.catalogue import METRICS
 from motioncopy.metrics.scores import Aggregate, ClipScores
