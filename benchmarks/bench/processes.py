@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.locks import HELD
 from motioncopy.errors import TrainingError
+from motioncopy.files.lock import HELD
 
 
 def call(command: str, config: Path, run: Path, lock: int, *options: str) -> None:
@@ -19,7 +19,7 @@ def call(command: str, config: Path, run: Path, lock: int, *options: str) -> Non
         command: ``fit``, ``test`` or ``predict``.
         config: The resolved config.
         run: The run's folder.
-        lock: The file descriptor of the folder's lock, see :func:`benchmarks.locks.alone`.
+        lock: The file descriptor of the folder's lock, see :func:`motioncopy.files.lock.alone`.
         options: Further options of the command.
 
     Raises:

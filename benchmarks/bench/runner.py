@@ -14,9 +14,9 @@ import yaml
 from benchmarks.bench.jobs import Job
 from benchmarks.bench.processes import call
 from benchmarks.bench.record import record_of
-from benchmarks.locks import alone
 from motioncopy import records
 from motioncopy.errors import TrainingError
+from motioncopy.files.lock import alone
 from motioncopy.files.writing import write_whole
 from motioncopy.records import Record
 from motioncopy.training.checkpoint import digest

@@ -16,10 +16,10 @@ from benchmarks.cluster.options import ClusterOptions
 from benchmarks.cluster.slurm import Queue, Slurm, State, require_submitit
 from benchmarks.cluster.submissions import Book
 from benchmarks.cluster.task import RECORD
-from benchmarks.locks import alone
 from benchmarks.progress import Reporter
 from benchmarks.suites.run import Outcome
 from motioncopy.errors import ClusterError, ConfigError
+from motioncopy.files.lock import alone
 from motioncopy.records import read
 
 #: Polls after which a job that has left the queue without a word is taken for lost: shared file systems show what

@@ -20,7 +20,6 @@ from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from benchmarks.bench import config_stack
-from benchmarks.locks import held
 from benchmarks.loggers import results
 from benchmarks.loggers.factory import open_log
 from benchmarks.loggers.log import Careful, Name, StageLogger
@@ -31,6 +30,7 @@ from benchmarks.training.lost_process import Watch
 from datamodules.base import ClipDataModule, Split
 from motioncopy.errors import ConfigError, MotionCopyError
 from motioncopy.files.documents import read_yaml
+from motioncopy.files.lock import held
 from motioncopy.method import Method, Stage
 from motioncopy.metrics.catalogue import select
 from motioncopy.metrics.evaluator import Evaluator
@@ -284,7 +284,8 @@ def run_lightning(arguments: Sequence[str]) -> None:
     run = _option(arguments, "--run")
     torch.set_float32_matmul_precision("high")
     first = run is not None and "LOCAL_RANK" not in os.environ
-    with held(Path(str(run))) if first and arguments[0] == "fit" else nullcontext():  # its other processes are with it
+    lock = first and arguments[0] == "fit"  # its other processes are with it
+    with held(Path(str(run)), "wait for it, or choose another folder by --run") if lock else nullcontext():
         _watched(arguments, run, first=first)
 
 

@@ -18,10 +18,10 @@ from benchmarks.cluster import slurm
 from benchmarks.cluster.options import ClusterOptions
 from benchmarks.cluster.run import run
 from benchmarks.cluster.submissions import Book
-from benchmarks.locks import alone
 from benchmarks.suites.run import Outcome
 from motioncopy import records
 from motioncopy.errors import BusyError, ClusterError, ConfigError
+from motioncopy.files.lock import alone
 from tests.benchmarks.cluster.conftest import Scripted, record_of, tiny_job
 
 TRACE = """Traceback (most recent call last):

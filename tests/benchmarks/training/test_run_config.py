@@ -82,7 +82,7 @@ def test_a_damaged_config_is_refused_by_its_name(text: str, run: Path) -> None:
 
 
 def test_two_fits_of_one_folder_do_not_meet(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from benchmarks.locks import alone
+    from motioncopy.files.lock import alone
 
     arguments = ["fit", "--config", str(tmp_path / "config.yaml"), "--run", str(run)]
     with alone(run, "busy", "wait"):
