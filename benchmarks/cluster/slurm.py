@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from benchmarks.bench.jobs import Job
 from benchmarks.cluster.options import ClusterOptions
 from benchmarks.cluster.task import One
-from benchmarks.jobs import Job
 from motioncopy.errors import ClusterError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from benchmarks.loggers.log import Careful, Image, RunLog
-from benchmarks.pictures import contact_sheet
+from benchmarks.pictures.sheets import contact_sheet
 from motioncopy.batch import MotionBatch, to_uint8
 from motioncopy.method import Stage
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import left_out
-from benchmarks.jobs import Job
+from benchmarks.bench.config_stack import ConfigStack
+from benchmarks.bench.jobs import Job
 from benchmarks.report.groups import group_id, slug
-from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule
 from motioncopy.errors import DataError, RecordError
 from motioncopy.files.documents import read_json, read_yaml
@@ -141,7 +141,7 @@ class Run:
         """
         r = self.record
         ablation = tuple(r.ablation.split("+")) if r.ablation else ()
-        stack = Stack(r.method, r.data, variant=r.variant or "", preset=r.preset or "", overlays=ablation)
+        stack = ConfigStack(r.method, r.data, variant=r.variant or "", preset=r.preset or "", overlays=ablation)
         return Job(stack, runs=self.folder.parent, seed=r.seed or 0, overrides=self.config).data()
 
 
@@ -212,7 +212,7 @@ def _within(folder: Path, *names: str) -> Path:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    from benchmarks.tables import BASELINES
+    from benchmarks.tables.frame import BASELINES
 
     r = run.record
     return (r.method in BASELINES, r.method, r.ablation or "", r.subject or "", r.seed or 0, r.created)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.jobs import Job, baselines
-from benchmarks.stack import data_sets
+from benchmarks.bench.config_stack import data_sets
+from benchmarks.bench.jobs import Job, baselines
 from benchmarks.suites.estimate import Estimate, Estimator
 from benchmarks.suites.suite import Row, Suite
 from motioncopy.errors import ConfigError, DataError, RecordError
@@ -29,7 +29,7 @@ class Options:
         row_seeds: Of ablations.
         runs: Where runs lie.
         roots: Where data sets lie, by name.
-        fixed: Further arguments of :class:`benchmarks.jobs.Job`, the same for all runs.
+        fixed: Further arguments of :class:`benchmarks.bench.jobs.Job`, the same for all runs.
     """
 
     preset: str = "quick"

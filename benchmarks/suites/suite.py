@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from benchmarks import papers, stack
-from benchmarks.stack import Stack, read
+from benchmarks import papers
+from benchmarks.bench import config_stack
+from benchmarks.bench.config_stack import ConfigStack, read
 from motioncopy.errors import ConfigError
 from motioncopy.files.schema import PlainName, validated
 
@@ -39,13 +40,13 @@ class Row:
     variant: str = "paper"
     overrides: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
-    def stack(self, data: str, preset: str) -> Stack:
+    def stack(self, data: str, preset: str) -> ConfigStack:
         """Its config files on a data set.
 
         Raises:
             ConfigError: If one of them does not exist.
         """
-        found = Stack.asked_for(self.method, data, self.variant, preset, self.overlays)
+        found = ConfigStack.asked_for(self.method, data, self.variant, preset, self.overlays)
         found.files()
         return found
 
@@ -97,13 +98,13 @@ def of_table(table: papers.Table) -> Suite:
     """
     rows: list[Row] = []
     left_out: list[tuple[str, str]] = []
-    known = stack.methods()
+    known = config_stack.methods()
     for row in table.rows:
         if row.method not in known:
             left_out.append((row.method, PLANNED if row.ours else FOREIGN))
             continue
         wanted = Row(row.label, row.method, (row.ablation,) if row.ablation else ())
-        Stack(row.method, "puppets", preset="", overlays=wanted.overlays).files()
+        ConfigStack(row.method, "puppets", preset="", overlays=wanted.overlays).files()
         if all((r.method, r.overlays) != (wanted.method, wanted.overlays) for r in rows):
             rows.append(wanted)
     return Suite(table.id, tuple(rows), table.data, tuple(left_out), table)

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from hypothesis import given
 
-from benchmarks import dry_run, stack
-from benchmarks.cluster.book import Book
-from benchmarks.commands import protocol as shown_protocol
-from benchmarks.dashboard import workspace
+from benchmarks.bench import config_stack, dry_run
+from benchmarks.cluster.submissions import Book
+from benchmarks.inputs import protocol as shown_protocol
+from benchmarks.loggers import workspace
 from benchmarks.loggers.log import Notes
 from benchmarks.papers.cells import parse
 from benchmarks.perception.report import RESULTS, markdown, read
@@ -54,7 +54,7 @@ def test_suites(tmp_path: Path, data: bytes) -> None:
 def test_configs(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "config.yaml"
     path.write_bytes(data)
-    check(lambda: stack.merge(stack.read(path), stack.read(path)), path)
+    check(lambda: config_stack.merge(config_stack.read(path), config_stack.read(path)), path)
 
 
 @SEEDED

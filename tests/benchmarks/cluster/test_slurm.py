@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import submitit
 
-from benchmarks.cluster.engine import run
+from benchmarks.bench.jobs import Job
 from benchmarks.cluster.options import ClusterOptions
+from benchmarks.cluster.run import run
 from benchmarks.cluster.slurm import Slurm, State
 from benchmarks.cluster.task import One
-from benchmarks.jobs import Job
 from motioncopy.errors import ClusterError
 from tests.benchmarks.cluster.conftest import tiny_job
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import wandb
 
-from benchmarks.loggers.opening import open_log
+from benchmarks.loggers.factory import open_log
 from tests.benchmarks.loggers.wandb_server import Kept, Server, serving
 
 pytestmark = pytest.mark.slow
