@@ -136,7 +136,7 @@ def test_lightning_does_not_take_a_job_for_a_task_of_slurm(clips: Path, monkeypa
     assert SLURMEnvironment.detect(), "else this test shows nothing"
     seen: dict[str, Any] = {}
 
-    def run(job: Job) -> Record:
+    def run(job: Job, **_: Any) -> Record:
         seen.update(slurm=SLURMEnvironment.detect(), threads=os.environ["OMP_NUM_THREADS"])
         return record_of(job)
 
@@ -149,7 +149,7 @@ def test_a_failure_says_which_record_it_left(clips: Path, monkeypatch: pytest.Mo
     job = tiny_job(clips)
     record = record_of(job, "failed")
 
-    def run(job: Job) -> Record:
+    def run(job: Job, **_: Any) -> Record:
         raise runner.RunError(TrainingError("fit failed", found="it fell over"), record)
 
     monkeypatch.setattr(runner, "run", run)
