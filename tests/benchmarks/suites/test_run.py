@@ -25,7 +25,7 @@ from benchmarks.suites import run as running
 from benchmarks.suites import summary
 from benchmarks.suites.estimate import Estimator
 from benchmarks.suites.plan import Options, Plan, plan
-from benchmarks.suites.suite import Row, Suite, named, of_file
+from benchmarks.suites.suite import Suite, SuiteRow, named, of_file
 from motioncopy import records
 from motioncopy.errors import BusyError
 from tests.benchmarks.in_process import Started
@@ -219,7 +219,7 @@ def test_a_table_that_cannot_be_made_does_not_stop_the_others(
     said = capsys.readouterr().out
     assert said.index("No table of remot/table4-puppets") < said.index("fakemotion/table2")
 
-    mine = Plan((Suite("mine", (Row("whole", "remot"),), ("puppets",)),), Options(), tuple(runs), ())
+    mine = Plan((Suite("mine", (SuiteRow("whole", "remot"),), ("puppets",)),), Options(), tuple(runs), ())
     (path,) = summary.tables(mine, came, tmp_path)
     text = path.read_text()
     assert text.startswith("No table of puppets general: a table holds one protocol")
