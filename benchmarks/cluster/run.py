@@ -14,7 +14,7 @@ from benchmarks.bench import runner
 from benchmarks.bench.jobs import Job
 from benchmarks.cluster.options import ClusterOptions
 from benchmarks.cluster.slurm import Queue, Slurm, State, require_submitit
-from benchmarks.cluster.submissions import Book
+from benchmarks.cluster.submissions import Submissions
 from benchmarks.cluster.task import RECORD
 from benchmarks.progress import Reporter
 from benchmarks.suites.run import Outcome
@@ -68,23 +68,23 @@ def run(
     queue = queue or Slurm(folder, options)
     busy = f"another process submits and waits for the runs of {folder.parent}"
     with alone(folder, busy, "wait for it, or stop it: its jobs go on, and are picked up by this call"):
-        crew = _Crew(jobs, options, after, queue, Book(folder), folder, say)
+        batch = _Batch(jobs, options, after, queue, Submissions(folder), folder, say)
         try:
-            crew.submit()
-            crew.wait(poll)
+            batch.submit()
+            batch.wait(poll)
         except BaseException as error:
-            if ids := [str(seen.queue_id) for seen in crew.open.values() if seen.queue_id]:
+            if ids := [str(seen.queue_id) for seen in batch.open.values() if seen.queue_id]:
                 stopped = isinstance(error, KeyboardInterrupt)
                 say(
                     f"{'Stopped waiting: ' if stopped else ''}{len(ids)} jobs are still queued or running: "
                     f"{queue.advice(ids)}, and the same command waits for them again."
                 )
             raise
-        return crew.outcome
+        return batch.outcome
 
 
 @dataclass
-class _Seen:
+class _JobState:
     """A job that is not over.
 
     Attributes:
@@ -100,7 +100,7 @@ class _Seen:
     gone: int = 0
 
 
-class _Crew:
+class _Batch:
     """The jobs of one call.
 
     Attributes:
@@ -110,19 +110,19 @@ class _Crew:
 
     def __init__(
         self, jobs: Sequence[Job], options: ClusterOptions, after: Mapping[str, Sequence[str]], queue: Queue,
-        book: Book, folder: Path, say: Callable[[str], None],
+        submissions: Submissions, folder: Path, say: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._jobs = {job.id: job for job in jobs}
-        self._options, self._after, self._queue, self._book = options, after, queue, book
+        self._options, self._after, self._queue, self._submissions = options, after, queue, submissions
         self._folder, self._say = folder, say
-        self.open: dict[str, _Seen] = {}
+        self.open: dict[str, _JobState] = {}
         self.outcome = Outcome()
         for job in jobs:
             if (record := job.record()) is not None:
                 runner.publish(record, job)  # a kill may have come between the two files
                 self.outcome.finished[job.id] = record
             else:
-                self.open[job.id] = _Seen()
+                self.open[job.id] = _JobState()
 
     def submit(self) -> None:
         """Submits what is not in the queue yet."""
@@ -130,7 +130,7 @@ class _Crew:
         if live is None:
             raise ClusterError("the cluster does not answer", remedy="try squeue, then call again")
         for job_id, seen in self.open.items():
-            entry = self._book.get(job_id)
+            entry = self._submissions.get(job_id)
             # By its name too: a cluster that was set up anew counts from the start.
             if entry is not None and live.get(entry.queue_id, ("",))[0] == job_id:
                 seen.queue_id, seen.tries = entry.queue_id, entry.tries
@@ -140,7 +140,7 @@ class _Crew:
                 self._submit(job_id, seen)
                 self._say(f"{job_id}: submitted, {seen.queue_id}")
 
-    def _submit(self, job_id: str, seen: _Seen) -> None:
+    def _submit(self, job_id: str, seen: _JobState) -> None:
         earlier = [s.queue_id for name, s in self.open.items() if s.queue_id and name != job_id]
         wanted = [self.open[name].queue_id for name in self._after.get(job_id, ()) if name in self.open]
         if (most := self._options.max_parallel) is not None and len(earlier) >= most:
@@ -149,7 +149,7 @@ class _Crew:
         ids = dict.fromkeys(queue_id for queue_id in wanted if queue_id)
         seen.queue_id = self._queue.submit(self._jobs[job_id], tuple(ids))
         seen.tries, seen.state, seen.gone = seen.tries + 1, None, 0
-        self._book.enter(job_id, seen.queue_id, seen.tries)
+        self._submissions.add(job_id, seen.queue_id, seen.tries)
 
     def wait(self, poll: float) -> None:
         """Waits until all jobs are over, and says what changes."""
@@ -194,7 +194,7 @@ class _Crew:
                 changed = True
         return changed
 
-    def _over(self, job_id: str, seen: _Seen) -> bool:
+    def _over(self, job_id: str, seen: _JobState) -> bool:
         """Takes in what a job has left that is in no queue; whether that is known."""
         job, log = self._jobs[job_id], self._log(job_id, seen)
         reason = None
@@ -202,7 +202,7 @@ class _Crew:
             self.outcome.finished[job_id] = record
             self._say(f"{job_id}: finished")
         elif (trace := self._trace(job_id, seen)) is not None:
-            reason, left = _told(trace)
+            reason, left = _last_words(trace)
             if left is not None and (path := job.runs / "records" / f"{left}.json").is_file():
                 self.outcome.failures[job_id] = read(path)
         elif seen.gone + 1 < _GONE:
@@ -220,13 +220,13 @@ class _Crew:
         del self.open[job_id]
         return True
 
-    def _log(self, job_id: str, seen: _Seen) -> Path:
+    def _log(self, job_id: str, seen: _JobState) -> Path:
         from submitit.core.utils import JobPaths
 
         paths = JobPaths(self._folder / job_id, seen.queue_id, 0)
         return paths.stderr if paths.stderr.is_file() and paths.stderr.stat().st_size else paths.stdout
 
-    def _trace(self, job_id: str, seen: _Seen) -> str | None:
+    def _trace(self, job_id: str, seen: _JobState) -> str | None:
         """The trace of the exception that a job ended with; ``None`` if it left none."""
         from submitit.core.utils import JobPaths, pickle_load
 
@@ -244,7 +244,7 @@ def _change(before: State | None, now: State) -> str:
     return "held: SLURM waits for `scontrol release`, or for an administrator" if now == "held" else now
 
 
-def _told(trace: str) -> tuple[str, str | None]:
+def _last_words(trace: str) -> tuple[str, str | None]:
     """What a trace says in the end, and the id of the record that the run left."""
     lines = trace.rstrip().splitlines()
     record = None

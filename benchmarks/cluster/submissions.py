@@ -17,7 +17,7 @@ from motioncopy.files.writing import write_whole
 
 
 @dataclass(frozen=True)
-class Entry:
+class Submission:
     """A submission.
 
     Attributes:
@@ -31,7 +31,7 @@ class Entry:
     tries: Size = 1
 
 
-class Book:
+class Submissions:
     """The submissions of all jobs below one ``runs`` folder, by job id; every change is on disk at once.
 
     Args:
@@ -43,19 +43,19 @@ class Book:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "jobs.json"
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, Submission] = {}
         if self._path.is_file():
             remedy = "cancel what `squeue --me` shows of these runs, then delete the file"
             content = read_json(self._path, error=ClusterError, remedy=remedy)
             what = f"{self._path} is damaged"
-            self._entries = validated(dict[Text, Entry], content, error=ClusterError, what=what, remedy=remedy)
+            self._entries = validated(dict[Text, Submission], content, error=ClusterError, what=what, remedy=remedy)
 
-    def get(self, job_id: str) -> Entry | None:
+    def get(self, job_id: str) -> Submission | None:
         """The last submission of a job."""
         return self._entries.get(job_id)
 
-    def enter(self, job_id: str, queue_id: str, tries: int) -> None:
+    def add(self, job_id: str, queue_id: str, tries: int) -> None:
         """Notes a submission."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._entries[job_id] = Entry(queue_id, now, tries)
+        self._entries[job_id] = Submission(queue_id, now, tries)
         write_whole(self._path, json.dumps({k: asdict(v) for k, v in self._entries.items()}, indent=1))

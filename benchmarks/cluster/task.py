@@ -33,7 +33,7 @@ class _Warned(BaseException):
     """SLURM has said that it will end this job. Not an Exception: a run must not take it for a failure of its own."""
 
 
-class One:
+class ClusterTask:
     """Runs one job; submitit calls it inside the SLURM job, and again after each requeue.
 
     A fit is a process of its own whose checkpoints are at most two minutes old, so that it is simply ended when the
@@ -92,7 +92,7 @@ class One:
 
         self._leaving = True
         _end_descendants()
-        return DelayedSubmission(One(self.job))
+        return DelayedSubmission(ClusterTask(self.job))
 
     def _warn(self, signum: int, frame: FrameType | None) -> None:
         if not self._leaving:

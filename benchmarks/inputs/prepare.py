@@ -131,10 +131,10 @@ def _backends(args: argparse.Namespace) -> Backends:
 
 
 def _draw(clip: Path, folder: Path, *, video: bool) -> None:
-    from benchmarks.pictures.clips import write_overlays
+    from benchmarks.pictures.clips import write_clip_pictures
     from motioncopy.footage.clips import Clip
 
-    for file in write_overlays(Clip.open(clip), folder, video=video):
+    for file in write_clip_pictures(Clip.open(clip), folder, video=video):
         print(printable(f"  drawn: {file}"))
 
 

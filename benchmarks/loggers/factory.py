@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmarks.loggers.log import Careful, Name, RunLog
+from benchmarks.loggers.log import Name, RunLog, SafeLog
 from motioncopy.errors import ConfigError
 from motioncopy.records.provenance import redacted
 
@@ -16,7 +16,7 @@ LOGGERS: tuple[str, ...] = get_args(Name)
 
 def open_log(
     logger: str, run: Path, labels: Mapping[str, Any] | None = None, config: Mapping[str, Any] | None = None
-) -> Careful:
+) -> SafeLog:
     """A run's log; nothing is opened or imported before something is logged.
 
     Args:
@@ -41,7 +41,7 @@ def open_log(
 
         return TensorBoardLog(run)
 
-    return Careful() if logger == "none" else Careful(make)
+    return SafeLog() if logger == "none" else SafeLog(make)
 
 
 def _labels_in(config: Mapping[str, Any]) -> dict[str, Any]:

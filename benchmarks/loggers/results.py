@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.loggers.factory import open_log
-from benchmarks.loggers.log import Careful, Notes, RunLog
+from benchmarks.loggers.log import LogState, RunLog, SafeLog
 from benchmarks.pictures.trials import Trials, trial_sheet, trial_video, trials_of_kind
 from motioncopy.metrics.scores import Score
 from motioncopy.records import Record
@@ -24,7 +24,7 @@ _TRIAL = ["trial", "kind", "metric", "value", "frames", "skipped"]
 
 
 def log_test(
-    log: Careful, trials: Trials, folder: Path, *, method: str, split: str, summary: Mapping[str, Any]
+    log: SafeLog, trials: Trials, folder: Path, *, method: str, split: str, summary: Mapping[str, Any]
 ) -> None:
     """Logs what a test has left: a contact sheet and a side-by-side video of each kind of trial, and every score.
 
@@ -68,7 +68,7 @@ def log_record(job: Job, record: Record) -> None:
     A job that was tested before this logger was asked for has its pictures logged now.
     """
     off = job.config.get("trainer", {}).get("logger") not in (None, True)  # as fit and test read it
-    kept = Notes(job.folder, job.logger)
+    kept = LogState(job.folder, job.logger)
     if off or kept.logged(f"record {record.id}"):
         return
     log = open_log(job.logger, job.folder, job.labels)
@@ -79,7 +79,7 @@ def log_record(job: Job, record: Record) -> None:
         log.table("results/scores", *scores_table(record))
         log.table("results/trials", *trials_table(record))
         log.file(job.folder / "record.json", f"record-{record.id}", "record")
-        log.outcome(described(record), summed_up(record))
+        log.summary(config_of(record), summary_of(record))
         log.note(f"record {record.id}")
         if where := log.where():
             print(where, flush=True)
@@ -107,7 +107,7 @@ def _trial_rows(name: str, kind: str, scores: Mapping[str, Score]) -> list[list[
     return [[name, kind, key, score.value, score.frames, score.skipped] for key, score in scores.items()]
 
 
-def summed_up(record: Record) -> dict[str, float]:
+def summary_of(record: Record) -> dict[str, float]:
     """The numbers of a record: ``<kind>/<metric key>``, and ``cost/...`` of what was measured."""
     scores = {
         f"{kind}/{key}": a.value for kind, by_key in record.results.aggregates.items() for key, a in by_key.items()
@@ -124,7 +124,7 @@ def summed_up(record: Record) -> dict[str, float]:
     return scores | {key: float(value) for key, value in found.items() if value is not None}
 
 
-def described(record: Record) -> dict[str, Any]:
+def config_of(record: Record) -> dict[str, Any]:
     """What a record says of its run besides its scores: labels, provenance, resolved config."""
     return {
         "method": record.method,

@@ -27,7 +27,7 @@ _CHUNK = 16
 _SHIFT = 4
 
 
-def write_overlays(clip: Clip, folder: Path, *, video: bool = False) -> list[Path]:
+def write_clip_pictures(clip: Clip, folder: Path, *, video: bool = False) -> list[Path]:
     """Writes ``folder/<clip's id>.png``, a sheet of evenly spaced frames, and on request an MP4 of all frames.
 
     Args:
@@ -43,7 +43,7 @@ def write_overlays(clip: Clip, folder: Path, *, video: bool = False) -> list[Pat
         RecordError: If the sheet cannot be written.
         VideoError: If the video cannot be written.
     """
-    files = [write_png(sheet(clip), folder / f"{clip.id}.png")]
+    files = [write_png(clip_sheet(clip), folder / f"{clip.id}.png")]
     if video:
         files.append(folder / f"{clip.id}.mp4")
         frames = _frames(clip)
@@ -55,15 +55,15 @@ def write_overlays(clip: Clip, folder: Path, *, video: bool = False) -> list[Pat
     return files
 
 
-def sheet(clip: Clip, columns: int = 8) -> Image:
+def clip_sheet(clip: Clip, columns: int = 8) -> Image:
     """A contact sheet: a row for each part, a column for each of evenly spaced frames, and the background."""
     indices = evenly_spaced(len(clip), columns)
-    rows: dict[str, Sequence[Image]] = dict(panels(clip, indices))
+    rows: dict[str, Sequence[Image]] = dict(clip_panels(clip, indices))
     rows["background"] = [_panel(clip.background)]
     return contact_sheet(rows, columns=columns, numbers=indices)
 
 
-def panels(clip: Clip, indices: Sequence[int]) -> dict[str, list[Image]]:
+def clip_panels(clip: Clip, indices: Sequence[int]) -> dict[str, list[Image]]:
     """For each part of a clip, its frames with that part drawn on them: RGB, :data:`PANEL` pixels long."""
     images = clip.images(indices)
     drawn = {
@@ -96,7 +96,7 @@ def _fast(clip: Clip) -> float:
 def _frames(clip: Clip) -> Iterator[Image]:
     """All frames of a clip, each with its panels side by side, of even width."""
     for start in range(0, len(clip), _CHUNK):
-        drawn = panels(clip, range(start, min(start + _CHUNK, len(clip))))
+        drawn = clip_panels(clip, range(start, min(start + _CHUNK, len(clip))))
         for row in zip(*drawn.values(), strict=True):
             frame = np.concatenate(row, axis=1)
             yield frame[:, : frame.shape[1] // 2 * 2]

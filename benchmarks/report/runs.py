@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -216,9 +216,3 @@ def _order(run: Run) -> tuple[Any, ...]:
 
     r = run.record
     return (r.method in BASELINES, r.method, r.ablation or "", r.subject or "", r.seed or 0, r.created)
-
-
-def seeds_apart(runs: Sequence[Run]) -> bool:
-    """Whether several of them are one method by different seeds, which a reader must tell apart."""
-    names = [(r.record.method, r.record.ablation, r.record.subject) for r in runs]
-    return len(set(names)) < len(names)

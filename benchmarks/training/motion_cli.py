@@ -22,11 +22,11 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from benchmarks.bench import config_stack
 from benchmarks.loggers import results
 from benchmarks.loggers.factory import open_log
-from benchmarks.loggers.log import Careful, Name, StageLogger
+from benchmarks.loggers.log import Name, SafeLog, StageLogger
 from benchmarks.loggers.samples import SampleImages
-from benchmarks.progress import StageProgress, TrialProgress
 from benchmarks.training import run_config
-from benchmarks.training.lost_process import Watch
+from benchmarks.training.progress import StageProgress, TrialProgress
+from benchmarks.training.watchdog import Watchdog
 from datamodules.base import ClipDataModule, Split
 from motioncopy.errors import ConfigError, MotionCopyError
 from motioncopy.files.documents import read_yaml
@@ -44,8 +44,8 @@ from motioncopy.trials import TrialRunner, collect
 class MotionCLI(LightningCLI):
     """Fits stages in turn, and runs trials from ``method.ckpt``."""
 
-    def __init__(self, *args: Any, watch: Watch, **kwargs: Any) -> None:
-        self.watch = watch
+    def __init__(self, *args: Any, watchdog: Watchdog, **kwargs: Any) -> None:
+        self.watchdog = watchdog
         super().__init__(*args, **kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -202,7 +202,7 @@ class MotionCLI(LightningCLI):
     def _callbacks(self) -> list[Callback]:
         """Those of the config, in a list of their own: a trainer adds to the list that it is given."""
         configured = self._get(self.config_init, "trainer").get("callbacks") or []
-        return [*(configured if isinstance(configured, list) else [configured]), self.watch]
+        return [*(configured if isinstance(configured, list) else [configured]), self.watchdog]
 
     def _stage_trainer(self, stage: Stage, folder: Path, epochs: int, callbacks: list[Callback]) -> Trainer:
         kwargs: dict[str, Any] = {
@@ -225,16 +225,16 @@ class MotionCLI(LightningCLI):
         return self._get(self.config, "trainer").get("logger") in (None, True)
 
     @cached_property
-    def _log(self) -> Careful:
+    def _log(self) -> SafeLog:
         """The run's log on the first process; the others keep nothing."""
         if not self._logs or not self.trainer.is_global_zero:
-            return Careful()
+            return SafeLog()
         kept = self.run_folder / "config.yaml"
         config = read_yaml(kept, error=ConfigError) if self.subcommand == "fit" else {}
         return open_log(self._get(self.config, "logger"), self.run_folder, self._get(self.config, "labels"), config)
 
     @contextmanager
-    def _logged(self) -> Iterator[Careful]:
+    def _logged(self) -> Iterator[SafeLog]:
         try:
             yield self._log
         except BaseException:
@@ -292,12 +292,12 @@ def run_lightning(arguments: Sequence[str]) -> None:
 def _watched(arguments: list[str], run: str | None, *, first: bool) -> None:
     if run is not None and first:
         (Path(run) / "failure.txt").unlink(missing_ok=True)  # of an earlier call
-    watch = Watch(Path(run) if run is not None else None)
+    watchdog = Watchdog(Path(run) if run is not None else None)
     try:
-        _start(_with_config(arguments, run), watch)
+        _start(_with_config(arguments, run), watchdog)
     except Exception as error:
         if not isinstance(error, MotionCopyError):
-            watch.wait()
+            watchdog.wait()
         if run is not None:
             _leave_word(Path(run), error)
         raise
@@ -328,9 +328,9 @@ def _leave_word(run: Path, error: Exception) -> None:
             failure.write_text(text)
 
 
-def _start(arguments: list[str], watch: Watch) -> None:
+def _start(arguments: list[str], watchdog: Watchdog) -> None:
     MotionCLI(
-        watch=watch,
+        watchdog=watchdog,
         model_class=Method,
         datamodule_class=ClipDataModule,
         subclass_mode_model=True,

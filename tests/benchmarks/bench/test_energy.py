@@ -12,7 +12,7 @@ import yaml
 
 from benchmarks.bench.record import energy_of
 from benchmarks.cli import main
-from benchmarks.loggers.log import Careful
+from benchmarks.loggers.log import SafeLog
 from motioncopy.records.energy import EnergyMeter
 from tests.toys import write_clip
 
@@ -78,7 +78,7 @@ def test_what_the_log_does_on_closing_is_no_training(run: Path, monkeypatch: pyt
         leave(meter, *error)
 
     monkeypatch.setattr(EnergyMeter, "__exit__", measured)
-    monkeypatch.setattr(Careful, "close", lambda log, failed=False: order.append("closed"))
+    monkeypatch.setattr(SafeLog, "close", lambda log, failed=False: order.append("closed"))
     fit(run)
     assert order == ["measured", "closed"]
 

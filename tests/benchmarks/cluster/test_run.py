@@ -17,7 +17,7 @@ from benchmarks.bench.jobs import Job
 from benchmarks.cluster import slurm
 from benchmarks.cluster.options import ClusterOptions
 from benchmarks.cluster.run import run
-from benchmarks.cluster.submissions import Book
+from benchmarks.cluster.submissions import Submissions
 from benchmarks.suites.run import Outcome
 from motioncopy import records
 from motioncopy.errors import BusyError, ClusterError, ConfigError
@@ -101,7 +101,7 @@ def test_a_number_that_another_job_has_now_is_not_taken_for_ours(
 ) -> None:
     a, b = jobs[:2]
     queue.folder.mkdir(parents=True)
-    Book(queue.folder).enter(a.id, "100", 1)
+    Submissions(queue.folder).add(a.id, "100", 1)
     queue.submit(b, ())  # a cluster that was set up anew counts from the start
     steps(queue, monkeypatch, lambda: queue.finish("101"))
     assert list(go(queue, [a]).finished) == [a.id]
@@ -213,14 +213,14 @@ def test_a_list_that_contradicts_itself_is_refused(jobs: list[Job], queue: Scrip
 
 
 def test_a_submission_is_on_disk_at_once_and_damage_is_noticed(tmp_path: Path) -> None:
-    Book(tmp_path).enter("a", "7", 1)
-    entry = Book(tmp_path).get("a")
+    Submissions(tmp_path).add("a", "7", 1)
+    entry = Submissions(tmp_path).get("a")
     assert entry is not None
     assert (entry.queue_id, entry.tries) == ("7", 1)
     assert [path.name for path in tmp_path.iterdir()] == ["jobs.json"]
     (tmp_path / "jobs.json").write_text(json.dumps({"a": 7}))
     with pytest.raises(ClusterError, match="damaged"):
-        Book(tmp_path)
+        Submissions(tmp_path)
 
 
 def test_without_slurm_or_submitit_it_says_what_to_do(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from wandb_workspaces.workspaces import internal
 
 from benchmarks.cli import main
 from benchmarks.loggers import workspace
-from benchmarks.loggers.results import described, summed_up
+from benchmarks.loggers.results import config_of, summary_of
 from motioncopy import records
 from motioncopy.errors import ConfigError
 from motioncopy.metrics.catalogue import METRICS
@@ -47,12 +47,12 @@ def test_all_that_is_asked_for_is_there() -> None:
 
 def test_scores_and_costs_are_keys_that_are_logged() -> None:
     keys = {f"{kind}/{key}" for kind in ("reconstruction", "imitation") for key in METRICS}
-    record = max(records.read_all(ROOT / "benchmarks/results"), key=lambda r: len(summed_up(r)))
-    keys |= set(summed_up(record)) | {"cost/fps_compiled"}
+    record = max(records.read_all(ROOT / "benchmarks/results"), key=lambda r: len(summary_of(r)))
+    keys |= set(summary_of(record)) | {"cost/fps_compiled"}
     shown = {key for panel in [*panels("bar"), *panels("scatter")] for key in panel}
     assert shown <= keys
     content = workspace.definition()
-    config = described(record)
+    config = config_of(record)
     for key in [*content["group"], *content["columns"]]:
         value: Any = config
         for word in key.split("."):

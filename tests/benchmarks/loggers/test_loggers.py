@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from benchmarks.bench import runner
 from benchmarks.cli import main
 from benchmarks.loggers.factory import open_log
-from benchmarks.loggers.log import Careful, Image, NoLog, RunLog
+from benchmarks.loggers.log import Image, NoLog, RunLog, SafeLog
 from benchmarks.loggers.results import log_record
 from benchmarks.training import motion_cli
 from motioncopy.errors import ConfigError
@@ -66,7 +66,7 @@ def test_a_failure_is_said_once() -> None:
         def losses(self, *_: Any) -> None:
             raise RuntimeError("first line\nsecond line")
 
-    log = Careful(Failing)
+    log = SafeLog(Failing)
     with pytest.warns(UserWarning, match=r"first line$"):
         log.attempt(lambda log: log.losses("a", {}, 0))
     with warnings.catch_warnings():
@@ -155,7 +155,7 @@ def test_samples_are_shown_about_ten_times_a_stage(
     from tests.toys import PaintStage
 
     kept: RunLog = Kept()
-    monkeypatch.setattr(motion_cli, "open_log", lambda *_: Careful(lambda: kept))
+    monkeypatch.setattr(motion_cli, "open_log", lambda *_: SafeLog(lambda: kept))
 
     def samples(self: PaintStage, batch: Any) -> dict[str, torch.Tensor]:
         assert not self.training

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.pictures.clips import PALETTE, PANEL, flow_colours, panels, sheet, write_overlays
+from benchmarks.pictures.clips import PALETTE, PANEL, clip_panels, clip_sheet, flow_colours, write_clip_pictures
 from motioncopy.batch import PARSING_CLASSES
 from motioncopy.footage.clips import Clip, ClipWriter
 from motioncopy.footage.video import VideoReader
@@ -48,7 +48,7 @@ def make(folder: Path, body: str, size: tuple[int, int] = SIZE, *, dense: bool =
 
 @pytest.mark.parametrize("body", ["body25", "fish21", "mouse5"])
 def test_joints_and_mask_of_every_body(tmp_path: Path, body: str) -> None:
-    drawn = panels(make(tmp_path, body), [0, 10])
+    drawn = clip_panels(make(tmp_path, body), [0, 10])
     assert set(drawn) == {"joints", "mask"}
     nobody, somebody = drawn["joints"]
     assert (nobody == GREY).all()
@@ -69,19 +69,19 @@ def test_unsure_joints_are_faint(tmp_path: Path) -> None:
     clip = make(tmp_path, "mouse5")
     faint = clip.joints.copy()
     faint[..., 2] *= 0.1
-    sure = np.abs(panels(clip, [5])["joints"][0].astype(int) - GREY).max()
+    sure = np.abs(clip_panels(clip, [5])["joints"][0].astype(int) - GREY).max()
     clip.__dict__["joints"] = faint
-    unsure = np.abs(panels(clip, [5])["joints"][0].astype(int) - GREY).max()
+    unsure = np.abs(clip_panels(clip, [5])["joints"][0].astype(int) - GREY).max()
     assert 0 < unsure < sure / 3  # where a joint lies on two limbs, three faint layers add up
 
 
 def test_hands_are_drawn(tmp_path: Path) -> None:
-    plain, hands = (panels(make(tmp_path / str(h), "body25", hands=h), [5])["joints"][0] for h in (False, True))
+    plain, hands = (clip_panels(make(tmp_path / str(h), "body25", hands=h), [5])["joints"][0] for h in (False, True))
     assert np.argwhere((plain != hands).any(axis=2)).max(axis=0).max() < 12 * PANEL / SIZE[1]
 
 
 def test_labels_and_flow_where_there_are_some(tmp_path: Path) -> None:
-    drawn = panels(make(tmp_path, "body25", dense=True), [0, 10])
+    drawn = clip_panels(make(tmp_path, "body25", dense=True), [0, 10])
     assert list(drawn) == ["joints", "mask", "parsing", "flow (3 px)"]
     labels = drawn["parsing"][1]
     assert (labels[5, 5] == GREY).all()
@@ -107,9 +107,9 @@ def test_opposite_flows_have_opposite_hues() -> None:
 @pytest.mark.parametrize("size", [(40, 60), (61, 35)])
 def test_sheet_and_video(tmp_path: Path, size: tuple[int, int]) -> None:
     clip = make(tmp_path, "body25", size, dense=True)
-    assert sheet(clip).shape[0] > sheet(make(tmp_path / "b", "body25", size)).shape[0]
-    png, mp4 = write_overlays(clip, tmp_path / "drawn", video=True)
-    np.testing.assert_array_equal(np.asarray(Image.open(png)), sheet(clip))
+    assert clip_sheet(clip).shape[0] > clip_sheet(make(tmp_path / "b", "body25", size)).shape[0]
+    png, mp4 = write_clip_pictures(clip, tmp_path / "drawn", video=True)
+    np.testing.assert_array_equal(np.asarray(Image.open(png)), clip_sheet(clip))
     with VideoReader(mp4) as video:
         assert (len(video), video.fps) == (FRAMES, clip.fps)
-        assert write_overlays(clip, tmp_path / "drawn") == [png]
+        assert write_clip_pictures(clip, tmp_path / "drawn") == [png]

@@ -12,7 +12,7 @@ from benchmarks.bench import runner
 from benchmarks.bench.jobs import Job
 from benchmarks.suites.estimate import Estimate, Estimator, spoken
 from benchmarks.suites.plan import Options, Plan, plan
-from benchmarks.suites.suite import Row, Suite, named, of_file
+from benchmarks.suites.suite import Suite, SuiteRow, named, of_file
 from motioncopy.errors import ConfigError
 from motioncopy.records import Costs, Record
 from motioncopy.records.provenance import Device
@@ -63,7 +63,7 @@ def test_what_two_tables_want_is_run_once(tmp_path: Path) -> None:
 
 
 def test_personal_methods_loop_over_people(tmp_path: Path) -> None:
-    suite = Suite("mine", (Row("whole", "fakemotion"), Row("general", "remot")), ("puppets",))
+    suite = Suite("mine", (SuiteRow("whole", "fakemotion"), SuiteRow("general", "remot")), ("puppets",))
     found = planned([suite], tmp_path, people=("all",), seeds=(0,))
     people = {r.person for r in found.runs if r.job.stack.method == "fakemotion"}
     assert len(people) == 14
@@ -76,7 +76,7 @@ def test_personal_methods_loop_over_people(tmp_path: Path) -> None:
 
 
 def test_data_that_are_not_here_are_left_out_with_the_reason(tmp_path: Path) -> None:
-    suite = Suite("mine", (Row("whole", "remot"),), ("iper", "puppets"))
+    suite = Suite("mine", (SuiteRow("whole", "remot"),), ("iper", "puppets"))
     found = planned([suite], tmp_path)
     assert {r.job.stack.data for r in found.runs} == {"puppets"}
     ((name, data, why),) = found.left_out

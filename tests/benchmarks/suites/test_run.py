@@ -25,7 +25,7 @@ from benchmarks.suites import run as running
 from benchmarks.suites import summary
 from benchmarks.suites.estimate import Estimator
 from benchmarks.suites.plan import Options, Plan, plan
-from benchmarks.suites.suite import Row, Suite, named, of_file
+from benchmarks.suites.suite import Suite, SuiteRow, named, of_file
 from motioncopy import records
 from motioncopy.errors import BusyError
 from tests.benchmarks.in_process import Started
@@ -98,8 +98,8 @@ def test_a_run_that_gives_nan_is_a_failed_row(clips: Path, suite_file: Path, mon
     real = Started()
 
     def diverging(arguments: list[str], **options: Any) -> Any:
-        if arguments[3] == "fit" and "fakemotion" in arguments[7]:
-            (Path(arguments[7]) / "failure.txt").write_text("stage foreground: loss quality is not finite at step 3.")
+        if arguments[4] == "fit" and "fakemotion" in arguments[8]:
+            (Path(arguments[8]) / "failure.txt").write_text("stage foreground: loss quality is not finite at step 3.")
             return SimpleNamespace(returncode=1)
         return real(arguments, **options)
 
@@ -191,7 +191,7 @@ def test_a_damaged_record_fails_its_run_alone(clips: Path, suite_file: Path, sta
     (baseline.folder / "record.json").write_text("{")
     found = planned(clips, suite_file)
     came = running.run(replace(found, runs=found.runs[:2]))
-    assert "not a readable record" in came.failed[baseline.id]
+    assert "record.json cannot be read" in came.failed[baseline.id]
     assert len(came.finished) == 1
     assert runner.run(baseline, again=True).status == "finished", "which running it again mends"
 
@@ -219,7 +219,7 @@ def test_a_table_that_cannot_be_made_does_not_stop_the_others(
     said = capsys.readouterr().out
     assert said.index("No table of remot/table4-puppets") < said.index("fakemotion/table2")
 
-    mine = Plan((Suite("mine", (Row("whole", "remot"),), ("puppets",)),), Options(), tuple(runs), ())
+    mine = Plan((Suite("mine", (SuiteRow("whole", "remot"),), ("puppets",)),), Options(), tuple(runs), ())
     (path,) = summary.tables(mine, came, tmp_path)
     text = path.read_text()
     assert text.startswith("No table of puppets general: a table holds one protocol")

@@ -22,7 +22,7 @@ _PATIENCE = 3.0  # seconds in which a process may say itself what is wrong
 _GLANCE = 0.5  # seconds between two looks at whether the first process is there
 
 
-class Watch(Callback):
+class Watchdog(Callback):
     """Watches the other processes from the first one, and the first one from the others.
 
     Where something else than Lightning has started the processes (torchrun, a cluster), that watches them.
