@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.speed.timing import medians
 from motioncopy.footage.clips import Clip, ClipWriter
 from motioncopy.footage.video import VideoReader, VideoWriter
 
@@ -136,15 +136,12 @@ def as_bits(masks: Images, folder: Path) -> Format:
 def windows_per_second(formats: list[Format], frames: int, rounds: int, seconds: float) -> list[float]:
     """Medians over rounds in which the formats take turns."""
     rng = np.random.default_rng(0)
-    rates: list[list[float]] = [[] for _ in formats]
-    for _ in range(rounds):
-        for rate, form in zip(rates, formats, strict=True):
-            count, began = 0, time.perf_counter()
-            while (spent := time.perf_counter() - began) < seconds or count == 0:
-                form.read(int(rng.integers(0, frames - WINDOW + 1)))
-                count += 1
-            rate.append(count / spent)
-    return [statistics.median(rate) for rate in rates]
+
+    def read(form: Format) -> None:
+        form.read(int(rng.integers(0, frames - WINDOW + 1)))
+
+    taken = medians({form.name: partial(read, form) for form in formats}, rounds, seconds)
+    return [1 / taken[form.name] for form in formats]
 
 
 def psnr(form: Format, images: Images) -> float:

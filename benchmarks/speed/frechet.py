@@ -10,9 +10,6 @@ anything.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -21,6 +18,7 @@ from scipy.linalg import sqrtm
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance, _compute_fid
 
+from benchmarks.speed.timing import medians
 from motioncopy.metrics.fid import FID
 from motioncopy.metrics.frechet import Gaussian, Moments, frechet_distance
 
@@ -52,18 +50,6 @@ def features(count: int, size: int, seed: int) -> Tensor:
     return correlated + 0.4 + 0.01 * seed
 
 
-def seconds(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each call, the calls taken in turn; the first round warms up."""
-    laps: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds + 1):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            if number:
-                laps[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in laps.items()}
-
-
 def feed(metric: FID | FrechetInceptionDistance, rows: Tensor, batch: int) -> None:
     """Updates with these rows, batch by batch."""
     for part in rows.split(batch):
@@ -80,7 +66,7 @@ def updates(size: int, rounds: int) -> dict[int, dict[str, float]]:
     rows, found = features(1024, size, 1), {}
     for batch in UPDATE_GOALS:
         few = rows[: 8 * batch]
-        times = seconds(
+        times = medians(
             {
                 OURS: partial(feed, sized(), rows, batch),
                 "torchmetrics": partial(feed, FrechetInceptionDistance(Same(size)), few, batch),
@@ -122,7 +108,7 @@ def distances(size: int, count: int, rounds: int) -> tuple[dict[str, float], dic
         moments.update(features(count, size, seed))
         sets.append(moments.gaussian())
     ways = {OURS: frechet_distance, "torchmetrics": by_torchmetrics, "scipy sqrtm": by_scipy}
-    times = seconds({name: partial(way, *sets) for name, way in ways.items()}, rounds)
+    times = medians({name: partial(way, *sets) for name, way in ways.items()}, rounds)
     return times, {name: way(*sets) for name, way in ways.items()}
 
 

@@ -10,15 +10,14 @@ with the batch; and cost matrices at least 3 times as fast as ``torch.cdist``.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import ot
 import torch
 from torch import Tensor
 
+from benchmarks.speed.timing import medians
 from motioncopy.losses.gromov_wasserstein import entropic_gromov_wasserstein, pairwise_l1
 
 FRAMES, OUTER, SINKHORN = 16, 20, 50
@@ -90,20 +89,13 @@ def cdist_l1(features: Tensor) -> Tensor:
     return torch.cdist(features, features, p=1) / features.shape[-1]
 
 
-def seconds(loss: Loss, real: Tensor, generated: Tensor) -> float:
-    """Time of one forward and backward pass."""
-    generated = generated.detach().requires_grad_()
-    start = time.perf_counter()
-    loss(real, generated).backward()
-    return time.perf_counter() - start
+def passes(losses: Mapping[str, Loss], real: Tensor, generated: Tensor) -> dict[str, Callable[[], None]]:
+    """One forward and backward pass of each loss."""
 
+    def once(loss: Loss) -> None:
+        loss(real, generated.detach().requires_grad_()).backward()
 
-def medians(losses: list[Loss], real: Tensor, generated: Tensor, repeats: int) -> list[float]:
-    """Median seconds of each loss, all of them run in turn so that each sees the same machine."""
-    for loss in losses:
-        seconds(loss, real, generated)
-    rounds = [[seconds(loss, real, generated) for loss in losses] for _ in range(repeats)]
-    return [statistics.median(times) for times in zip(*rounds, strict=True)]
+    return {name: partial(once, loss) for name, loss in losses.items()}
 
 
 def print_against_pot(epsilon: float, repeats: int) -> None:
@@ -115,7 +107,7 @@ def print_against_pot(epsilon: float, repeats: int) -> None:
         "POT batch, envelope": partial(pot_batch, epsilon=epsilon, gradient="envelope"),
         "POT batch, autodiff": partial(pot_batch, epsilon=epsilon, gradient="autodiff"),
     }
-    times = dict(zip(losses, medians(list(losses.values()), *costs(16), repeats), strict=True))
+    times = medians(passes(losses, *costs(16)), repeats)
     print(f"batch 16, {FRAMES} frames, {OUTER} x {SINKHORN} iterations, epsilon {epsilon:g}")
     for name, time_taken in times.items():
         print(f"{name:<20} {1000 * time_taken:>8.1f} ms")
@@ -129,7 +121,7 @@ def print_growth(epsilon: float, repeats: int) -> None:
     print("\nms per sample" + "".join(f"{f'batch {batch}':>10}" for batch in BATCHES))
     for gradient in ("envelope", "unrolled"):
         loss = partial(ours, epsilon=epsilon, gradient=gradient)
-        each = [medians([loss], *costs(batch), repeats)[0] / batch for batch in BATCHES]
+        each = [medians(passes({gradient: loss}, *costs(batch)), repeats)[gradient] / batch for batch in BATCHES]
         print(f"{gradient:<13}" + "".join(f"{1000 * time_taken:>10.2f}" for time_taken in each))
 
 
@@ -139,8 +131,11 @@ def print_cost_matrices(dimensions: int, repeats: int) -> None:
     for frames in (8, FRAMES, 64):
         features = torch.randn(frames, dimensions, generator=torch.Generator().manual_seed(0))
         weights = torch.randn(frames, frames, generator=torch.Generator().manual_seed(1))
-        losses: list[Loss] = [lambda w, f: (pairwise_l1(f) * w).sum(), lambda w, f: (cdist_l1(f) * w).sum()]
-        mine, plain = medians(losses, weights, features, repeats)
+        losses: dict[str, Loss] = {
+            "ours": lambda w, f: (pairwise_l1(f) * w).sum(),
+            "cdist": lambda w, f: (cdist_l1(f) * w).sum(),
+        }
+        mine, plain = medians(passes(losses, weights, features), repeats).values()
         print(f"{f'{frames} frames':<26} {1000 * mine:>8.1f} {1000 * plain:>9.1f} {plain / mine:>6.1f}x")
 
 

@@ -9,9 +9,7 @@ itself count. Rounds are taken in turn, so that a busy machine slows all alike; 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -23,6 +21,7 @@ from torchmetrics.functional.image import multiscale_structural_similarity_index
 from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
 from torchmetrics.functional.image import structural_similarity_index_measure as torchmetrics_ssim
 
+from benchmarks.speed.timing import medians
 from motioncopy.metrics.masked import mask_psnr, mask_ssim
 from motioncopy.metrics.ms_ssim import SMALLEST, ms_ssim
 from motioncopy.metrics.psnr import psnr
@@ -51,18 +50,6 @@ def numpy_sharpness(x: npt.NDArray[np.uint8], y: npt.NDArray[np.uint8]) -> float
         return gradients
 
     return float(-10 * np.log10(np.abs(sharp(x) - sharp(y)).mean()))
-
-
-def milliseconds(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each call, the calls taken in turn."""
-    laps: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds + 1):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            if number:  # the first round warms up
-                laps[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(times) for name, times in laps.items()}
 
 
 def compare(batch: int, size: int, rounds: int) -> dict[str, dict[str, float]]:
@@ -105,7 +92,7 @@ def compare(batch: int, size: int, rounds: int) -> dict[str, dict[str, float]]:
             OURS: lambda: ms_ssim(x, y),
             "torchmetrics": lambda: torchmetrics_ms_ssim(x_float, y_float, data_range=255.0),
         }
-    return {metric: {k: v / batch for k, v in milliseconds(by, rounds).items()} for metric, by in calls.items()}
+    return {metric: {k: 1000 * v / batch for k, v in medians(by, rounds).items()} for metric, by in calls.items()}
 
 
 def main() -> None:

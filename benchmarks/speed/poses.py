@@ -8,16 +8,16 @@ plain way; what is left of those two is the writing of their many channels.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.speed.timing import medians
 from motioncopy.poses.heatmaps import draw_heatmaps
 from motioncopy.poses.limbs import draw_limbs
 from motioncopy.poses.sticks import draw_sticks, limb_colours
@@ -27,7 +27,7 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Row:
+class Comparison:
     """Figures a second of ours and of the plain way, medians of paired runs."""
 
     drawing: str
@@ -94,7 +94,7 @@ def plain_heatmaps(joints: Tensor, size: Size) -> NDArray[np.float32]:
     return np.stack(maps).reshape(len(joints), -1, *size)
 
 
-def measure(size: Size, *, count: int = 8, repeats: int = 7) -> list[Row]:
+def measure(size: Size, *, count: int = 8, repeats: int = 7) -> list[Comparison]:
     """Times every drawing at one size on the CPU.
 
     Args:
@@ -110,17 +110,10 @@ def measure(size: Size, *, count: int = 8, repeats: int = 7) -> list[Row]:
     ]
     rows = []
     for name, ours, plain in pairs:
-        ours(joints)  # warms up
-        seconds = [(_seconds(ours, joints), _seconds(plain, joints)) for _ in range(repeats)]
-        ours_seconds, plain_seconds = (statistics.median(s) for s in zip(*seconds, strict=True))
-        rows.append(Row(name, size, count / ours_seconds, count / plain_seconds))
+        calls = {"ours": partial(ours, joints), "plain": partial(plain, joints)}
+        ours_seconds, plain_seconds = medians(calls, repeats).values()
+        rows.append(Comparison(name, size, count / ours_seconds, count / plain_seconds))
     return rows
-
-
-def _seconds(draw: Callable[[Tensor], object], joints: Tensor) -> float:
-    start = time.perf_counter()
-    draw(joints)
-    return time.perf_counter() - start
 
 
 def main(arguments: list[str] | None = None) -> None:

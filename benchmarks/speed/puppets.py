@@ -7,11 +7,12 @@ the figures hold for a loader's worker; textures and backgrounds are made before
 from __future__ import annotations
 
 import argparse
-import time
+from functools import partial
 from statistics import median
 
 import cv2
 
+from benchmarks.speed.timing import medians
 from datamodules.puppets import PEOPLE, Performance, render
 
 
@@ -24,14 +25,9 @@ def frames_a_second(size: int, *, flow: bool, people: int, frames: int) -> float
         people: How many of the cast to render.
         frames: Frames a person.
     """
-    rates = []
-    for person in PEOPLE[:people]:
-        clip = Performance(person, "groove", 0, frames, size=(size, size))
-        render(clip, 0)
-        started = time.perf_counter()
-        render(clip, range(frames), flow=flow)
-        rates.append(frames / (time.perf_counter() - started))
-    return median(rates)
+    clips = {person: Performance(person, "groove", 0, frames, size=(size, size)) for person in PEOPLE[:people]}
+    calls = {name: partial(render, clip, range(frames), flow=flow) for name, clip in clips.items()}
+    return frames / median(medians(calls, 1).values())
 
 
 def main() -> None:

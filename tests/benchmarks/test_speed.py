@@ -16,7 +16,7 @@ RUNS = {
     "frechet": ["--size", "32", "--rounds", "1"],
     "metrics": ["--size", "64", "--batch", "1", "--rounds", "1"],
     "poses": ["--sizes", "48"],
-    "puppets": ["--people", "1"],
+    "puppets": ["--people", "1", "--frames", "4"],
 }
 
 
