@@ -1,1 +1,1 @@
-"""The command line, the bench runner, tables, speed benchmarks and committed results."""
+"""The command line, and everything that runs, measures and shows: CONTRIBUTING.md has the map of the rooms."""

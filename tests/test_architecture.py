@@ -177,6 +177,17 @@ def test_no_imports_lead_back_to_where_they_began() -> None:
     assert circles(imports(ROOT)) == []
 
 
+def test_no_rooms_of_the_benchmarks_import_one_another_in_a_circle() -> None:
+    rooms: dict[str, set[str]] = {}
+    for module, targets in imports(ROOT).items():
+        if module.startswith("benchmarks.") and not module.endswith(".command"):  # a command joins what it needs
+            room = module.split(".")[1]
+            rooms.setdefault(room, set()).update(
+                t.split(".")[1] for t in targets if t.startswith("benchmarks.") and t.split(".")[1] != room
+            )
+    assert circles(rooms) == []
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
