@@ -188,6 +188,14 @@ def test_no_rooms_of_the_benchmarks_import_one_another_in_a_circle() -> None:
     assert circles(rooms) == []
 
 
+def test_running_a_benchmark_knows_nothing_of_drawing() -> None:
+    graph, seen = imports(ROOT), ["benchmarks.bench.runner"]
+    for module in seen:
+        seen += sorted(graph[module] - {*seen})
+    rooms = {module.split(".")[1] for module in seen if module.startswith("benchmarks.")}
+    assert rooms == {"bench"}, "pictures and loggers listen to it"
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -71,8 +70,10 @@ class LogState:
         return what in self.content.get("logged", [])
 
 
-class RunLog(ABC):
+class RunLog:
     """One run as a logger sees it; fit, test and the benchmark each open it anew and go on where the last one was.
+
+    What a logger does not override, it does not show.
 
     Attributes:
         state: What the next process must know.
@@ -84,7 +85,6 @@ class RunLog(ABC):
     def __init__(self, state: LogState) -> None:
         self.state = state
 
-    @abstractmethod
     def losses(self, stage: str, values: Mapping[str, float], step: int) -> None:
         """Values of one step of a stage.
 
@@ -94,27 +94,21 @@ class RunLog(ABC):
             step: The stage's own step, which starts at 0 in every stage.
         """
 
-    @abstractmethod
     def sample(self, stage: str, picture: Image, step: int) -> None:
         """What a stage draws while it trains, ``(H, W, 3)``."""
 
-    @abstractmethod
     def picture(self, key: str, picture: Image, caption: str) -> None:
         """A contact sheet of a finished run, ``(H, W, 3)``."""
 
-    @abstractmethod
     def video(self, key: str, path: Path, caption: str) -> None:
         """A video of a finished run."""
 
-    @abstractmethod
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table; ``None`` where a cell is empty."""
 
-    @abstractmethod
     def summary(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
         """What the run was (nested plain values) and the numbers that sum it up."""
 
-    @abstractmethod
     def file(self, path: Path, name: str, kind: str) -> None:
         """A file that is kept with the run."""
 
@@ -126,70 +120,36 @@ class RunLog(ABC):
         """One line that says where the run can be seen, if there is something to say."""
         return ""
 
-    @abstractmethod
     def close(self, *, failed: bool = False) -> None:
         """Writes out what is held back."""
-
-
-class NoLog(RunLog):
-    """Takes everything and keeps nothing."""
-
-    def __init__(self) -> None:
-        """There is nothing to be noted."""
-
-    def note(self, what: str) -> None:
-        """See :class:`RunLog`."""
-
-    def losses(self, stage: str, values: Mapping[str, float], step: int) -> None:
-        """See :class:`RunLog`."""
-
-    def sample(self, stage: str, picture: Image, step: int) -> None:
-        """See :class:`RunLog`."""
-
-    def picture(self, key: str, picture: Image, caption: str) -> None:
-        """See :class:`RunLog`."""
-
-    def video(self, key: str, path: Path, caption: str) -> None:
-        """See :class:`RunLog`."""
-
-    def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """See :class:`RunLog`."""
-
-    def summary(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
-        """See :class:`RunLog`."""
-
-    def file(self, path: Path, name: str, kind: str) -> None:
-        """See :class:`RunLog`."""
-
-    def close(self, *, failed: bool = False) -> None:
-        """See :class:`RunLog`."""
 
 
 class SafeLog:
     """A run's log that costs no run: opened at its first use, and whatever goes wrong in it is one warning.
 
     Args:
-        make: Opens the log.
+        make: Opens the log; ``None`` keeps nothing.
     """
 
-    def __init__(self, make: Callable[[], RunLog] = NoLog) -> None:
-        self._make: Callable[[], RunLog] | None = make
-        self._log: RunLog = NoLog()
+    def __init__(self, make: Callable[[], RunLog] | None = None) -> None:
+        self._make = make
+        self._log: RunLog | None = None
 
     def attempt(self, what: Callable[[RunLog], None]) -> None:
-        """Does something with the log, unless it has failed before; :class:`NoLog` is left alone."""
+        """Does something with the log, if there is one that has not failed before."""
         try:
             if self._make is not None:
                 make, self._make = self._make, None
                 self._log = make()
-            if type(self._log) is not NoLog:
+            if self._log is not None:
                 what(self._log)
         except Exception as error:  # noqa: BLE001 (whatever a third party's logger may raise)
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             warnings.warn(f"the logger failed and is left alone from here on, the run goes on: {reason}", stacklevel=2)
-            broken, self._log = self._log, NoLog()
+            broken, self._log = self._log, None
             with suppress(Exception):  # it has been said
-                broken.close(failed=True)
+                if broken is not None:
+                    broken.close(failed=True)
 
     def open(self) -> None:
         """Opens it now, rather than within what is timed."""

@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from benchmarks.bench import runner
 from benchmarks.cli import main
 from benchmarks.loggers.factory import open_log
-from benchmarks.loggers.log import Image, NoLog, RunLog, SafeLog
+from benchmarks.loggers.log import Image, LogState, RunLog, SafeLog
 from benchmarks.loggers.results import log_record
 from benchmarks.training import motion_cli
 from motioncopy.errors import ConfigError
@@ -61,22 +61,18 @@ def test_a_folder_that_cannot_be_written_costs_no_run(clips: Path, tmp_path: Pat
     assert (run / "method.ckpt").is_file()
 
 
-def test_a_failure_is_said_once() -> None:
-    class Failing(NoLogButKept):
+def test_a_failure_is_said_once(tmp_path: Path) -> None:
+    class Failing(RunLog):
         def losses(self, *_: Any) -> None:
             raise RuntimeError("first line\nsecond line")
 
-    log = SafeLog(Failing)
+    log = SafeLog(lambda: Failing(LogState(tmp_path, "failing")))
     with pytest.warns(UserWarning, match=r"first line$"):
         log.attempt(lambda log: log.losses("a", {}, 0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         log.attempt(lambda log: log.losses("a", {}, 1))
         log.close()
-
-
-class NoLogButKept(NoLog):
-    """Another class than the one that is left alone."""
 
 
 def test_there_is_no_other_logger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,11 +133,11 @@ def test_a_record_is_logged_by_what_the_job_says(clips: Path, tmp_path: Path, st
     assert not (quiet.folder / "wandb").exists()
 
 
-class Kept(NoLog):
+class Kept(RunLog):
     """Keeps the pictures."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, run: Path) -> None:
+        super().__init__(LogState(run, "kept"))
         self.samples: list[tuple[str, int]] = []
 
     def sample(self, stage: str, picture: Image, step: int) -> None:
@@ -154,7 +150,7 @@ def test_samples_are_shown_about_ten_times_a_stage(
 ) -> None:
     from tests.toys import PaintStage
 
-    kept: RunLog = Kept()
+    kept = Kept(tmp_path)
     monkeypatch.setattr(motion_cli, "open_log", lambda *_: SafeLog(lambda: kept))
 
     def samples(self: PaintStage, batch: Any) -> dict[str, torch.Tensor]:
