@@ -49,7 +49,7 @@ class Stage(TrainsByUpdates):
 
     config_keys: tuple[str, ...]
 
-    def __new__(cls, *args: Any, **configs: Any) -> Self:
+    def __new__(cls, *_: Any, **configs: Any) -> Self:
         """Notes which of the method's arguments the stage is given."""
         stage: Self = super().__new__(cls)
         stage.config_keys = tuple(configs)

@@ -120,9 +120,7 @@ class FakeMotion(Method[_State]):
     def _stages(self) -> list[GANStage[Any]]:
         foreground, face_gan, fusion, local = self._gans
         shared: dict[str, Any] = self._shared
-        stages: list[GANStage[Any]] = [
-            ForegroundStage(self.request, pose=self.pose, foreground=foreground, **shared)
-        ]
+        stages: list[GANStage[Any]] = [ForegroundStage(self.request, pose=self.pose, foreground=foreground, **shared)]
         shared = {**shared, "face": self._face}
         # What the later stages are trained on is generated from windows around one frame.
         request = replace(self.request, window=self.pose.window, pad=self.pose.before)

@@ -316,9 +316,7 @@ class CropStage(FrameGANStage[list[RefinedCrops]]):
         pairs = [(r, g) for rs, gs in zip(real, generated, strict=True) for r, g in zip(rs, gs, strict=True)]
         return torch.stack([functional.mse_loss(g, r) for r, g in pairs]).mean()
 
-    def discriminator_losses(
-        self, sample: list[RefinedCrops], comparisons: Sequence[Comparison]
-    ) -> dict[str, Tensor]:
+    def discriminator_losses(self, sample: list[RefinedCrops], comparisons: Sequence[Comparison]) -> dict[str, Tensor]:
         """See :class:`motioncopy.training.gan.GANStage`; zero where no part is seen."""
         return super().discriminator_losses(sample, comparisons) if sample else {"adversarial": self._zero()}
 

@@ -112,9 +112,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, norm: Norm = "instance") -> None:
         super().__init__()
         last = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
-        self.body = nn.Sequential(
-            convolution(channels, channels, 3, norm, padding="reflect"), *normalised(last, norm)
-        )
+        self.body = nn.Sequential(convolution(channels, channels, 3, norm, padding="reflect"), *normalised(last, norm))
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, channels, H, W)`` to the same."""
@@ -348,7 +346,9 @@ def _level(in_channels: int, out_channels: int, convs: int, norm: Norm, stride: 
     """So many 3x3 convolutions, of which the first one strides."""
     bias = norm == "none"  # a norm would take it away again
     first = convolution(in_channels, out_channels, 3, norm, stride=stride, bias=bias)
-    return nn.Sequential(first, *(convolution(out_channels, out_channels, 3, norm, bias=bias) for _ in range(convs - 1)))
+    return nn.Sequential(
+        first, *(convolution(out_channels, out_channels, 3, norm, bias=bias) for _ in range(convs - 1))
+    )
 
 
 class Refiner(nn.Module):

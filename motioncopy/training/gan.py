@@ -280,7 +280,7 @@ class Chunk(Generic[State]):
 
 
 class SequenceGANStage(GANStage[Chunk[State]], Generic[State]):
-    """A GAN of sequences, generated frame by frame, whose gradient flows back over one chunk (truncated backpropagation).
+    """A GAN of sequences, generated frame by frame; truncated backpropagation lets the gradient flow over one chunk.
 
     The config's schedule is a :class:`motioncopy.training.schedule.SequenceSchedule`.
     """
