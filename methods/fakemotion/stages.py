@@ -97,7 +97,8 @@ class ForegroundStage(FrameGANStage[tuple[Windows, Tensor]]):
     def generate(self, batch: MotionBatch) -> tuple[Windows, Tensor]:
         """Foregrounds, and mask logits where the generator predicts a mask."""
         windows = self.windows(batch)
-        return windows, self.drawn(self.generator, windows.inputs)
+        output: Tensor = self.drawn(self.generator, windows.inputs)
+        return windows, output
 
     def comparisons(self, sample: tuple[Windows, Tensor]) -> Iterator[Comparison]:
         """Single foregrounds beside their poses, and clips, which begin with real frames where not all is generated."""

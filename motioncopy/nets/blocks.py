@@ -111,8 +111,10 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, norm: Norm = "instance") -> None:
         super().__init__()
-        last = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
-        self.body = nn.Sequential(convolution(channels, channels, 3, norm, padding="reflect"), *normalised(last, norm))
+        self.body = nn.Sequential(
+            convolution(channels, channels, 3, norm, padding="reflect"),
+            *normalised(nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect"), norm),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, channels, H, W)`` to the same."""

@@ -8,7 +8,7 @@ discriminators before that of the generator, terms weighed by name, what is logg
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -164,8 +164,8 @@ class GANStage(Stage, Generic[Sample]):
         )
         self.losses, self.schedule, self.adversarial = config.losses, config.schedule, adversarial
         self.fixed = given  # a dict: what is not trained is in no checkpoint
-        self.generator = generator if generator is not None else config.generator
-        self.discriminators = discriminators if discriminators is not None else config.discriminator
+        self.generator: nn.Module = generator if generator is not None else config.generator
+        self.discriminators: nn.Module = discriminators if discriminators is not None else config.discriminator
 
     def configure_optimizers(self) -> Any:
         """Generator first, discriminators second."""
@@ -173,7 +173,7 @@ class GANStage(Stage, Generic[Sample]):
         return [optimizer for optimizer, _ in pairs], [scheduler for _, scheduler in pairs]
 
     @abstractmethod
-    def comparisons(self, sample: Sample) -> Sequence[Comparison]:
+    def comparisons(self, sample: Sample) -> Iterable[Comparison]:
         """What the discriminators see of a sample; those whose terms all have weight 0 are left out."""
 
     def terms(self, sample: Sample) -> Mapping[str, Callable[[], Tensor]]:
