@@ -11,7 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import torch
 from lightning import LightningModule
@@ -34,16 +34,29 @@ class Stage(TrainsByUpdates):
     A subclass registers the networks that it trains, keeps what earlier stages trained in ``upstream`` (not
     registered, in ``eval()``, without gradients), and writes ``updates`` to be read from top to bottom.
 
+    A subclass's constructor takes by keyword what of the method's own arguments the stage depends on, under the same
+    names, and everything else by position. A stage whose keywords (:attr:`config_keys`), data, seed and upstream are
+    those of a finished one is not fitted again.
+
     Args:
         name: Unique within the method; part of file names and log keys.
         request: The data it trains on.
         epochs: How often it goes over ``request``'s batches.
         depends: Names of the stages whose networks are in ``upstream``.
-        config_keys: Names of the method's ``init_args`` that change what this stage computes. A stage whose keys,
-            data, seed and upstream are those of a finished one is not fitted again.
         upstream: Networks of earlier stages.
         share: Its part of a training's time, relative to the other stages; only a time budget uses it.
+
+    Attributes:
+        config_keys: Names of the method's ``init_args`` that change what this stage computes.
     """
+
+    config_keys: tuple[str, ...]
+
+    def __new__(cls, *_: Any, **configs: Any) -> Self:
+        """Notes which of the method's arguments the stage is given."""
+        stage: Self = super().__new__(cls)
+        stage.config_keys = tuple(configs)
+        return stage
 
     def __init__(
         self,
@@ -51,7 +64,6 @@ class Stage(TrainsByUpdates):
         *,
         request: DataRequest,
         epochs: int,
-        config_keys: Sequence[str],
         depends: Sequence[str] = (),
         upstream: Sequence[nn.Module] = (),
         share: float = 1.0,
@@ -60,7 +72,7 @@ class Stage(TrainsByUpdates):
         if epochs < 0:
             raise ConfigError(f"stage {name}: epochs must not be negative", found=epochs)
         self.name, self.request, self.epochs = name, request, epochs
-        self.config_keys, self.depends = tuple(config_keys), tuple(depends)
+        self.depends = tuple(depends)
         self.upstream = tuple(upstream)  # a tuple: nn.Module registers modules, not tuples of them
         self.share = share
         self._paused: list[nn.Parameter] = []

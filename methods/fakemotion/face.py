@@ -2,7 +2,7 @@
 
 A :class:`FaceGallery` holds the faces of the training frames and finds those that are turned like a given one
 (equation 8, in :mod:`methods.fakemotion.face_search`); :class:`FaceEnhancer` brings them onto the generated face and
-blends them in (equation 9).
+blends them in (equation 9); :class:`FaceEnhancement` does that for the faces of whole frames.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from methods.fakemotion.face_search import FaceSimilarity, FaceViews, OrientationSimilarity, shares
-from motioncopy.batch import to_uint8
+from motioncopy.batch import Motion, to_uint8
 from motioncopy.errors import BatchError, CheckpointError, ConfigError
+from motioncopy.poses.parts import PARTS, crop, part_centres, paste
+
+_FACE = PARTS.index("face")
 
 
 @dataclass(frozen=True)
@@ -275,3 +278,57 @@ class FaceEnhancer:
             return self.similarity.weights(scores)
         fixed = torch.tensor(self.lambdas, dtype=scores.dtype, device=scores.device)[: scores.shape[1]]
         return shares(torch.where(scores > -torch.inf, fixed, 0.0))
+
+
+class FaceEnhancement:
+    """Replaces generated faces by blends with real ones that look the same way (section 2.3).
+
+    Args:
+        enhancer: Searches and blends.
+        size: Side of the face crops in pixels.
+        describe: Gives image features of crops, where the search goes by them ("image feature", table 2).
+    """
+
+    def __init__(self, enhancer: FaceEnhancer, *, size: int, describe: nn.Module | None = None) -> None:
+        self.enhancer, self.size, self.describe = enhancer, size, describe
+        self.gallery: FaceGallery | None = None
+
+    def look(self, images: Tensor, motion: Motion) -> tuple[Tensor, FaceViews, Tensor, Tensor]:
+        """Face crops of the frames that show one, their views, their centres, and which frames they are."""
+        centres, valid = part_centres(motion.flatten(), size=self.size)
+        seen, middle = valid[:, 0, _FACE], centres[:, 0, _FACE]
+        faces = crop(images[seen], middle[seen], self.size)
+        features = self._describe(faces) if self.describe is not None else None
+        kept = motion.flatten()._map(lambda t: t[seen])
+        views = self.enhancer.similarity.views(kept, middle[seen], self.size, features)
+        return faces, views, middle[seen], seen
+
+    def __call__(self, images: Tensor, motion: Motion, exclude: tuple[Sequence[str], Tensor] | None = None) -> Tensor:
+        """Enhances the faces of N frames.
+
+        Args:
+            images: ``(N, 3, H, W)`` in [-1, 1].
+            motion: N frames in all.
+            exclude: Clip ids and frame numbers ``(N,)`` of training frames, which may not find themselves.
+        """
+        if self.gallery is None or len(self.gallery) == 0:
+            return images
+        gallery = self.gallery = self.gallery.to(images.device)
+        faces, views, centres, seen = self.look(images, motion)
+        if len(faces) == 0:
+            return images
+        near = None
+        if exclude is not None:
+            clips = [c for c, s in zip(exclude[0], seen.tolist(), strict=True) if s]
+            near = gallery.near(clips, exclude[1][seen], self.enhancer.neighbours)
+        images = images.clone()
+        images[seen] = paste(images[seen], self.enhancer(faces, views, gallery, near), centres)
+        return images
+
+    def _describe(self, faces: Tensor) -> Tensor:
+        assert self.describe is not None
+        describe = self.describe.to(faces.device)  # no module of the method's: it is in no checkpoint, and moves alone
+        with torch.no_grad():
+            features = describe(functional.interpolate(faces, size=(64, 64), mode="bilinear", antialias=True))
+        deepest = list(features.values())[-1]
+        return functional.normalize(deepest.mean(dim=(2, 3)) if deepest.ndim == 4 else deepest, dim=1)

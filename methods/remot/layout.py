@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
+from methods.remot.layouts import PreviousFrames, Source, draw_poses, one_hot
 from methods.remot.losses import (
     FlowLosses,
-    Judged,
     TemporalDiscriminators,
-    confidences,
-    detached,
+    flow_confidences,
     flow_terms,
-    fooling,
-    judge,
-    likelihood,
-    telling,
+    negative_log_likelihood,
 )
 from methods.remot.networks import Blended, LayoutGenerator
-from methods.remot.scene import History, Source, draw_poses, one_hot
-from methods.remot.sequence import Schedule, SequenceStage, together
 from motioncopy.batch import MotionBatch
 from motioncopy.losses.adversarial import AdversarialLoss
-from motioncopy.request import AppearanceRule, Crop
+from motioncopy.request import DataRequest
+from motioncopy.training.gan import Chunk, Comparison, GANConfig, SequenceGANStage
+from motioncopy.training.schedule import SequenceSchedule
 
 
 @dataclass(frozen=True)
@@ -33,25 +29,43 @@ class LayoutLosses(FlowLosses):
     """Weights; a term of weight 0 is not computed.
 
     Attributes:
-        likelihood: Of the true classes, in the blended and in the raw layout.
+        negative_log_likelihood: Of the true classes, in the blended and in the raw layout.
     """
 
-    likelihood: float = 10.0
+    negative_log_likelihood: float = 10.0
+
+
+@dataclass(frozen=True)
+class LayoutGAN(GANConfig):
+    """The Layout GAN and its training.
+
+    Attributes:
+        generator: Draws layouts.
+        discriminator: Sees (pose, layout), 9 channels.
+        temporal: Sees three layouts, or ``None``.
+        losses: Weights.
+        schedule: Length, rate, batch.
+    """
+
+    generator: LayoutGenerator
+    temporal: TemporalDiscriminators | None = None
+    losses: LayoutLosses = field(default_factory=LayoutLosses)
+    schedule: SequenceSchedule = field(default_factory=SequenceSchedule)
 
 
 @dataclass
-class LayoutPlay:
-    """A sequence while it is drawn.
+class LayoutState:
+    """A sequence while it is generated.
 
     Attributes:
         source: The source layout, one-hot.
-        encoded: What the generator makes of it, anew in every chunk.
         poses: Drawn poses of the frames, with the first one twice before them.
         real: True layouts of the frames.
         flows: Reference flows.
-        confidence: Where they can be trusted.
-        history: The last two drawn layouts.
-        drawn: All that was drawn.
+        confidence: Of those.
+        previous: The last two generated layouts.
+        encoded: What the generator makes of the source, anew in every chunk.
+        generated: All that was generated.
     """
 
     source: Tensor
@@ -59,122 +73,78 @@ class LayoutPlay:
     real: list[Tensor]
     flows: list[Tensor]
     confidence: list[Tensor]
-    history: History
+    previous: PreviousFrames
     encoded: Tensor | None = None
-    drawn: list[Blended] = field(default_factory=list)
+    generated: list[Blended] = field(default_factory=list)
 
-    @property
-    def layouts(self) -> list[Tensor]:
-        """The layouts that were drawn."""
-        return [d.final for d in self.drawn]
+    def detach(self) -> None:
+        """Cuts the gradient's way back."""
+        self.previous.detach()
+        self.encoded = None
+        self.generated = [layout.detach() for layout in self.generated]
 
 
-class LayoutStage(SequenceStage[LayoutPlay]):
+class LayoutStage(SequenceGANStage[LayoutState]):
     """Trains the Layout GAN.
 
     Args:
-        generator: What is trained.
-        discriminator: Sees (pose, layout).
-        temporal: Sees three layouts, or ``None``.
+        request: Image size, crop and source frames.
+        layout: Networks, weights and schedule.
         gan: The form of the adversarial losses.
-        losses: Weights.
-        plan: Length, rate, batch.
-        image_size: (height, width).
-        crop: See :data:`motioncopy.request.Crop`.
-        appearance: See :class:`SequenceStage`.
-        config_keys: See :class:`motioncopy.method.Stage`.
-        share: Likewise.
     """
 
-    def __init__(
-        self,
-        generator: LayoutGenerator,
-        *,
-        discriminator: nn.Module,
-        temporal: TemporalDiscriminators | None,
-        gan: AdversarialLoss,
-        losses: LayoutLosses,
-        plan: Schedule,
-        image_size: tuple[int, int],
-        crop: Crop,
-        appearance: AppearanceRule,
-        config_keys: Sequence[str],
-        share: float = 1.0,
-    ) -> None:
-        judges = nn.ModuleDict({"layout": discriminator})
-        if temporal is not None:
-            judges["temporal"] = temporal
+    generator: LayoutGenerator
+
+    def __init__(self, request: DataRequest, *, layout: LayoutGAN, gan: AdversarialLoss) -> None:
         super().__init__(
             "layout",
-            generator,
-            judges,
-            plan=plan,
-            image_size=image_size,
-            crop=crop,
-            appearance=appearance,
-            parts=("parsing", "flow"),
-            config_keys=config_keys,
-            share=share,
+            layout,
+            gan,
+            replace(request, parts=("parsing", "flow")),
+            discriminators=nn.ModuleList(d for d in (layout.discriminator, layout.temporal) if d is not None),
+            share=2,
         )
-        self.layouts, self.temporal, self.gan, self.losses = generator, temporal, gan, losses
+        self.layout = layout
 
-    def begin(self, batch: MotionBatch) -> LayoutPlay:
-        """See :meth:`SequenceStage.begin`."""
+    def init_state(self, batch: MotionBatch) -> LayoutState:
+        """See :meth:`motioncopy.training.gan.SequenceGANStage.init_state`."""
         assert batch.parsing is not None
         assert batch.flow is not None
-        poses, real = draw_poses(batch.motion), one_hot(batch.parsing)
-        flows = batch.flow.float()
-        return LayoutPlay(
+        poses, real, flows = draw_poses(batch.motion), one_hot(batch.parsing), batch.flow.float()
+        return LayoutState(
             source=Source.of(batch.appearance).layout,
             poses=[poses[:, 0], poses[:, 0], *poses.unbind(1)],
             real=list(real.unbind(1)),
             flows=list(flows.unbind(1)),
-            confidence=confidences(batch.images, flows),
-            history=History(torch.zeros_like(real[:, 0])),
+            confidence=flow_confidences(batch.images, flows),
+            previous=PreviousFrames(torch.zeros_like(real[:, 0])),
         )
 
-    def draw(self, play: LayoutPlay, t: int) -> None:
-        """See :meth:`SequenceStage.draw`."""
-        poses = torch.cat(play.poses[t : t + 3], dim=1)
-        history = play.history
-        if play.encoded is None:
-            play.encoded = self.drawn(self.layouts.encode, play.source)
-        drawn: Blended = self.drawn(self.layouts, play.encoded, poses, history.stacked(), first=history.first)
-        play.drawn.append(drawn)
-        history.push(drawn.final)
+    def generate(self, state: LayoutState, t: int) -> None:
+        """The layout of frame t."""
+        if state.encoded is None:
+            state.encoded = self.drawn(self.generator.encode, state.source)
+        poses, previous = torch.cat(state.poses[t : t + 3], dim=1), state.previous
+        layout: Blended = self.drawn(self.generator, state.encoded, poses, previous.stacked(), first=previous.first)
+        state.generated.append(layout)
+        previous.push(layout.final)
 
-    def _pairs(self, play: LayoutPlay, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Poses, true layouts, drawn layouts."""
-        poses = together(play.poses, start + 2, stop + 2)
-        return poses, together(play.real, start, stop), together(play.layouts, start, stop)
-
-    def _judgements(self, play: LayoutPlay, start: int, stop: int, *, detached: bool) -> list[Judged]:
-        poses, real, drawn = self._pairs(play, start, stop)
-        layouts = [x.detach() for x in play.layouts] if detached else play.layouts
-        found = [judge(self.judges["layout"], poses, real, drawn.detach() if detached else drawn)]
-        if self.temporal is not None:
-            found += self.temporal.judge(
-                self.temporal.triples(play.real, play.flows, start, stop),
-                self.temporal.triples(layouts, play.flows, start, stop),
-            )
+    def comparisons(self, sample: Chunk[LayoutState]) -> list[Comparison]:
+        """Single layouts beside their poses, and sequences of them."""
+        state, generated = sample.state, [layout.final for layout in sample.state.generated]
+        poses = sample.cat(state.poses[2:])
+        found = [Comparison(self.layout.discriminator, sample.cat(state.real), sample.cat(generated), poses)]
+        if self.layout.temporal is not None:
+            found += self.layout.temporal.comparisons(state.real, generated, state.flows, sample.frames)
         return found
 
-    def judge(self, play: LayoutPlay, start: int, stop: int) -> Tensor:
-        """See :meth:`SequenceStage.judge`."""
-        return telling(self.gan, self._judgements(play, start, stop, detached=True))
-
-    def terms(self, play: LayoutPlay, start: int, stop: int) -> dict[str, tuple[float, Tensor]]:
-        """See :meth:`SequenceStage.terms`."""
-        weights = self.losses
-        _, real, drawn = self._pairs(play, start, stop)
-        terms = fooling(weights, self.gan, self._judgements(play, start, stop, detached=False))
-        raw = together([d.raw for d in play.drawn], start, stop)
-        if weights.likelihood:
-            terms["likelihood"] = (weights.likelihood, likelihood(drawn, real) + likelihood(raw, real))
-        return terms | flow_terms(weights, play.drawn, play.real, play.flows, play.confidence, range(start, stop))
-
-    def cut(self, play: LayoutPlay) -> None:
-        """See :meth:`SequenceStage.cut`."""
-        play.history.detach()
-        play.encoded = None
-        play.drawn = [detached(d) for d in play.drawn]
+    def terms(self, sample: Chunk[LayoutState]) -> Mapping[str, Callable[[], Tensor]]:
+        """The true classes' likelihood, and vid2vid's terms on the flow."""
+        state, real = sample.state, sample.cat(sample.state.real)
+        final, raw = (sample.cat([getattr(d, name) for d in state.generated]) for name in ("final", "raw"))
+        return {
+            "negative_log_likelihood": lambda: (
+                negative_log_likelihood(final, real) + negative_log_likelihood(raw, real)
+            ),
+            **flow_terms(state.generated, state.real, state.flows, state.confidence, sample.frames),
+        }

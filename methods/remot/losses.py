@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,17 +10,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from methods.remot.networks import Blended
-from motioncopy.errors import BatchError, ConfigError
-from motioncopy.losses.adversarial import AdversarialLoss
-from motioncopy.losses.feature_matching import feature_matching
+from motioncopy.errors import ConfigError
 from motioncopy.nets.discriminators import MultiScaleDiscriminator
 from motioncopy.nets.features import FeatureNetwork
 from motioncopy.nets.warp import warp
+from motioncopy.training.gan import Comparison, GANLosses
 from motioncopy.training.precision import at_least_float32
 from motioncopy.training.processes import spread
 
-#: vid2vid trusts a flow where the frame before, warped by it, differs by less: squared, summed over the channels.
-_TRUSTED = 0.02
+#: vid2vid has confidence in a flow where the frame before, warped by it, differs by less (squared, over all channels).
+_CONFIDENT = 0.02
 _TINY = 1e-6
 
 
@@ -65,8 +64,8 @@ def gram(features: Tensor) -> Tensor:
         return flat @ flat.transpose(1, 2) / flat[0].numel()
 
 
-def likelihood(layout: Tensor, wanted: Tensor) -> Tensor:
-    """Negative log-likelihood of the wanted classes, the mean over pixels.
+def negative_log_likelihood(layout: Tensor, wanted: Tensor) -> Tensor:
+    """The mean over pixels, of the wanted classes.
 
     Args:
         layout: ``(N, 6, H, W)`` probabilities.
@@ -75,7 +74,7 @@ def likelihood(layout: Tensor, wanted: Tensor) -> Tensor:
     return -((layout * wanted).sum(dim=1).clamp_min(_TINY).log()).mean()
 
 
-def trusted(now: Tensor, before: Tensor, flow: Tensor) -> Tensor:
+def flow_confidence(now: Tensor, before: Tensor, flow: Tensor) -> Tensor:
     """Where a reference flow explains the frame: ``(N, 1, H, W)`` of 0 and 1.
 
     Args:
@@ -84,50 +83,23 @@ def trusted(now: Tensor, before: Tensor, flow: Tensor) -> Tensor:
         flow: ``(N, 2, H, W)`` in pixels.
     """
     error = (now - warp(before, flow)).square().sum(dim=1, keepdim=True)
-    return (error < _TRUSTED).float()
+    return (error < _CONFIDENT).float()
+
+
+def weighted_l1(found: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """L1 weighted place by place, as a mean over all places: what has no weight counts nothing."""
+    return ((found - wanted).abs() * weight).mean()
 
 
 def masked_l1(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
-    """L1 where the mask is set, as a mean over all places: what is not trusted counts nothing."""
-    return ((found - wanted).abs() * mask).mean()
-
-
-def inside(found: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
     """L1 as a mean over what the mask covers: ``(N, 3, H, W)`` and ``(N, 1, H, W)``."""
     pixels = spread(mask.sum(), len(mask))
     return ((found - wanted).abs() * mask).sum() / (found.shape[1] * pixels).clamp_min(1)
 
 
-def compose(near: Tensor, far: Tensor) -> Tensor:
+def compose_flows(near: Tensor, far: Tensor) -> Tensor:
     """The flow over two steps: ``near`` from t to t-1, ``far`` from t-1 to t-2, both ``(N, 2, H, W)`` in pixels."""
     return near + warp(far, near)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What a discriminator says of the real and of the generated."""
-
-    real: list[list[Tensor]]
-    fake: list[list[Tensor]]
-
-    @property
-    def logits(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Those of the real and of the generated, a tensor a scale."""
-        return [scale[-1] for scale in self.real], [scale[-1] for scale in self.fake]
-
-
-def judge(discriminator: nn.Module, condition: Tensor | None, real: Tensor, fake: Tensor) -> Judged:
-    """Both in one pass: two passes through a batch norm fail under DDP.
-
-    Raises:
-        BatchError: If real and generated images are not as many: a wrong half would pass for the other.
-    """
-    if len(real) != len(fake):
-        raise BatchError("a discriminator sees pairs", expected=f"{len(real)} generated images", found=len(fake))
-    if condition is not None:
-        real, fake = (torch.cat((condition, images), dim=1) for images in (real, fake))
-    maps = [[layer.chunk(2) for layer in scale] for scale in discriminator(torch.cat((real, fake)))]
-    return Judged([[r for r, _ in scale] for scale in maps], [[f for _, f in scale] for scale in maps])
 
 
 class TemporalDiscriminators(nn.Module):
@@ -152,92 +124,61 @@ class TemporalDiscriminators(nn.Module):
     ) -> None:
         super().__init__()
         self.skips = tuple(skips)
-        self.judges = nn.ModuleList(
+        self.discriminators = nn.ModuleList(
             MultiScaleDiscriminator(3 * channels + 4, num_scales=num_scales, n_layers=n_layers, ndf=ndf)
             for _ in self.skips
         )
 
-    def triples(self, frames: Sequence[Tensor], flows: Sequence[Tensor], start: int, stop: int) -> list[Tensor | None]:
-        """What each judge sees: the triples that end in frames ``start`` to ``stop``; ``None`` where there is none.
+    def comparisons(
+        self, real: Sequence[Tensor], generated: Sequence[Tensor], flows: Sequence[Tensor], frames: range
+    ) -> list[Comparison]:
+        """What the discriminators see that have enough frames: the triples that end in these frames.
 
         Args:
-            frames: Each ``(N, channels, H, W)``, from the sequence's first on.
+            real: Each ``(N, channels, H, W)``, from the sequence's first frame on.
+            generated: The same; what comes behind ``frames`` may be missing.
             flows: Each ``(N, 2, H, W)``, from a frame to the one before.
-            start: The first frame that is new.
-            stop: One past the last.
+            frames: Those that are new.
         """
-        found: list[Tensor | None] = []
-        for skip in self.skips:
-            ends = range(max(start, 2 * skip), stop)
-            rows = [
-                torch.cat(
-                    [*(frames[e - k * skip] for k in (2, 1, 0)), *(_far(flows, e - k * skip, skip) for k in (1, 0))],
-                    dim=1,
+        found = []
+        for discriminator, skip in zip(self.discriminators, self.skips, strict=True):
+            ends = range(max(frames.start, 2 * skip), frames.stop)
+            if ends:
+                true, fake = (
+                    torch.cat([_triple(side, flows, end, skip) for end in ends]) for side in (real, generated)
                 )
-                for e in ends
-            ]
-            found.append(torch.cat(rows) if rows else None)
+                found.append(Comparison(discriminator, true, fake))
         return found
 
-    def judge(self, real: Sequence[Tensor | None], fake: Sequence[Tensor | None]) -> list[Judged]:
-        """What the judges say that have something to see."""
-        return [
-            judge(judge_, None, r, f)
-            for judge_, r, f in zip(self.judges, real, fake, strict=True)
-            if r is not None and f is not None
-        ]
+
+def _triple(frames: Sequence[Tensor], flows: Sequence[Tensor], end: int, skip: int) -> Tensor:
+    """Three frames at a distance of ``skip`` and the two flows between them, along the channels."""
+    shown = [frames[end - k * skip] for k in (2, 1, 0)]
+    return torch.cat([*shown, *(_far(flows, end - k * skip, skip) for k in (1, 0))], dim=1)
 
 
 def _far(flows: Sequence[Tensor], end: int, steps: int) -> Tensor:
     """The flow from frame ``end`` back over so many steps, in units of 20 pixels as vid2vid hands it on."""
     flow = flows[end]
     for k in range(1, steps):
-        flow = compose(flow, flows[end - k])
+        flow = compose_flows(flow, flows[end - k])
     return flow / 20
 
 
 @dataclass(frozen=True)
-class Fooling:
-    """Weights of the terms that a discriminator gives the generator; a term of weight 0 is not computed.
+class FlowLosses(GANLosses):
+    """Besides those of a GAN, the weights of vid2vid's terms on the predicted flow.
 
     Attributes:
-        adversarial: What the discriminators say.
-        feature_matching: L1 of their features.
-    """
-
-    adversarial: float = 1.0
-    feature_matching: float = 10.0
-
-
-def fooling(weights: Fooling, gan: AdversarialLoss, judged: Sequence[Judged]) -> dict[str, tuple[float, Tensor]]:
-    """The generator's adversarial and feature matching terms, summed over the judges as in vid2vid."""
-    terms: dict[str, tuple[float, Tensor]] = {}
-    if weights.adversarial and judged:
-        fooled = torch.stack([gan.generator(j.logits[1]) for j in judged]).sum()
-        terms["adversarial"] = (weights.adversarial, fooled)
-    if weights.feature_matching and judged:
-        matched = torch.stack([feature_matching(j.real, j.fake) for j in judged]).sum()
-        terms["feature_matching"] = (weights.feature_matching, matched)
-    return terms
-
-
-def telling(gan: AdversarialLoss, judged: Sequence[Judged]) -> Tensor:
-    """The discriminators' loss, summed over the judges."""
-    return torch.stack([gan.discriminator(*j.logits) for j in judged]).sum()
-
-
-@dataclass(frozen=True)
-class FlowLosses(Fooling):
-    """Besides those of :class:`Fooling`, the weights of vid2vid's terms on the predicted flow.
-
-    Attributes:
+        feature_matching: As in C2F-FWN's code.
         flow: L1 to the reference flow where that explains the frame.
         warp: L1 of the true frame before, seen through the predicted flow, to the true frame.
-        consistency: L1 of the drawn frame to the drawn frame before, seen through the reference flow, where that can be
-            trusted.
-        weight: Keeps the weight of what is drawn anew small where the flow can be trusted.
+        consistency: L1 of the generated frame to the one before, seen through the reference flow, where that has
+            confidence.
+        weight: Keeps the weight of what is drawn anew small where the flow has confidence.
     """
 
+    feature_matching: float = 10.0
     flow: float = 5.0
     warp: float = 10.0
     consistency: float = 10.0
@@ -245,52 +186,48 @@ class FlowLosses(Fooling):
 
 
 def flow_terms(
-    weights: FlowLosses,
-    drawn: Sequence[Blended],
+    generated: Sequence[Blended],
     real: Sequence[Tensor],
     flows: Sequence[Tensor],
     confidence: Sequence[Tensor],
     frames: range,
-) -> dict[str, tuple[float, Tensor]]:
+) -> dict[str, Callable[[], Tensor]]:
     """vid2vid's terms on the flow and on the weight of what is drawn anew; none for a sequence's first frame.
 
     Args:
-        weights: Of the terms.
-        drawn: All frames drawn so far.
+        generated: All frames generated so far.
         real: What they should be.
         flows: Reference flows ``(N, 2, H, W)`` in pixels.
-        confidence: ``(N, 1, H, W)``: where those can be trusted.
+        confidence: See :func:`flow_confidence`, of each frame.
         frames: Which to look at.
+
+    Returns:
+        Means over these frames, by the names of :class:`FlowLosses`.
     """
     later = [t for t in frames if t > 0]
-    terms: dict[str, tuple[float, Tensor]] = {}
-    if weights.flow and later:
-        errors = [masked_l1(drawn[t].flow, flows[t], confidence[t]) for t in later]
-        terms["flow"] = (weights.flow, torch.stack(errors).mean())
-    if weights.warp and later:
-        errors = [functional.l1_loss(warp(real[t - 1], drawn[t].flow), real[t]) for t in later]
-        terms["warp"] = (weights.warp, torch.stack(errors).mean())
-    if weights.consistency and later:
-        errors = [masked_l1(drawn[t].final, warp(drawn[t - 1].final.detach(), flows[t]), confidence[t]) for t in later]
-        terms["consistency"] = (weights.consistency, torch.stack(errors).mean())
-    if weights.weight and later:
-        excess = [(drawn[t].weight * confidence[t]).mean() for t in later]
-        terms["weight"] = (weights.weight, torch.stack(excess).mean())
-    return terms
+
+    def mean(loss: Callable[[int], Tensor]) -> Callable[[], Tensor]:
+        return lambda: torch.stack([loss(t) for t in later]).mean()
+
+    def consistency(t: int) -> Tensor:
+        before = warp(generated[t - 1].final.detach(), flows[t])
+        return weighted_l1(generated[t].final, before, confidence[t])
+
+    terms = {
+        "flow": mean(lambda t: weighted_l1(generated[t].flow, flows[t], confidence[t])),
+        "warp": mean(lambda t: functional.l1_loss(warp(real[t - 1], generated[t].flow), real[t])),
+        "consistency": mean(consistency),
+        "weight": mean(lambda t: (generated[t].weight * confidence[t]).mean()),
+    }
+    return terms if later else {}
 
 
-def confidences(images: Tensor, flows: Tensor) -> list[Tensor]:
-    """Where the reference flows of a sequence can be trusted, a ``(N, 1, H, W)`` a frame; nowhere in the first.
+def flow_confidences(images: Tensor, flows: Tensor) -> list[Tensor]:
+    """Those of the reference flows of a sequence, a ``(N, 1, H, W)`` a frame; none in the first.
 
     Args:
         images: ``(N, T, 3, H, W)`` in [-1, 1].
         flows: ``(N, T, 2, H, W)`` in pixels.
     """
-    later = [trusted(images[:, t], images[:, t - 1], flows[:, t]) for t in range(1, images.shape[1])]
+    later = [flow_confidence(images[:, t], images[:, t - 1], flows[:, t]) for t in range(1, images.shape[1])]
     return [torch.zeros_like(flows[:, 0, :1]), *later]
-
-
-def detached(drawn: Blended) -> Blended:
-    """The same without a gradient."""
-    warped = drawn.warped.detach() if drawn.warped is not None else None
-    return Blended(drawn.raw.detach(), drawn.flow.detach(), drawn.weight.detach(), warped, drawn.final.detach())

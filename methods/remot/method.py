@@ -3,100 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from methods.remot.layout import LayoutLosses, LayoutStage
-from methods.remot.losses import ContentAndStyle, TemporalDiscriminators
-from methods.remot.networks import LayoutGenerator, RegionGenerator, WholeGenerator
-from methods.remot.region import RegionLosses, RegionStage
-from methods.remot.scene import BLACK, History, Source, person_of
-from methods.remot.sequence import Schedule
-from methods.remot.sketch import Sketcher, SketchState
-from methods.remot.whole import WholeLosses, WholeStage
+from methods.remot.composition import CompositionGAN, CompositionStage
+from methods.remot.layout import LayoutGAN, LayoutStage
+from methods.remot.layouts import BLACK, PreviousFrames, Source, foreground_mask
+from methods.remot.losses import ContentAndStyle
+from methods.remot.networks import Composition
+from methods.remot.region import RegionGAN, RegionStage
+from methods.remot.region_generation import RegionGeneration, RegionGenerationState
 from motioncopy.batch import Appearance, Motion
 from motioncopy.losses.adversarial import AdversarialLoss, LeastSquares
 from motioncopy.method import Method, Stage
-from motioncopy.nets.coder import check_size
+from motioncopy.nets.blocks import check_size
 from motioncopy.request import AppearanceRule, Crop, DataRequest, Regime
+from motioncopy.training.gan import GANStage
 
 
 @dataclass
 class _State:
     """Between two steps."""
 
-    sketch: SketchState
-    foregrounds: History
+    regions: RegionGenerationState
+    foregrounds: PreviousFrames
     background: Tensor
-
-
-@dataclass(frozen=True)
-class LayoutGAN:
-    """The Layout GAN and its training.
-
-    Attributes:
-        generator: Draws layouts.
-        discriminator: Sees (pose, layout), 9 channels.
-        temporal: Sees three layouts, or ``None``.
-        losses: Weights.
-        schedule: Length, rate, batch.
-    """
-
-    generator: LayoutGenerator
-    discriminator: nn.Module
-    temporal: TemporalDiscriminators | None = None
-    losses: LayoutLosses = field(default_factory=LayoutLosses)
-    schedule: Schedule = field(default_factory=Schedule)
-
-
-@dataclass(frozen=True)
-class RegionGAN:
-    """The Region GAN and its training.
-
-    Attributes:
-        generator: Draws regions.
-        discriminator: Sees (mask, region), 4 channels.
-        aligned: Whether the source goes through the Global Alignment Module.
-        filled: Whether the source region, fitted into the wanted one, is changed; in the paper it is drawn anew.
-        confined: Whether a region is black outside its mask by construction; in the paper it learns to be.
-        losses: Weights.
-        schedule: Length, rate, batch.
-    """
-
-    generator: RegionGenerator
-    discriminator: nn.Module
-    aligned: bool = True
-    filled: bool = False
-    confined: bool = False
-    losses: RegionLosses = field(default_factory=RegionLosses)
-    schedule: Schedule = field(default_factory=Schedule)
-
-
-@dataclass(frozen=True)
-class WholeGAN:
-    """The Whole Composition Network and its training.
-
-    Attributes:
-        generator: Refines and composes.
-        discriminator: Sees (layout and pose, image), 12 channels.
-        temporal: Sees three foregrounds, or ``None``.
-        face: Sees the crop around the head, or ``None``.
-        face_size: Side of that crop in pixels.
-        losses: Weights.
-        schedule: Length, rate, batch.
-    """
-
-    generator: WholeGenerator
-    discriminator: nn.Module
-    temporal: TemporalDiscriminators | None = None
-    face: nn.Module | None = None
-    face_size: int = 32
-    losses: WholeLosses = field(default_factory=WholeLosses)
-    schedule: Schedule = field(default_factory=Schedule)
 
 
 class REMOT(Method[_State]):
@@ -110,12 +45,12 @@ class REMOT(Method[_State]):
         normalisation: See :mod:`motioncopy.poses.normalise`; the paper fits no bodies, its Layout GAN does.
         layout: The Layout GAN.
         region: The Region GAN.
-        whole: The Whole Composition Network; ``None`` shows the joined regions ("REMOT w/o WCN").
+        composition: The Whole Composition Network; ``None`` shows the joined regions ("REMOT w/o WCN").
         gan: The form of the adversarial losses.
-        perceptual: The perceptual term of regions and whole, or ``None``.
+        perceptual: The perceptual term of regions and composition, or ``None``.
 
     Raises:
-        BatchError: If the stride does not divide the image size; the message names the nearest that work.
+        ConfigError: If the stride does not divide the image size; the message names the nearest that work.
     """
 
     regime: Regime = "general"  # type: ignore[misc]
@@ -125,7 +60,7 @@ class REMOT(Method[_State]):
         *,
         layout: LayoutGAN,
         region: RegionGAN,
-        whole: WholeGAN | None = None,
+        composition: CompositionGAN | None = None,
         image_size: tuple[int, int] = (256, 192),
         crop: Crop = "frame",
         appearance: AppearanceRule = "random_earlier",
@@ -138,75 +73,35 @@ class REMOT(Method[_State]):
             request=DataRequest(1, size, crop=crop, parts=("parsing",)),
             normalisation=normalisation,
         )
-        check_size(size, layout.generator.source.stride)
+        check_size("REMOT", size, layout.generator.source.stride)
         self.layout, self.region = layout.generator, region.generator
-        self.whole = whole.generator if whole is not None else None
-        self.sketcher = Sketcher(
-            self.layout, self.region, aligned=region.aligned, filled=region.filled, confined=region.confined
+        self.composition = composition.generator if composition is not None else None
+        self.regions = RegionGeneration(
+            self.layout, self.region, aligned=region.aligned, residual=region.residual, masked=region.masked
         )
         self.feature_identity = perceptual.features.identity() if perceptual is not None else None
         # What only training needs is not registered: it is in no checkpoint of the method.
-        self._training = (layout, region, whole, gan or LeastSquares("sum"), perceptual, appearance)
+        self._gans = (layout, region, composition)
+        self._training = (gan or LeastSquares("sum"), perceptual, appearance)
 
     # -- training -------------------------------------------------------------------------------------------------
 
     @property
     def stages(self) -> Sequence[Stage]:
-        """Layout, region, and, where it exists, the whole on what those two draw."""
+        """Layout, region, and, where it exists, the composition of what those two generate."""
         return self._stages
 
     @cached_property
-    def _stages(self) -> list[Stage]:
-        layout, region, whole, gan, perceptual, appearance = self._training
-        shared: dict[str, Any] = {
-            "image_size": self.request.image_size,
-            "crop": self.request.crop,
-            "appearance": appearance,
-            "gan": gan,
-        }
-        common = list(shared)
-        stages: list[Stage] = [
-            LayoutStage(
-                layout.generator,
-                discriminator=layout.discriminator,
-                temporal=layout.temporal,
-                losses=layout.losses,
-                plan=layout.schedule,
-                config_keys=[*common, "layout"],
-                share=2,
-                **shared,
-            ),
-            RegionStage(
-                region.generator,
-                discriminator=region.discriminator,
-                losses=region.losses,
-                perceptual=perceptual,
-                aligned=region.aligned,
-                filled=region.filled,
-                confined=region.confined,
-                plan=region.schedule,
-                config_keys=[*common, "region", "perceptual"],
-                share=3,
-                **shared,
-            ),
+    def _stages(self) -> list[GANStage[Any]]:
+        (layout, region, composition), (gan, perceptual, appearance) = self._gans, self._training
+        request = replace(self.request, appearance=appearance)
+        stages: list[GANStage[Any]] = [
+            LayoutStage(request, layout=layout, gan=gan),
+            RegionStage(request, region=region, gan=gan, perceptual=perceptual),
         ]
-        if whole is not None:
+        if composition is not None:
             stages.append(
-                WholeStage(
-                    whole.generator,
-                    self.sketcher.sequence,
-                    discriminator=whole.discriminator,
-                    temporal=whole.temporal,
-                    face=whole.face,
-                    face_size=whole.face_size,
-                    losses=whole.losses,
-                    perceptual=perceptual,
-                    plan=whole.schedule,
-                    config_keys=[*common, "layout", "region", "whole", "perceptual"],
-                    upstream=[self.layout, self.region],
-                    share=4,
-                    **shared,
-                )
+                CompositionStage(self.regions, request, stages, composition=composition, gan=gan, perceptual=perceptual)
             )
         return stages
 
@@ -220,21 +115,22 @@ class REMOT(Method[_State]):
         """
         source = Source.of(appearance)
         source.check(appearance.person)
-        return _State(self.sketcher.start(source), History(torch.full_like(source.image, BLACK)), appearance.background)
+        blank = PreviousFrames(torch.full_like(source.image, BLACK))
+        return _State(self.regions.init_state(source), blank, appearance.background)
 
     def step(self, state: _State, motion: Motion) -> tuple[Tensor, _State]:
         """Draws one frame after the other; each sees the two before it."""
-        frames = [self._frame(state, pose) for pose in self.sketcher.poses(motion)]
+        frames = [self._frame(state, pose) for pose in self.regions.poses(motion)]
         return torch.cat(frames).clamp(-1, 1).float(), state
 
     def _frame(self, state: _State, pose: Tensor) -> Tensor:
-        rough = self.sketcher.draw(state.sketch, pose)
-        if self.whole is None:
-            return rough.foreground + (1 - person_of(rough.layout)) * (state.background - BLACK)
-        history = state.foregrounds
-        composed = self.whole(
-            rough.source, rough.foreground, history.stacked(), rough.guide, state.background, first=history.first
-        )
-        history.push(composed.foreground.final)
-        image: Tensor = composed.image
-        return image
+        regions = self.regions.generate(state.regions, pose)
+        if self.composition is None:
+            return regions.foreground + (1 - foreground_mask(regions.layout)) * (state.background - BLACK)
+        previous = state.foregrounds
+        frame: Composition = self.composition(
+            regions.source, regions.foreground, previous.stacked(), regions.guidance, state.background,
+            first=previous.first,
+        )  # fmt: skip
+        previous.push(frame.foreground.final)
+        return frame.image

@@ -2,157 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from methods.remot.losses import ContentAndStyle, Fooling, Judged, fooling, inside, judge, telling
+from methods.remot.layouts import BLACK, PreviousFrames, Source, keep_masked, one_hot, region_masks
+from methods.remot.losses import ContentAndStyle, masked_l1
 from methods.remot.networks import REGIONS, RegionGenerator
-from methods.remot.scene import BLACK, History, Source, cut, one_hot, regions_of
-from methods.remot.sequence import Schedule, SequenceStage, together
 from motioncopy.batch import MotionBatch
 from motioncopy.losses.adversarial import AdversarialLoss
-from motioncopy.request import AppearanceRule, Crop
+from motioncopy.request import DataRequest
+from motioncopy.training.gan import Chunk, Comparison, GANConfig, GANLosses, SequenceGANStage
+from motioncopy.training.schedule import SequenceSchedule
 
 
 @dataclass(frozen=True)
-class RegionLosses(Fooling):
+class RegionLosses(GANLosses):
     """Weights; a term of weight 0 is not computed.
 
     Attributes:
-        reconstruction: L1 (equation 6).
-        inside: L1 as a mean over the regions' pixels alone; not in the paper.
-        perceptual: Content and style (equation 7).
         feature_matching: Not in equation 9.
+        reconstruction: L1 (equation 6).
+        masked_l1: L1 as a mean over the regions' pixels alone; not in the paper.
+        perceptual: Content and style (equation 7).
     """
 
     reconstruction: float = 10.0
-    inside: float = 0.0
+    masked_l1: float = 0.0
     perceptual: float = 10.0
-    feature_matching: float = 0.0
+
+
+@dataclass(frozen=True)
+class RegionGAN(GANConfig):
+    """The Region GAN and its training.
+
+    Attributes:
+        generator: Draws regions.
+        discriminator: Sees (mask, region), 4 channels.
+        aligned: Whether the source goes through the Global Alignment Module.
+        residual: Whether the source region, fitted into the wanted one, is changed; in the paper it is drawn anew.
+        masked: Whether a region is black outside its mask by construction; in the paper it learns to be.
+        losses: Weights.
+        schedule: Length, rate, batch.
+    """
+
+    generator: RegionGenerator
+    aligned: bool = True
+    residual: bool = False
+    masked: bool = False
+    losses: RegionLosses = field(default_factory=RegionLosses)
+    schedule: SequenceSchedule = field(default_factory=SequenceSchedule)
 
 
 @dataclass
-class RegionPlay:
-    """A sequence while it is drawn.
+class RegionState:
+    """A sequence while it is generated.
 
     Attributes:
         source: The person.
         layouts: True layouts of the frames.
         masks: Their regions, five a sample.
         real: True regions.
-        history: The last two drawn regions.
-        drawn: All that was drawn.
+        previous: The last two frames' generated regions.
+        generated: All that was generated.
     """
 
     source: Source
     layouts: list[Tensor]
     masks: list[Tensor]
     real: list[Tensor]
-    history: History
-    drawn: list[Tensor] = field(default_factory=list)
+    previous: PreviousFrames
+    generated: list[Tensor] = field(default_factory=list)
+
+    def detach(self) -> None:
+        """Cuts the gradient's way back."""
+        self.previous.detach()
+        self.generated = [regions.detach() for regions in self.generated]
 
 
-class RegionStage(SequenceStage[RegionPlay]):
+class RegionStage(SequenceGANStage[RegionState]):
     """Trains the Region GAN on true layouts.
 
     Args:
-        generator: What is trained.
-        discriminator: Sees (mask, region).
+        request: Image size, crop and source frames.
+        region: Networks, weights and schedule.
         gan: The form of the adversarial loss.
-        losses: Weights.
         perceptual: The perceptual term, or ``None``.
-        aligned: Whether the source goes through the Global Alignment Module.
-        filled: Whether the source region, fitted into the wanted one, is changed rather than drawn anew.
-        confined: Whether a region is black outside its mask by construction.
-        plan: Length, rate, batch.
-        image_size: (height, width).
-        crop: See :data:`motioncopy.request.Crop`.
-        appearance: See :class:`SequenceStage`.
-        config_keys: See :class:`motioncopy.method.Stage`.
-        share: Likewise.
     """
 
     def __init__(
-        self,
-        generator: RegionGenerator,
-        *,
-        discriminator: nn.Module,
-        gan: AdversarialLoss,
-        losses: RegionLosses,
-        perceptual: ContentAndStyle | None,
-        aligned: bool,
-        filled: bool,
-        confined: bool,
-        plan: Schedule,
-        image_size: tuple[int, int],
-        crop: Crop,
-        appearance: AppearanceRule,
-        config_keys: Sequence[str],
-        share: float = 1.0,
+        self, request: DataRequest, *, region: RegionGAN, gan: AdversarialLoss, perceptual: ContentAndStyle | None
     ) -> None:
-        super().__init__(
-            "region",
-            generator,
-            nn.ModuleDict({"region": discriminator}),
-            plan=plan,
-            image_size=image_size,
-            crop=crop,
-            appearance=appearance,
-            parts=("parsing",),
-            config_keys=config_keys,
-            upstream=[perceptual] if perceptual is not None else [],
-            share=share,
-        )
-        self.regions, self.gan, self.losses = generator, gan, losses
-        self.aligned, self.filled, self.confined = aligned, filled, confined
-        self._perceptual = (perceptual,)  # a tuple: what is not trained is in no checkpoint
+        request = replace(request, parts=("parsing",))
+        super().__init__("region", region, gan, request, fixed={"perceptual": perceptual}, share=3)
+        self.region = region
 
-    def begin(self, batch: MotionBatch) -> RegionPlay:
-        """See :meth:`SequenceStage.begin`."""
+    def init_state(self, batch: MotionBatch) -> RegionState:
+        """See :meth:`motioncopy.training.gan.SequenceGANStage.init_state`."""
         assert batch.parsing is not None
         layouts = list(one_hot(batch.parsing).unbind(1))
-        masks = [regions_of(layout) for layout in layouts]
+        masks = [region_masks(layout) for layout in layouts]
         frames = [image.repeat_interleave(REGIONS, dim=0) for image in batch.images.unbind(1)]
-        real = [cut(image, mask) for image, mask in zip(frames, masks, strict=True)]
-        return RegionPlay(Source.of(batch.appearance), layouts, masks, real, History(torch.full_like(real[0], BLACK)))
+        real = [keep_masked(image, mask) for image, mask in zip(frames, masks, strict=True)]
+        blank = PreviousFrames(torch.full_like(real[0], BLACK))
+        return RegionState(Source.of(batch.appearance), layouts, masks, real, blank)
 
-    def draw(self, play: RegionPlay, t: int) -> None:
-        """See :meth:`SequenceStage.draw`."""
-        layout, mask = play.layouts[t], play.masks[t]
-        source = play.source.regions_in(layout, moved=self.aligned)
-        base = play.source.base_in(layout) if self.filled else None
-        within = mask if self.confined else None
-        drawn: Tensor = self.drawn(self.regions, mask, play.history.stacked(), source, base=base, within=within)
-        play.drawn.append(drawn)
-        play.history.push(drawn)
+    def generate(self, state: RegionState, t: int) -> None:
+        """The regions of frame t."""
+        config, layout, mask = self.region, state.layouts[t], state.masks[t]
+        regions: Tensor = self.drawn(
+            self.generator,
+            mask,
+            state.previous.stacked(),
+            state.source.regions_in(layout, moved=config.aligned),
+            base=state.source.fitted_in(layout) if config.residual else None,
+            support=mask if config.masked else None,
+        )
+        state.generated.append(regions)
+        state.previous.push(regions)
 
-    def _judgement(self, play: RegionPlay, start: int, stop: int, *, detached: bool) -> Judged:
-        drawn = together(play.drawn, start, stop)
-        masks, real = together(play.masks, start, stop), together(play.real, start, stop)
-        return judge(self.judges["region"], masks, real, drawn.detach() if detached else drawn)
+    def comparisons(self, sample: Chunk[RegionState]) -> list[Comparison]:
+        """Regions beside their masks."""
+        masks, real, generated = self._regions(sample)
+        return [Comparison(self.region.discriminator, real, generated, masks)]
 
-    def judge(self, play: RegionPlay, start: int, stop: int) -> Tensor:
-        """See :meth:`SequenceStage.judge`."""
-        return telling(self.gan, [self._judgement(play, start, stop, detached=True)])
-
-    def terms(self, play: RegionPlay, start: int, stop: int) -> dict[str, tuple[float, Tensor]]:
-        """See :meth:`SequenceStage.terms`."""
-        weights, (perceptual,) = self.losses, self._perceptual
-        terms = fooling(weights, self.gan, [self._judgement(play, start, stop, detached=False)])
-        drawn, real = together(play.drawn, start, stop), together(play.real, start, stop)
-        if weights.reconstruction:
-            terms["reconstruction"] = (weights.reconstruction, functional.l1_loss(drawn, real))
-        if weights.inside:
-            terms["inside"] = (weights.inside, inside(drawn, real, together(play.masks, start, stop)))
-        if weights.perceptual and perceptual is not None:
-            terms["perceptual"] = (weights.perceptual, perceptual(drawn, real))
+    def terms(self, sample: Chunk[RegionState]) -> Mapping[str, Callable[[], Tensor]]:
+        """Pixel and perceptual losses."""
+        masks, real, generated = self._regions(sample)
+        terms: dict[str, Callable[[], Tensor]] = {
+            "reconstruction": lambda: functional.l1_loss(generated, real),
+            "masked_l1": lambda: masked_l1(generated, real, masks),
+        }
+        if "perceptual" in self.fixed:
+            terms["perceptual"] = lambda: self.fixed["perceptual"](generated, real)
         return terms
 
-    def cut(self, play: RegionPlay) -> None:
-        """See :meth:`SequenceStage.cut`."""
-        play.history.detach()
-        play.drawn = [d.detach() for d in play.drawn]
+    @staticmethod
+    def _regions(sample: Chunk[RegionState]) -> tuple[Tensor, Tensor, Tensor]:
+        state = sample.state
+        return sample.cat(state.masks), sample.cat(state.real), sample.cat(state.generated)

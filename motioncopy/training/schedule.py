@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
+
+from motioncopy.errors import ConfigError
+from motioncopy.request import DataRequest
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,10 @@ class Schedule:
     decay_epochs: int = 0
     clip_norm: float | None = None
 
+    def request(self, base: DataRequest, **changes: Any) -> DataRequest:
+        """What a stage of this schedule asks of the data: as ``base`` but for these fields and the batches."""
+        return replace(base, batch_size=self.batch_size, batches=self.batches, **changes)
+
     def optimizer(self, *modules: nn.Module | None) -> tuple[Adam, LambdaLR]:
         """Adam over these modules' parameters, and its linear decay."""
         parameters = [p for m in modules if m is not None for p in m.parameters() if p.requires_grad]
@@ -44,3 +52,27 @@ class Schedule:
         if self.decay_epochs == 0:
             return 1.0
         return min(1.0, max(0.0, (self.epochs - epoch) / (self.decay_epochs + 1)))
+
+
+@dataclass(frozen=True)
+class SequenceSchedule(Schedule):
+    """Besides, how long sequences are, and how far back their gradient flows.
+
+    Attributes:
+        frames: Frames of a sequence.
+        chunk: Frames between two updates, over which the gradient flows.
+
+    Raises:
+        ConfigError: If one of them is below 1.
+    """
+
+    frames: int = 12
+    chunk: int = 4
+
+    def __post_init__(self) -> None:
+        if min(self.frames, self.chunk) < 1:
+            raise ConfigError("a sequence needs frames", found=f"frames={self.frames}, chunk={self.chunk}")
+
+    def request(self, base: DataRequest, **changes: Any) -> DataRequest:
+        """See :meth:`Schedule.request`; a window is a sequence."""
+        return super().request(base, window=self.frames, **changes)

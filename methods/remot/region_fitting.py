@@ -1,4 +1,4 @@
-"""What a short training begins with: the source's regions, fitted into those that are wanted; not in the paper."""
+"""What a residual Region GAN begins with: the source's regions, fitted into those that are wanted; not in the paper."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from motioncopy.nets.alignment import move
 
 #: No region is stretched by less or more.
 STRETCH = (1 / 3, 3.0)
-#: Sigma of :func:`soften` as a share of the image's height.
+#: Sigma of :func:`blur` as a share of the image's height.
 SOFTNESS = 1 / 48
 #: Spread of a region that is one pixel wide, in pixels.
 _THIN = 0.29
 _TINY = 1e-6
 
 
-def fill(images: Tensor, masks: Tensor) -> Tensor:
+def inpaint(images: Tensor, masks: Tensor) -> Tensor:
     """Push-pull (Gortler et al., The Lumigraph, 1996): holes take the mean of what is known near by, coarse to fine.
 
     Args:
@@ -43,7 +43,7 @@ def fill(images: Tensor, masks: Tensor) -> Tensor:
     return filled
 
 
-def soften(images: Tensor) -> Tensor:
+def blur(images: Tensor) -> Tensor:
     """A Gaussian blur by :data:`SOFTNESS`, of ``(N, C, H, W)``.
 
     A region that is moved and stretched onto another brings its folds and stripes to wrong places: on puppets, with
@@ -55,14 +55,14 @@ def soften(images: Tensor) -> Tensor:
     return blurred
 
 
-def fit(images: Tensor, source: Tensor, wanted: Tensor) -> Tensor:
+def fit_moments(images: Tensor, source: Tensor, wanted: Tensor) -> Tensor:
     """Moves and stretches images so that one mask comes to lie on another.
 
     Centre of gravity and spread along x and y become the other's. Of limbs, which turn as well, that matches the
     colours and little more; of heads and clothes most.
 
     Args:
-        images: ``(N, 3, H, W)``, as :func:`fill` continues and :func:`soften` blurs them.
+        images: ``(N, 3, H, W)``, as :func:`inpaint` and :func:`blur` give them.
         source: ``(N, 1, H, W)`` masks of them.
         wanted: ``(N, 1, H, W)``: where they shall lie.
 

@@ -1,4 +1,4 @@
-"""What the stages and the generation see of a person and of a motion: drawn poses, layouts, regions, extents."""
+"""Layouts and regions of people in images, the source person, and the frames before."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from methods.remot.filling import fill, fit, soften
 from methods.remot.networks import CLASSES, REGIONS
+from methods.remot.region_fitting import blur, fit_moments, inpaint
 from motioncopy.batch import Appearance, Motion
 from motioncopy.errors import BatchError
 from motioncopy.nets.alignment import Extent, align
@@ -46,22 +46,22 @@ def one_hot(labels: Tensor) -> Tensor:
     return hot
 
 
-def person_of(layout: Tensor) -> Tensor:
+def foreground_mask(layout: Tensor) -> Tensor:
     """The person's mask in a layout, one-hot or of probabilities: ``(N, 6, H, W)`` to ``(N, 1, H, W)``."""
     return 1 - layout[:, :1]
 
 
-def regions_of(layout: Tensor) -> Tensor:
+def region_masks(layout: Tensor) -> Tensor:
     """The regions' masks, ``(N, 6, H, W)`` to ``(5 N, 1, H, W)``; the regions of a sample lie side by side."""
     return layout[:, 1:].reshape(-1, 1, *layout.shape[-2:])
 
 
-def cut(images: Tensor, masks: Tensor) -> Tensor:
+def keep_masked(images: Tensor, masks: Tensor) -> Tensor:
     """Images where the masks are 1, black elsewhere: ``(N, 3, H, W)`` and ``(N, 1, H, W)``."""
     return (images - BLACK) * masks + BLACK
 
 
-def join(regions: Tensor) -> Tensor:
+def join_regions(regions: Tensor) -> Tensor:
     """Equation 11: the regions of each sample added, of which black is 0; ``(5 N, 3, H, W)`` to ``(N, 3, H, W)``."""
     together = (regions - BLACK).unflatten(0, (-1, REGIONS)).sum(dim=1) + BLACK
     joined: Tensor = together.clamp(-1, 1)
@@ -100,10 +100,10 @@ class Source:
                 "the source image has no parsing", remedy="prepare the clips with --parts parsing, and ask for it"
             )
         image, layout = appearance.images[:, 0], one_hot(appearance.parsing[:, 0])
-        mask = person_of(layout)
+        mask = foreground_mask(layout)
         extent = Extent.of_mask(mask)
-        pieces = cut(image.repeat_interleave(REGIONS, dim=0), regions_of(layout))
-        return cls(image, layout, cut(image, mask), pieces, extent, appearance.background)
+        pieces = keep_masked(image.repeat_interleave(REGIONS, dim=0), region_masks(layout))
+        return cls(image, layout, keep_masked(image, mask), pieces, extent, appearance.background)
 
     def check(self, people: Sequence[str]) -> None:
         """Refuses to show somebody who is not there; in training, such a frame teaches nothing and costs nothing.
@@ -120,9 +120,9 @@ class Source:
             )
 
     @cached_property
-    def filled(self) -> Tensor:
+    def inpainted(self) -> Tensor:
         """The regions continued beyond their edges, soft, ``(5 N, 3, H, W)``; grey where the source has none such."""
-        return soften(fill(self.image.repeat_interleave(REGIONS, dim=0), regions_of(self.layout)))
+        return blur(inpaint(self.image.repeat_interleave(REGIONS, dim=0), region_masks(self.layout)))
 
     def person_in(self, layout: Tensor) -> Tensor:
         """The person on black, moved to where the layout has the person (section 3.1, Global Alignment Module).
@@ -149,16 +149,16 @@ class Source:
             return self.regions
         return align(self.regions, self.extent.repeat(REGIONS), _extent(layout).repeat(REGIONS))
 
-    def base_in(self, layout: Tensor) -> Tensor:
+    def fitted_in(self, layout: Tensor) -> Tensor:
         """The regions continued beyond their edges, each fitted into the layout's own, ``(5 N, 3, H, W)``."""
-        return fit(self.filled, regions_of(self.layout), regions_of(layout.detach()))
+        return fit_moments(self.inpainted, region_masks(self.layout), region_masks(layout.detach()))
 
 
 def _extent(layout: Tensor) -> Extent:
-    return Extent.of_mask(person_of(layout.detach()))
+    return Extent.of_mask(foreground_mask(layout.detach()))
 
 
-class History:
+class PreviousFrames:
     """The last two frames of a sequence, which begins with blank ones.
 
     Args:

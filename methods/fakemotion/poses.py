@@ -16,11 +16,11 @@ from motioncopy.poses.sticks import draw_motion_sticks
 from motioncopy.skeletons import skeleton as skeleton_named
 
 
-class Label(ABC):
+class PoseInput(ABC):
     """Draws the poses around a frame as the generator's input.
 
     Attributes:
-        before: Frames before the one to generate that the label shows.
+        before: Frames before the one to generate that the input shows.
         after: Frames behind it.
         channels: Channels of one frame's drawing.
         generated: Frames of a training window that are generated where no temporal discriminator says how many: as
@@ -33,7 +33,7 @@ class Label(ABC):
     generated: int
 
     def fill(self, motion: Motion) -> Motion:
-        """The motion as it is drawn and painted: as it is, unless a label fills in what is missing.
+        """The motion as it is drawn: as it is, unless an input fills in what is missing.
 
         Earlier frames may be looked at, so the last filled frame has to stand in front of the next chunk.
         """
@@ -45,7 +45,7 @@ class Label(ABC):
 
     @property
     def window(self) -> int:
-        """Frames that one label shows."""
+        """Frames that one input shows."""
         return self.before + 1 + self.after
 
     def stack(self, drawings: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Label(ABC):
             drawings: ``(B, T, C, H, W)`` from :meth:`draw`.
 
         Returns:
-            ``(B, T - before - after, C * window, H, W)``: the labels of the frames that have all neighbours.
+            ``(B, T - before - after, C * window, H, W)``: the inputs of the frames that have all neighbours.
         """
         count = drawings.shape[1] - self.before - self.after
         return torch.cat([drawings[:, k : k + count] for k in range(self.window)], dim=2)
@@ -65,7 +65,7 @@ class Label(ABC):
         return drawings[:, self.before : drawings.shape[1] - self.after]
 
 
-class StickWindow(Label):
+class StickWindow(PoseInput):
     """The paper: the stick figures of frames t-1, t, t+1 as nine channels (section 2.2).
 
     Args:
@@ -86,7 +86,7 @@ class StickWindow(Label):
         return draw_motion_sticks(motion, show_as=shown, background="white")
 
 
-class OneHotPair(Label):
+class OneHotPair(PoseInput):
     """The released code: one-hot limb maps of the previous and the current frame, 2 x 65 channels.
 
     A missing joint copies the previous frame's (there and here).
@@ -113,9 +113,9 @@ class OneHotPair(Label):
         """
         if motion.skeleton != self.skeleton:
             raise ConfigError(
-                "the one-hot label is made for another skeleton",
+                "the one-hot pose input is made for another skeleton",
                 expected=self.skeleton,
                 found=motion.skeleton,
-                remedy="set label.init_args.skeleton, and the channels of the networks that see the label",
+                remedy="set pose.init_args.skeleton, and the channels of the networks that see the pose",
             )
         return draw_onehot(motion)
