@@ -21,13 +21,13 @@ from benchmarks.audit.processes import difference, frames_of_two, share_frames, 
 from benchmarks.audit.references import OWN, array, references
 from motioncopy.batch import to_uint8
 from motioncopy.metrics.catalogue import metric
-from motioncopy.metrics.chunk import Chunk
-from motioncopy.metrics.clip_metric import ClipMetric
-from motioncopy.metrics.extractor import Extractor, Found
-from motioncopy.metrics.frame_metric import FrameMetric
-from motioncopy.metrics.pose_features import CONFIDENT, FOUND
-from motioncopy.metrics.set_metric import SetMetric
-from motioncopy.metrics.store import Part, Rows
+from motioncopy.metrics.clip import Chunk
+from motioncopy.metrics.metric import ClipMetric
+from motioncopy.metrics.clip import Extractor, Found
+from motioncopy.metrics.metric import FrameMetric
+from motioncopy.metrics.pose_error import CONFIDENT, FOUND
+from motioncopy.metrics.features import SetMetric
+from motioncopy.metrics.features import Part, Rows
 
 #: Largest relative difference between process counts: pixels and networks.
 _PROCESSES, _PROCESSES_NETWORK = 1e-6, 1e-4

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from motioncopy.errors import WeightsError
 from motioncopy.metrics.i3d import I3D
-from motioncopy.metrics.networks import Network, published
+from motioncopy.metrics.clip import Network, published
 
 #: The identity of weights that were drawn.
 RANDOM = "random, seed 0"

@@ -17,9 +17,9 @@ from torch.multiprocessing.spawn import spawn
 from benchmarks.audit.cases import frames
 from benchmarks.audit.networks import network
 from motioncopy.metrics.catalogue import METRICS, metric
-from motioncopy.metrics.clip_metric import ClipMetric
-from motioncopy.metrics.frame_metric import FrameMetric
-from motioncopy.metrics.set_metric import SetMetric
+from motioncopy.metrics.metric import ClipMetric
+from motioncopy.metrics.metric import FrameMetric
+from motioncopy.metrics.features import SetMetric
 
 
 def difference(found: object, expected: object) -> float:

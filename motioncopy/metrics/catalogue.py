@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from motioncopy.errors import ConfigError
-from motioncopy.metrics.clip_metric import ClipMetric
 from motioncopy.metrics.definition import Definition
 from motioncopy.metrics.face_similarity import FaceSimilarity
+from motioncopy.metrics.features import SetMetric
 from motioncopy.metrics.fid import FID, FIDTorchvision
 from motioncopy.metrics.fvd import FVD16, FVD30, FVD16Sliding, FVD30Sliding
 from motioncopy.metrics.inception_score import InceptionScore, InceptionScoreFeatures
 from motioncopy.metrics.kid import KID
 from motioncopy.metrics.lpips import LPIPS, VGGLPIPS
 from motioncopy.metrics.masked import MaskPSNR, MaskSSIM, ZeroFilledMaskPSNR
+from motioncopy.metrics.metric import ClipMetric
 from motioncopy.metrics.ms_ssim import MSSSIM
 from motioncopy.metrics.pose_error import MissingJoints, PoseError, TruthMissingJoints, TruthPoseError
 from motioncopy.metrics.psnr import PSNR
-from motioncopy.metrics.set_metric import SetMetric
 from motioncopy.metrics.sharpness import SD, ScriptPSNR, ScriptSD
 from motioncopy.metrics.ssim import LWGANSSIM, SSIM, UniformSSIM
 from motioncopy.metrics.tcm import TCM_DEFAULTS, TCM_METRICS, TCM_RATIOS

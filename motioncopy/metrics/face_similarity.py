@@ -8,14 +8,12 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
-from motioncopy.metrics.chunk import Chunk, Input
-from motioncopy.metrics.clip_metric import ClipMetric
+from motioncopy.metrics.clip import Chunk, Input, Provider, Seen, published
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Found, Seen
 from motioncopy.metrics.facenet import SIDE, WEIGHTS, load_network
 from motioncopy.metrics.inception import exact
-from motioncopy.metrics.networks import Provider, published
-from motioncopy.metrics.pose_features import CONFIDENT, JOINTS, no_person
+from motioncopy.metrics.metric import ClipMetric
+from motioncopy.metrics.pose_error import CONFIDENT, JOINTS, no_person
 from motioncopy.skeletons import BODY25
 
 #: What places a face; where one of these is not found, none is seen.
@@ -129,14 +127,14 @@ class FaceSimilarity(ClipMetric):
         super().__init__(networks=networks, **kwargs)
         found = networks(WEIGHTS)
         self.network = load_network(found.state)
-        self.networks = {WEIGHTS: found.identity}
+        self.own_networks[WEIGHTS] = found.identity
 
     def unfit(self, chunk: Chunk) -> str | None:
         """See :meth:`ClipMetric.unfit`; animals have no face that the network knows."""
         return no_person(chunk) or super().unfit(chunk)
 
-    def values(self, chunk: Chunk, found: Found) -> Tensor:
+    def per_frame(self, chunk: Chunk) -> Tensor:
         """The similarity of every frame, ``(n,)`` float64 in [-1, 1]; NaN where the true face is not seen."""
         assert chunk.truth is not None
-        boxes = face_boxes(found[self.sees[0]]).to(chunk.truth.device)
+        boxes = face_boxes(chunk.found[self.sees[0]]).to(chunk.truth.device)
         return face_similarity(self.network.to(chunk.truth.device), chunk.generated, chunk.truth, boxes)

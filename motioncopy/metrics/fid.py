@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from motioncopy.metrics.clip import Output
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Output
-from motioncopy.metrics.feature_metric import FrechetMetric
+from motioncopy.metrics.frechet import FrechetMetric
 from motioncopy.metrics.inception import POOL_SIZE, InceptionTF, InceptionTorchvision
 
 _DISTANCE = (

@@ -15,8 +15,7 @@ from torch.nn.functional import interpolate
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from motioncopy.errors import WeightsError
-from motioncopy.metrics.extractor import Extractor, Stream
-from motioncopy.metrics.networks import Provider, published
+from motioncopy.metrics.clip import Extractor, Provider, Stream, published
 
 #: Names of the weights in :mod:`motioncopy.weights`.
 TF_WEIGHTS, TORCHVISION_WEIGHTS = "inception-fid", "inception-v3"
@@ -105,17 +104,16 @@ class _Inception(Extractor):
 
     sizes: ClassVar[Mapping[str, int]]
 
-    def start(self, clip: str) -> Stream:
+    def start(self) -> Stream:
         """See :meth:`Extractor.start`."""
         return self
 
     def update(self, frames: Tensor) -> Mapping[str, Tensor]:
         """See :meth:`Stream.update`."""
-        frames = frames.to(self.device)
-        with exact(self.device):
+        with exact(frames.device):
             parts = [self._look(part) for part in frames.split(_TOGETHER) if len(part)]
         wanted = [name for name in self.outputs if name in self.wanted]
-        empty = {name: torch.empty(0, self.sizes[name], device=self.device) for name in wanted}
+        empty = {name: torch.empty(0, self.sizes[name], device=frames.device) for name in wanted}
         return {name: torch.cat([none, *(part[name] for part in parts)]) for name, none in empty.items()}
 
     @abstractmethod
@@ -133,17 +131,17 @@ class InceptionTF(_Inception):
     outputs = ("pool", "logits")
     sizes: ClassVar[Mapping[str, int]] = {"pool": POOL_SIZE, "logits": LOGITS_SIZE}
 
-    def __init__(self, networks: Provider = published, *, wanted: frozenset[str], device: torch.device) -> None:
-        super().__init__(networks, wanted=wanted, device=device)
+    def __init__(self, networks: Provider = published, *, wanted: frozenset[str] = frozenset()) -> None:
+        super().__init__(networks, wanted=wanted)
         weights = networks(TF_WEIGHTS)
         self.identities = {TF_WEIGHTS: weights.identity}
-        self._network = load_tf(weights.state).to(device)
+        self._network = load_tf(weights.state)
         self._classes = self._network.get_parameter("fc.weight").double().T
 
     def _look(self, frames: Tensor) -> Mapping[str, Tensor]:
-        (pool,) = self._network(frames)
+        (pool,) = self._network.to(frames.device)(frames)
         # TF32 does not touch float64, and this product takes no time beside the network.
-        return {"pool": pool, "logits": (pool.double() @ self._classes).float()}
+        return {"pool": pool, "logits": (pool.double() @ self._classes.to(frames.device)).float()}
 
 
 class InceptionTorchvision(_Inception):
@@ -157,12 +155,13 @@ class InceptionTorchvision(_Inception):
     outputs = ("pool",)
     sizes: ClassVar[Mapping[str, int]] = {"pool": POOL_SIZE}
 
-    def __init__(self, networks: Provider = published, *, wanted: frozenset[str], device: torch.device) -> None:
-        super().__init__(networks, wanted=wanted, device=device)
+    def __init__(self, networks: Provider = published, *, wanted: frozenset[str] = frozenset()) -> None:
+        super().__init__(networks, wanted=wanted)
         weights = networks(TORCHVISION_WEIGHTS)
         self.identities = {TORCHVISION_WEIGHTS: weights.identity}
-        self._network = load_torchvision(weights.state).to(device)
+        self._network = load_torchvision(weights.state)
 
     def _look(self, frames: Tensor) -> Mapping[str, Tensor]:
         scaled = frames.float() / 127.5 - 1
-        return {"pool": self._network(interpolate(scaled, (SIDE, SIDE), mode="bilinear", align_corners=False))}
+        seen = interpolate(scaled, (SIDE, SIDE), mode="bilinear", align_corners=False)
+        return {"pool": self._network.to(frames.device)(seen)}

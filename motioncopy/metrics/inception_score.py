@@ -7,11 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from motioncopy.errors import BatchError
+from motioncopy.metrics.clip import Output
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Output
-from motioncopy.metrics.feature_metric import RowsMetric
+from motioncopy.metrics.features import Rows, RowsMetric
 from motioncopy.metrics.inception import LOGITS_SIZE, POOL_SIZE, InceptionTF, InceptionTorchvision
-from motioncopy.metrics.store import Rows
 
 #: Parts that the frames are split into, and the seed of their order: torch-fidelity's.
 SPLITS, SEED = 10, 2020

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from motioncopy.errors import BatchError
+from motioncopy.metrics.clip import Output
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Output
-from motioncopy.metrics.feature_metric import RowsMetric
+from motioncopy.metrics.features import Rows, RowsMetric
 from motioncopy.metrics.inception import POOL_SIZE, InceptionTF
-from motioncopy.metrics.store import Rows
 
 #: Number of subsets, rows of each set in a subset, and the seed: torch-fidelity's.
 SUBSETS, SUBSET_SIZE, SEED = 100, 1000, 2020

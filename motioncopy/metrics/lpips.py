@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from motioncopy.errors import BatchError, WeightsError
+from motioncopy.metrics.clip import Provider, published
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric, check_images
 from motioncopy.metrics.inception import exact
-from motioncopy.metrics.networks import Provider, published
+from motioncopy.metrics.metric import FrameMetric, check_images
 
 Backbone = Literal["alex", "vgg"]
 #: Names of the backbones' weights in :mod:`motioncopy.weights`.
@@ -122,10 +122,10 @@ class LPIPS(FrameMetric):
         weights = WEIGHTS[self.backbone]
         found = networks(weights)
         self.network = load_network(found.state, self.backbone)
-        self.networks = {weights: found.identity}
+        self.own_networks[weights] = found.identity
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """LPIPS of every frame, ``(n,)`` float64; the mask is not looked at."""
+    def function(self, generated: Tensor, truth: Tensor) -> Tensor:
+        """LPIPS of every frame, ``(n,)`` float64."""
         return lpips(self.network.to(generated.device), generated, truth, smallest=self.least_side)
 
 

@@ -12,10 +12,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from motioncopy.errors import BatchError
-from motioncopy.metrics.chunk import Input
+from motioncopy.metrics.clip import Input
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric, check_images, check_mask
+from motioncopy.metrics.metric import FrameMetric, check_images, check_mask
 from motioncopy.metrics.psnr import CAP, decibels, squared_error
 from motioncopy.metrics.ssim import SSIM, ssim
 
@@ -89,17 +88,12 @@ _CAUTION = "Limbs and clothes painted outside the true person cost nothing."
 class _MaskMetric(FrameMetric):
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth", "mask"})
 
-    @staticmethod
-    def _given(mask: Tensor | None) -> Tensor:
-        if mask is None:
-            raise BatchError("a masked metric was given no mask", expected="(n, 1, H, W) uint8")
-        return mask
-
 
 class MaskSSIM(_MaskMetric):
     """Mask-SSIM, averaged over frames; see :func:`mask_ssim`."""
 
     least_side = SSIM.least_side
+    function = staticmethod(mask_ssim)
     definition = Definition(
         key="mask_ssim/zero_filled@1",
         title="Mask-SSIM",
@@ -117,14 +111,11 @@ class MaskSSIM(_MaskMetric):
         caution=f"Everything outside counts as equal, so that small persons score high. {_CAUTION}",
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Mask-SSIM of every frame, ``(n,)`` float64; NaN where the mask is empty."""
-        return mask_ssim(generated, truth, self._given(mask))
-
 
 class MaskPSNR(_MaskMetric):
     """Mask-PSNR, averaged over frames; see :func:`mask_psnr`."""
 
+    function = staticmethod(mask_psnr)
     definition = Definition(
         key="mask_psnr/inside@1",
         title="Mask-PSNR",
@@ -144,14 +135,11 @@ class MaskPSNR(_MaskMetric):
         caution=_CAUTION,
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Mask-PSNR of every frame, ``(n,)`` float64, dB; NaN where the mask is empty."""
-        return mask_psnr(generated, truth, self._given(mask))
-
 
 class ZeroFilledMaskPSNR(_MaskMetric):
     """PSNR of zero-filled images, averaged over frames; see :func:`zero_filled_psnr`."""
 
+    function = staticmethod(zero_filled_psnr)
     definition = Definition(
         key="mask_psnr/zero_filled@1",
         title="Mask-PSNR (zero-filled)",
@@ -165,7 +153,3 @@ class ZeroFilledMaskPSNR(_MaskMetric):
         choice="The other reading of Mask-PSNR; see mask_psnr/inside@1.",
         caution=f"The smaller the person, the higher: compare within one data set and crop only. {_CAUTION}",
     )
-
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The value of every frame, ``(n,)`` float64, dB; NaN where the mask is empty."""
-        return zero_filled_psnr(generated, truth, self._given(mask))

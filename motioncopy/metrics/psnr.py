@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric, as_arrays, check_images
+from motioncopy.metrics.metric import FrameMetric, as_arrays, check_images
 
 #: No frame counts more than this, in dB. Equal frames would be infinite, and one of them would make any mean so.
 #: (A single level of difference in one value of a 256x256 frame is 101 dB.)
@@ -68,6 +68,7 @@ def decibels(mean_squared_error: Tensor) -> Tensor:
 class PSNR(FrameMetric):
     """PSNR, averaged over frames; see :func:`psnr`."""
 
+    function = staticmethod(psnr)
     definition = Definition(
         key="psnr/frame@1",
         title="PSNR",
@@ -86,7 +87,3 @@ class PSNR(FrameMetric):
         ),
         caution="Rewards blur: the mean of all plausible frames has a better PSNR than any one of them.",
     )
-
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """PSNR of every frame, ``(n,)`` float64, dB; the mask is not looked at."""
-        return psnr(generated, truth)

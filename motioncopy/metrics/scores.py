@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -59,9 +59,8 @@ class ClipScores:
         """For each metric key, the mean over frames and what it was taken over."""
         scores = {}
         for key, values in self.values.items():
-            counted = [v for v in values if v is not None]
-            mean = math.fsum(counted) / len(counted) if counted else None
-            scores[key] = Score(mean, len(counted), self.frames - len(counted))
+            counted = len(values) - values.count(None)
+            scores[key] = Score(mean_over_frames(values), counted, self.frames - counted)
         return scores
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,11 +121,32 @@ def aggregate(clips: Sequence[ClipScores], *, seed: int = 0, resamples: int = 20
     aggregates = {}
     for key in dict.fromkeys(key for s in scores for key in s):
         counted = [(s[key].value, s[key].frames) for s in scores if key in s]
-        values = np.array([value for value, _ in counted if value is not None])
-        if len(values):
-            low, high = interval(values, seed=seed, resamples=resamples)
-            aggregates[key] = Aggregate(float(values.mean()), low, high, len(values), sum(n for _, n in counted))
+        values = [value for value, _ in counted if value is not None]
+        if values:
+            low, high = interval(np.array(values), seed=seed, resamples=resamples)
+            mean = mean_over_clips(values)
+            aggregates[key] = Aggregate(mean, low, high, len(values), sum(n for _, n in counted))
     return aggregates
+
+
+def mean_over_frames(values: Iterable[float | None]) -> float | None:
+    """The mean of a clip's frames that have a value, the same in any order; ``None`` if none has.
+
+    >>> mean_over_frames([1.0, None, 4.0, math.nan])
+    2.5
+    """
+    counted = [value for value in values if value is not None and not math.isnan(value)]
+    return math.fsum(counted) / len(counted) if counted else None
+
+
+def mean_over_clips(means: Iterable[float | None]) -> float:
+    """The mean of the clips that have one, each weighing alike; NaN if none has.
+
+    >>> mean_over_clips([1.0, None, 4.0])
+    2.5
+    """
+    counted = [mean for mean in means if mean is not None]
+    return float(np.mean(counted)) if counted else math.nan
 
 
 def interval(values: np.ndarray, *, seed: int = 0, resamples: int = 2000) -> tuple[float | None, float | None]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from motioncopy.errors import BatchError
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric, check_images
+from motioncopy.metrics.metric import FrameMetric, check_images
 from motioncopy.metrics.psnr import CAP, squared_error
 from motioncopy.metrics.ssim import Values, over_planes
 
@@ -99,6 +99,7 @@ class SD(FrameMetric):
     """Sharpness difference, averaged over frames; see :func:`sharpness_difference`."""
 
     least_side = 2
+    function = staticmethod(sharpness_difference)
     definition = Definition(
         key="sd/formula@1",
         title="SD",
@@ -120,15 +121,12 @@ class SD(FrameMetric):
         caution="Two frames can be equally sharp and show different things: it is no measure of likeness.",
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """SD of every frame, ``(n,)`` float64, dB; the mask is not looked at."""
-        return sharpness_difference(generated, truth)
-
 
 class ScriptSD(FrameMetric):
     """The script's sharpness difference, averaged over frames; see :func:`script_sharpness_difference`."""
 
     least_side = 3
+    function = staticmethod(script_sharpness_difference)
     definition = Definition(
         key="sd/script@1",
         title="SD (script)",
@@ -149,14 +147,11 @@ class ScriptSD(FrameMetric):
         caution="Like sd/formula@1 no measure of likeness; and 5.99 dB of it are a mistaken range of the images.",
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """SD of every frame, ``(n,)`` float64, dB; the mask is not looked at."""
-        return script_sharpness_difference(generated, truth)
-
 
 class ScriptPSNR(FrameMetric):
     """The script's PSNR, averaged over frames; see :func:`script_psnr`."""
 
+    function = staticmethod(script_psnr)
     definition = Definition(
         key="psnr/script@1",
         title="PSNR (script)",
@@ -170,7 +165,3 @@ class ScriptPSNR(FrameMetric):
         choice="For comparison with papers that used the script; psnr/frame@1 is the default.",
         caution="5.99 dB more than psnr/frame@1: its factor was meant for images in [-1, 1]. Rewards blur too.",
     )
-
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The script's PSNR of every frame, ``(n,)`` float64, dB; the mask is not looked at."""
-        return script_psnr(generated, truth)

@@ -14,7 +14,7 @@ from torch.nn.functional import conv2d
 
 from motioncopy.errors import BatchError
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric, as_arrays, check_images
+from motioncopy.metrics.metric import FrameMetric, as_arrays, check_images
 
 #: Half the window: the border of this many pixels, where the window would leave the image, is not averaged.
 RADIUS = 5
@@ -226,6 +226,7 @@ class SSIM(FrameMetric):
     """SSIM, averaged over frames; see :func:`ssim`."""
 
     least_side = 2 * RADIUS + 1
+    function = staticmethod(ssim)
     definition = Definition(
         key="ssim/gaussian@1",
         title="SSIM",
@@ -248,15 +249,12 @@ class SSIM(FrameMetric):
         caution="Sees structure of a few pixels: a shift by two costs more than a blur that a viewer would mind more.",
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """SSIM of every frame, ``(n,)`` float64; the mask is not looked at."""
-        return ssim(generated, truth)
-
 
 class UniformSSIM(FrameMetric):
     """SSIM with a uniform window, averaged over frames; see :func:`uniform_ssim`."""
 
     least_side = _SIDE
+    function = staticmethod(uniform_ssim)
     definition = Definition(
         key="ssim/uniform@1",
         title="SSIM (uniform window)",
@@ -275,15 +273,12 @@ class UniformSSIM(FrameMetric):
         caution=SSIM.definition.caution,
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """SSIM of every frame, ``(n,)`` float64; the mask is not looked at."""
-        return uniform_ssim(generated, truth)
-
 
 class LWGANSSIM(FrameMetric):
     """SSIM as LWGAN's evaluator computes it, averaged over frames; see :func:`uniform_ssim`."""
 
     least_side = _SIDE
+    function = staticmethod(partial(uniform_ssim, centred=True))
     definition = Definition(
         key="ssim/lwgan@1",
         title="SSIM (LWGAN)",
@@ -302,7 +297,3 @@ class LWGANSSIM(FrameMetric):
         ),
         caution="Grey areas have means near 0, where the luminance term depends on noise alone.",
     )
-
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """SSIM of every frame, ``(n,)`` float64; the mask is not looked at."""
-        return uniform_ssim(generated, truth, centred=True)

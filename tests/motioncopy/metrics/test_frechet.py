@@ -10,8 +10,8 @@ from torch import Tensor
 from torchmetrics.image.fid import _compute_fid
 
 from motioncopy.errors import BatchError
+from motioncopy.metrics.features import Part, Rows
 from motioncopy.metrics.frechet import ROWS, Gaussian, Moments, frechet_distance, gaussian, moments
-from motioncopy.metrics.store import Part, Rows
 
 
 def features(n: int, d: int, seed: int = 0, shift: float = 0.0) -> Tensor:
