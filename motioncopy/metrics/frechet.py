@@ -62,6 +62,16 @@ def gaussian(total: Tensor, outer: Tensor, count: int) -> Gaussian:
     return Gaussian(mean, (outer - count * torch.outer(mean, mean)) / (count - 1), count)
 
 
+def gaussian_of(features: Tensor) -> Gaussian:
+    """Mean and covariance of features ``(n, d)``; see :func:`gaussian`.
+
+    >>> gaussian_of(torch.tensor([[0.0, 0.0], [2.0, 4.0]])).covariance.tolist()
+    [[2.0, 4.0], [4.0, 8.0]]
+    """
+    rows = features.double()
+    return gaussian(rows.sum(dim=0), rows.T @ rows, len(rows))
+
+
 def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     """Squared Fréchet (2-Wasserstein) distance of two Gaussians (Dowson and Landau 1982).
 
