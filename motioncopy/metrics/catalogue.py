@@ -72,6 +72,9 @@ def metric(key: str) -> Kind:
 
     Raises:
         ConfigError: If there is none; the message lists the known ones.
+
+    >>> metric("psnr/frame@1").__name__
+    'PSNR'
     """
     if key not in METRICS:
         raise ConfigError(f"unknown metric {key!r}", expected=f"one of {', '.join(METRICS)}")
@@ -86,6 +89,9 @@ def select(names: Sequence[str]) -> list[str]:
 
     Raises:
         ConfigError: If a name stands for nothing; the message lists what there is.
+
+    >>> select(["psnr", "ssim/gaussian"])
+    ['ssim/gaussian@1', 'psnr/frame@1', 'psnr/script@1']
     """
     chosen: set[str] = set()
     for name in names:
@@ -107,5 +113,8 @@ def definition(key: str) -> Definition:
 
     Raises:
         ConfigError: If there is none.
+
+    >>> definition("psnr/frame@1").title
+    'PSNR'
     """
     return metric(key).definition

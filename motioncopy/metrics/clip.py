@@ -79,7 +79,13 @@ def _loaded(name: str, sha256: str) -> Network:
 
 
 class Stream(Protocol):
-    """Looks at one video of one clip."""
+    """Looks at one video of one clip.
+
+    >>> from motioncopy.metrics.tcm import FlowDIS
+    >>> stream = FlowDIS(wanted=frozenset({"visible"})).start()
+    >>> stream.update(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))["visible"].shape
+    torch.Size([2, 1, 16, 16])
+    """
 
     def update(self, frames: Tensor) -> Mapping[str, Tensor]:
         """Takes the next frames, in order.
@@ -110,6 +116,10 @@ class Extractor(ABC):
 
     Raises:
         WeightsError: If the weights are not on this machine.
+
+    >>> from motioncopy.metrics.tcm import FlowDIS
+    >>> FlowDIS.name, FlowDIS.outputs
+    ('flow_dis', ('backward', 'visible'))
     """
 
     name: ClassVar[str]

@@ -232,6 +232,11 @@ def score(
 
     Returns:
         The value, or ``None`` and the reason why there is none.
+
+    >>> from tempfile import mkdtemp
+    >>> from motioncopy.metrics.fvd import FVD16
+    >>> score(FVD16(), FeatureStore(Path(mkdtemp())), ["walk"])
+    (None, 'some clips have no features')
     """
     feature = metric.output.id
     generated = store.rows(feature, "generated", clips)

@@ -121,7 +121,16 @@ def _thin_factor(covariance: Tensor) -> Tensor:
 
 
 class FrechetMetric(SetMetric):
-    """Fréchet distance of two sets of features, kept as sums: its memory does not grow with the features."""
+    """Fréchet distance of two sets of features, kept as sums: its memory does not grow with the features.
+
+    >>> from motioncopy.metrics.fvd import FVD16
+    >>> metric = FVD16()
+    >>> for k in range(3):
+    ...     metric.add_features(torch.zeros(1, 400))
+    ...     metric.add_features(torch.full((1, 400), 2.0), real=True)
+    >>> metric.compute()
+    tensor(1600., dtype=torch.float64)
+    """
 
     generated_waiting: list[Tensor]
     real_waiting: list[Tensor]

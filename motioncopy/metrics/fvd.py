@@ -28,6 +28,9 @@ def load(networks: Provider) -> tuple[str, Network]:
 
     Raises:
         WeightsError: If neither of the two files is on this machine; the message is that of the first.
+
+    >>> load(lambda name: Network({}, f"the file {name}"))[0]
+    'i3d-kinetics-400'
     """
     errors = []
     for name in WEIGHTS:
@@ -55,6 +58,10 @@ def preprocess(frames: Tensor) -> Tensor:
 
     Returns:
         ``(n, 3, 224, 224)`` float32.
+
+    >>> seen = preprocess(torch.zeros(2, 3, 64, 32, dtype=torch.uint8))
+    >>> seen.shape, seen.unique()
+    (torch.Size([2, 3, 224, 224]), tensor([-1.]))
     """
     resized = interpolate(frames.float(), SIZE, mode="bilinear", align_corners=False, antialias=False)
     return resized / 127.5 - 1
@@ -115,14 +122,28 @@ class _Windows:
 
 
 class I3DWindows16(_I3DWindows):
-    """Windows of 16 frames."""
+    """Windows of 16 frames.
+
+    >>> network = Network(I3D().state_dict(), "random")
+    >>> extractor = I3DWindows16(lambda name: network, wanted=frozenset({"blocks"}))
+    >>> stream = extractor.start()
+    >>> stream.update(torch.zeros(9, 3, 8, 8, dtype=torch.uint8))["blocks"].shape  # no window is whole yet
+    torch.Size([0, 400])
+    """
 
     name = "i3d_16"
     length = 16
 
 
 class I3DWindows30(_I3DWindows):
-    """Windows of 30 frames."""
+    """Windows of 30 frames.
+
+    >>> network = Network(I3D().state_dict(), "random")
+    >>> extractor = I3DWindows30(lambda name: network, wanted=frozenset({"blocks"}))
+    >>> stream = extractor.start()
+    >>> stream.update(torch.zeros(9, 3, 8, 8, dtype=torch.uint8))["blocks"].shape  # no window is whole yet
+    torch.Size([0, 400])
+    """
 
     name = "i3d_30"
     length = 30
@@ -180,28 +201,56 @@ class _FVD(FrechetMetric):
 
 
 class FVD16(_FVD):
-    """Windows of 16 frames side by side."""
+    """Windows of 16 frames side by side.
+
+    >>> metric = FVD16()
+    >>> metric.add_features(torch.zeros(2, 400))  # or metric.update(frames, true_frames), where the weights are
+    >>> metric.add_features(torch.ones(2, 400), real=True)
+    >>> metric.compute()
+    tensor(400., dtype=torch.float64)
+    """
 
     output = Output(I3DWindows16, "blocks")
     definition = _definition(16, sliding=False)
 
 
 class FVD16Sliding(_FVD):
-    """Windows of 16 frames from every frame on."""
+    """Windows of 16 frames from every frame on.
+
+    >>> metric = FVD16Sliding()
+    >>> metric.add_features(torch.zeros(2, 400))  # or metric.update(frames, true_frames), where the weights are
+    >>> metric.add_features(torch.ones(2, 400), real=True)
+    >>> metric.compute()
+    tensor(400., dtype=torch.float64)
+    """
 
     output = Output(I3DWindows16, "sliding")
     definition = _definition(16, sliding=True)
 
 
 class FVD30(_FVD):
-    """Windows of 30 frames side by side: CPF-Net's length."""
+    """Windows of 30 frames side by side: CPF-Net's length.
+
+    >>> metric = FVD30()
+    >>> metric.add_features(torch.zeros(2, 400))  # or metric.update(frames, true_frames), where the weights are
+    >>> metric.add_features(torch.ones(2, 400), real=True)
+    >>> metric.compute()
+    tensor(400., dtype=torch.float64)
+    """
 
     output = Output(I3DWindows30, "blocks")
     definition = _definition(30, sliding=False)
 
 
 class FVD30Sliding(_FVD):
-    """Windows of 30 frames from every frame on."""
+    """Windows of 30 frames from every frame on.
+
+    >>> metric = FVD30Sliding()
+    >>> metric.add_features(torch.zeros(2, 400))  # or metric.update(frames, true_frames), where the weights are
+    >>> metric.add_features(torch.ones(2, 400), real=True)
+    >>> metric.compute()
+    tensor(400., dtype=torch.float64)
+    """
 
     output = Output(I3DWindows30, "sliding")
     definition = _definition(30, sliding=True)

@@ -43,6 +43,11 @@ def load_tf(state: Mapping[str, Tensor]) -> nn.Module:
 
     Raises:
         WeightsError: If the state dict is of another network.
+
+    >>> load_tf({"fc.weight": torch.zeros(1)})
+    Traceback (most recent call last):
+    ...
+    motioncopy.errors.WeightsError: these are no weights of this Inception-v3...
     """
     # The class takes weights from a file or the net, and unpickles whatever stands there: it gets a file in memory
     # that holds the given tensors and nothing else.
@@ -70,6 +75,10 @@ def load_torchvision(state: Mapping[str, Tensor]) -> nn.Module:
 
     Raises:
         WeightsError: If the state dict is of another network.
+
+    >>> state = torchvision.models.inception_v3(init_weights=False).state_dict()  # random
+    >>> load_torchvision(state).training
+    False
     """
     with torch.random.fork_rng(devices=[]):
         network: nn.Module = torchvision.models.inception_v3(
@@ -90,7 +99,12 @@ def _not_inception(error: RuntimeError) -> WeightsError:
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """Convolutions without gradients, autocast and TF32: features of one machine are those of another."""
+    """Convolutions without gradients, autocast and TF32: features of one machine are those of another.
+
+    >>> with exact(torch.device("cpu")):
+    ...     torch.ones(1, requires_grad=True).sum().requires_grad
+    False
+    """
     with (
         torch.no_grad(),
         torch.autocast(device.type, enabled=False),
@@ -125,6 +139,9 @@ class InceptionTF(_Inception):
     """The Inception of FID's authors; see :func:`load_tf`.
 
     Its outputs are ``pool``, 2048 numbers, and ``logits``, 1008 without their bias.
+
+    >>> InceptionTF.name, InceptionTF.sizes
+    ('inception_tf', {'pool': 2048, 'logits': 1008})
     """
 
     name = "inception_tf"
@@ -149,6 +166,9 @@ class InceptionTorchvision(_Inception):
 
     Frames in [-1, 1] are resized to 299x299 bilinearly, half pixels counted, without a filter against aliasing. Its
     output is ``pool``, 2048 numbers.
+
+    >>> InceptionTorchvision.name, InceptionTorchvision.sizes
+    ('inception_torchvision', {'pool': 2048})
     """
 
     name = "inception_torchvision"

@@ -37,6 +37,11 @@ def load_network(state: Mapping[str, Tensor], backbone: Backbone = "alex") -> nn
 
     Raises:
         WeightsError: If the state dict does not hold the network's features.
+
+    >>> from torchvision.models import alexnet
+    >>> state = {f"features.{name}": value for name, value in alexnet().features.state_dict().items()}  # random
+    >>> load_network(state).training
+    False
     """
     # The package draws initial weights, which must not move the seeded draws of others, and calls torchvision by its
     # former argument names.
@@ -74,6 +79,12 @@ def lpips(network: nn.Module, generated: Tensor, truth: Tensor, *, smallest: int
 
     Raises:
         BatchError: If shapes, types or ranges are wrong, or the images are too small.
+
+    >>> from torchvision.models import alexnet
+    >>> state = {f"features.{name}": value for name, value in alexnet().features.state_dict().items()}  # random
+    >>> frames = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+    >>> lpips(load_network(state), frames, frames)
+    tensor([0., 0.], dtype=torch.float64)
     """
     check_images(generated, truth)
     if min(generated.shape[2:]) < smallest:
@@ -95,6 +106,16 @@ class LPIPS(FrameMetric):
 
     Raises:
         WeightsError: If the network's weights are not on this machine.
+
+    >>> from torchvision.models import alexnet
+    >>> state = {f"features.{name}": value for name, value in alexnet().features.state_dict().items()}  # random
+    >>> frames = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+    >>> from motioncopy.metrics.clip import Network
+    >>> metric = LPIPS(networks=lambda name: Network(state, "random"))
+    >>> metric(frames, frames)
+    tensor(0., dtype=torch.float64)
+    >>> metric.networks
+    {'alexnet': 'random'}
     """
 
     backbone: ClassVar[Backbone] = "alex"
@@ -130,7 +151,15 @@ class LPIPS(FrameMetric):
 
 
 class VGGLPIPS(LPIPS):
-    """LPIPS on VGG-16, averaged over frames; see :func:`lpips`."""
+    """LPIPS on VGG-16, averaged over frames; see :func:`lpips`.
+
+    >>> from torchvision.models.vgg import cfgs, make_layers
+    >>> state = {f"features.{name}": value for name, value in make_layers(cfgs["D"]).state_dict().items()}  # random
+    >>> frames = torch.zeros(1, 3, 16, 16, dtype=torch.uint8)
+    >>> from motioncopy.metrics.clip import Network
+    >>> VGGLPIPS(networks=lambda name: Network(state, "random"))(frames, frames)
+    tensor(0., dtype=torch.float64)
+    """
 
     backbone: ClassVar[Backbone] = "vgg"
     least_side = SMALLEST["vgg"]

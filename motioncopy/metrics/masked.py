@@ -32,6 +32,12 @@ def mask_ssim(generated: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong.
+
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> mask_ssim(torch.where(mask, grey, 0), grey, mask)
+    tensor([1.], dtype=torch.float64)
     """
     inside = _inside(generated, truth, mask)
     values = ssim(generated * inside, truth * inside)
@@ -51,6 +57,12 @@ def mask_psnr(generated: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong.
+
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> mask_psnr(grey + 10, grey, mask), mask_psnr(grey, grey, ~mask & mask)
+    (tensor([28.1308], dtype=torch.float64), tensor([nan], dtype=torch.float64))
     """
     inside = _inside(generated, truth, mask)
     values = 3 * inside.sum(dim=(1, 2, 3))
@@ -70,6 +82,12 @@ def zero_filled_psnr(generated: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong.
+
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> zero_filled_psnr(grey + 10, grey, mask)  # half the pixels are equal
+    tensor([31.1411], dtype=torch.float64)
     """
     inside = _inside(generated, truth, mask)
     values = decibels(squared_error(generated, truth, inside) / generated.shape[1:].numel())
@@ -90,7 +108,14 @@ class _MaskMetric(FrameMetric):
 
 
 class MaskSSIM(_MaskMetric):
-    """Mask-SSIM, averaged over frames; see :func:`mask_ssim`."""
+    """Mask-SSIM, averaged over frames; see :func:`mask_ssim`.
+
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> MaskSSIM()(grey, grey, mask)
+    tensor(1., dtype=torch.float64)
+    """
 
     least_side = SSIM.least_side
     function = staticmethod(mask_ssim)
@@ -113,7 +138,14 @@ class MaskSSIM(_MaskMetric):
 
 
 class MaskPSNR(_MaskMetric):
-    """Mask-PSNR, averaged over frames; see :func:`mask_psnr`."""
+    """Mask-PSNR, averaged over frames; see :func:`mask_psnr`.
+
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> MaskPSNR()(grey + 10, grey, mask)
+    tensor(28.1308, dtype=torch.float64)
+    """
 
     function = staticmethod(mask_psnr)
     definition = Definition(
@@ -137,7 +169,14 @@ class MaskPSNR(_MaskMetric):
 
 
 class ZeroFilledMaskPSNR(_MaskMetric):
-    """PSNR of zero-filled images, averaged over frames; see :func:`zero_filled_psnr`."""
+    """PSNR of zero-filled images, averaged over frames; see :func:`zero_filled_psnr`.
+
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> ZeroFilledMaskPSNR()(grey + 10, grey, mask)
+    tensor(31.1411, dtype=torch.float64)
+    """
 
     function = staticmethod(zero_filled_psnr)
     definition = Definition(

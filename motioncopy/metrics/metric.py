@@ -96,6 +96,10 @@ class VideoMetric(Metric):
         sees: What it needs of extractors.
         least_side: Frames of fewer pixels a side have no value.
         own_networks: The pretrained networks that it does not share: name to SHA-256 of the weights' file.
+
+    >>> from motioncopy.metrics.psnr import PSNR
+    >>> PSNR.higher_is_better, sorted(PSNR.inputs)
+    (True, ['truth'])
     """
 
     definition: ClassVar[Definition]
@@ -245,6 +249,15 @@ class ClipMetric(VideoMetric):
     Attributes:
         values: One tensor ``(n,)`` float64 a chunk; NaN for a frame that has no value.
         clips: The same, the numbers of the clips.
+
+    >>> from motioncopy.metrics.psnr import PSNR
+    >>> metric, black = PSNR(), torch.zeros(3, 3, 8, 8, dtype=torch.uint8)
+    >>> metric.update(black, black, clip="walk")  # 100 dB, the cap
+    >>> metric.update(black[:1] + 255, black[:1], clip="run")  # 0 dB
+    >>> metric.compute()  # a clip counts as much as another, however long
+    tensor(50., dtype=torch.float64)
+    >>> metric.of("walk")
+    (100.0, 100.0, 100.0)
     """
 
     values: list[Tensor]
@@ -326,6 +339,11 @@ class FrameMetric(ClipMetric):
     Attributes:
         function: Its functional form: generated and true frames to one value a frame; the mask comes third where the
             metric needs one.
+
+    >>> from motioncopy.metrics.psnr import PSNR
+    >>> black = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    >>> PSNR().frames(black + 255, black)
+    tensor([0., 0.], dtype=torch.float64)
     """
 
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})

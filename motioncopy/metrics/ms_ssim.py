@@ -33,6 +33,10 @@ def ms_ssim(generated: Tensor, truth: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong, or the images are too small.
+
+    >>> frames = torch.full((1, 3, SMALLEST, SMALLEST), 100, dtype=torch.uint8)
+    >>> ms_ssim(frames + 50, frames)  # brightness counts at the coarsest scale alone
+    tensor([0.9894], dtype=torch.float64)
     """
     check_images(generated, truth)
     if min(generated.shape[2:]) < SMALLEST:
@@ -78,7 +82,12 @@ def _on_gpu(generated: Tensor, truth: Tensor) -> Tensor:
 
 
 class MSSSIM(FrameMetric):
-    """MS-SSIM, averaged over frames; see :func:`ms_ssim`."""
+    """MS-SSIM, averaged over frames; see :func:`ms_ssim`.
+
+    >>> frames = torch.full((1, 3, SMALLEST, SMALLEST), 100, dtype=torch.uint8)
+    >>> MSSSIM()(frames, frames)
+    tensor(1., dtype=torch.float64)
+    """
 
     least_side = SMALLEST
     function = staticmethod(ms_ssim)

@@ -27,6 +27,9 @@ class PoseMediaPipe(Extractor):
 
     Every frame is looked at for itself. Followed through the video, a person would be guessed in a spoilt frame from
     the good ones before it.
+
+    >>> PoseMediaPipe.name, PoseMediaPipe.outputs
+    ('pose_mediapipe', ('joints',))
     """
 
     name = "pose_mediapipe"
@@ -51,7 +54,12 @@ JOINTS = Output(PoseMediaPipe, "joints")
 
 
 def driving_body(chunk: Chunk) -> Tensor | None:
-    """The driving joints as body25, ``(n, 25, 3)``, or ``None`` where there are none or they are no person's."""
+    """The driving joints as body25, ``(n, 25, 3)``, or ``None`` where there are none or they are no person's.
+
+    >>> black = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+    >>> driving_body(Chunk(black, joints=torch.ones(1, 18, 3), skeleton="coco18")).shape
+    torch.Size([1, 25, 3])
+    """
     if chunk.joints is None or chunk.skeleton == BODY25.name:
         return chunk.joints
     try:
@@ -62,7 +70,12 @@ def driving_body(chunk: Chunk) -> Tensor | None:
 
 
 def no_person(chunk: Chunk) -> str | None:
-    """Why nobody is to be found in clips like this, or ``None`` if there is no reason."""
+    """Why nobody is to be found in clips like this, or ``None`` if there is no reason.
+
+    >>> black = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+    >>> no_person(Chunk(black, joints=torch.ones(1, 21, 3), skeleton="fish21"))
+    'MediaPipe finds people, and the joints are those of fish21'
+    """
     if chunk.joints is None or driving_body(chunk) is not None:
         return None
     return f"MediaPipe finds people, and the joints are those of {chunk.skeleton}"
@@ -80,6 +93,11 @@ def compare(found: Tensor, wanted: Tensor, size: tuple[int, int]) -> tuple[Tenso
         ``(n,)`` mean distance of the joints that both have, in percent of the diagonal of the box around all wanted
         joints; NaN where there is none. And ``(n,)``, in [0, 1], the share of the wanted joints that were not found;
         NaN where none is wanted.
+
+    >>> wanted = torch.tensor([[[0.0, 0, 1], [30, 40, 1]]])  # the box's diagonal is 50
+    >>> found = torch.tensor([[[3.0, 4, 0.9], [0, 0, 0.1]]])
+    >>> compare(found, wanted, (100, 100))
+    (tensor([10.], dtype=torch.float64), tensor([0.5000]))
     """
     found, wanted = found.double(), wanted.double()
     x, y = wanted[..., 0], wanted[..., 1]
@@ -186,7 +204,11 @@ def _definition(kind: Literal["error", "missing"], reference: Literal["truth", "
 
 
 class PoseError(_Error):
-    """Distance to the joints that were asked for; see :func:`compare`."""
+    """Distance to the joints that were asked for; see :func:`compare`.
+
+    >>> PoseError().definition.key, PoseError.higher_is_better
+    ('pose_error/driving_mediapipe@1', False)
+    """
 
     reference = "driving"
     inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
@@ -195,7 +217,11 @@ class PoseError(_Error):
 
 
 class MissingJoints(_Missing):
-    """Share of the joints asked for that are not found; see :func:`compare`."""
+    """Share of the joints asked for that are not found; see :func:`compare`.
+
+    >>> MissingJoints().definition.key, MissingJoints.higher_is_better
+    ('pose_missing/driving_mediapipe@1', False)
+    """
 
     reference = "driving"
     inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
@@ -204,7 +230,11 @@ class MissingJoints(_Missing):
 
 
 class TruthPoseError(_Error):
-    """Distance to the joints found in the true frame; see :func:`compare`."""
+    """Distance to the joints found in the true frame; see :func:`compare`.
+
+    >>> TruthPoseError().definition.key, TruthPoseError.higher_is_better
+    ('pose_error/truth_mediapipe@1', False)
+    """
 
     reference = "truth"
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})
@@ -213,7 +243,11 @@ class TruthPoseError(_Error):
 
 
 class TruthMissingJoints(_Missing):
-    """Share of the joints of the true frame that are not found; see :func:`compare`."""
+    """Share of the joints of the true frame that are not found; see :func:`compare`.
+
+    >>> TruthMissingJoints().definition.key, TruthMissingJoints.higher_is_better
+    ('pose_missing/truth_mediapipe@1', False)
+    """
 
     reference = "truth"
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})

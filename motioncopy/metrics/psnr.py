@@ -26,6 +26,10 @@ def psnr(generated: Tensor, truth: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong.
+
+    >>> grey = torch.full((2, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> psnr(grey + 10, grey)
+    tensor([28.1308, 28.1308], dtype=torch.float64)
     """
     check_images(generated, truth)
     return decibels(squared_error(generated, truth) / generated.shape[1:].numel())
@@ -41,6 +45,10 @@ def squared_error(generated: Tensor, truth: Tensor, inside: Tensor | None = None
 
     Returns:
         ``(n,)`` float64.
+
+    >>> grey = torch.full((2, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> squared_error(grey + 10, grey)  # 100 of each of 3 x 16 x 16 values
+    tensor([76800., 76800.], dtype=torch.float64)
     """
     if generated.is_cuda:
         return _on_gpu(generated, truth, inside)
@@ -61,12 +69,23 @@ def _on_gpu(generated: Tensor, truth: Tensor, inside: Tensor | None = None) -> T
 
 
 def decibels(mean_squared_error: Tensor) -> Tensor:
-    """PSNR of mean squared errors of values in [0, 255]; NaN stays NaN."""
+    """PSNR of mean squared errors of values in [0, 255]; NaN stays NaN.
+
+    >>> decibels(torch.tensor([0.0, 255.0**2]))
+    tensor([100.,   0.])
+    """
     return (10 * torch.log10(255.0**2 / mean_squared_error)).clamp(max=CAP)
 
 
 class PSNR(FrameMetric):
-    """PSNR, averaged over frames; see :func:`psnr`."""
+    """PSNR, averaged over frames; see :func:`psnr`.
+
+    >>> grey = torch.full((2, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> metric = PSNR()
+    >>> metric.update(grey + 10, grey)
+    >>> metric.compute()
+    tensor(28.1308, dtype=torch.float64)
+    """
 
     function = staticmethod(psnr)
     definition = Definition(

@@ -35,6 +35,12 @@ def sharpness_difference(generated: Tensor, truth: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong, or the images have no inner pixels.
+
+    >>> import torch
+    >>> flat, edge = (torch.zeros(1, 3, 5, 5, dtype=torch.uint8) for _ in range(2))
+    >>> edge[..., 2:] = 51  # a fifth of the range, at 4 of the 16 pixels that have neighbours above and before
+    >>> sharpness_difference(edge, flat)
+    tensor([13.0103], dtype=torch.float64)
     """
     _check(generated, truth, SD.least_side)
     return (-10 * over_planes(generated, truth, _formula_error).log10()).clamp(max=CAP)
@@ -44,6 +50,12 @@ def script_sharpness_difference(generated: Tensor, truth: Tensor) -> Tensor:
     """SD of every frame as the script computes it: ``(n,)`` float64, dB, at most :data:`SCRIPT_CAP`.
 
     The arguments and errors are those of :func:`sharpness_difference`, H and W at least 3.
+
+    >>> import torch
+    >>> flat, edge = (torch.zeros(1, 3, 5, 5, dtype=torch.uint8) for _ in range(2))
+    >>> edge[..., 2:] = 51
+    >>> script_sharpness_difference(edge, flat)
+    tensor([22.1845], dtype=torch.float64)
     """
     _check(generated, truth, ScriptSD.least_side)
     return _script_decibels(over_planes(generated, truth, _script_error))
@@ -83,6 +95,11 @@ def script_psnr(generated: Tensor, truth: Tensor) -> Tensor:
     """PSNR of every frame as the script computes it: ``(n,)`` float64, dB, at most :data:`SCRIPT_CAP`.
 
     The arguments and errors are those of :func:`motioncopy.metrics.psnr.psnr`.
+
+    >>> import torch
+    >>> grey = torch.full((1, 3, 8, 8), 100, dtype=torch.uint8)
+    >>> script_psnr(grey + 10, grey)  # 5.99 dB more than the PSNR
+    tensor([34.1174], dtype=torch.float64)
     """
     check_images(generated, truth)
     return _script_decibels(squared_error(generated, truth) / (255**2 * generated.shape[1:].numel()))
@@ -96,7 +113,13 @@ _SCRIPT = "compute_ssim_psnr_sharpness.lua of Ha0Tang/SelectionGAN"
 
 
 class SD(FrameMetric):
-    """Sharpness difference, averaged over frames; see :func:`sharpness_difference`."""
+    """Sharpness difference, averaged over frames; see :func:`sharpness_difference`.
+
+    >>> import torch
+    >>> grey = torch.full((1, 3, 8, 8), 100, dtype=torch.uint8)
+    >>> SD()(grey + 10, grey)  # equally sharp
+    tensor(100., dtype=torch.float64)
+    """
 
     least_side = 2
     function = staticmethod(sharpness_difference)
@@ -123,7 +146,13 @@ class SD(FrameMetric):
 
 
 class ScriptSD(FrameMetric):
-    """The script's sharpness difference, averaged over frames; see :func:`script_sharpness_difference`."""
+    """The script's sharpness difference, averaged over frames; see :func:`script_sharpness_difference`.
+
+    >>> import torch
+    >>> grey = torch.full((1, 3, 8, 8), 100, dtype=torch.uint8)
+    >>> ScriptSD()(grey + 10, grey)
+    tensor(88.1308, dtype=torch.float64)
+    """
 
     least_side = 3
     function = staticmethod(script_sharpness_difference)
@@ -149,7 +178,13 @@ class ScriptSD(FrameMetric):
 
 
 class ScriptPSNR(FrameMetric):
-    """The script's PSNR, averaged over frames; see :func:`script_psnr`."""
+    """The script's PSNR, averaged over frames; see :func:`script_psnr`.
+
+    >>> import torch
+    >>> grey = torch.full((1, 3, 8, 8), 100, dtype=torch.uint8)
+    >>> ScriptPSNR()(grey + 10, grey)
+    tensor(34.1174, dtype=torch.float64)
+    """
 
     function = staticmethod(script_psnr)
     definition = Definition(

@@ -40,6 +40,12 @@ def followed(images: Tensor, flow: Tensor) -> Tensor:
 
     Returns:
         ``(n, c, H, W)`` float.
+
+    >>> ramp = torch.arange(4.0).expand(1, 1, 1, 4)
+    >>> flow = torch.zeros(1, 2, 1, 4)
+    >>> flow[:, 0] = 1  # to the right; the border repeats
+    >>> followed(ramp, flow)
+    tensor([[[[1., 2., 3., 3.]]]])
     """
     x, y = _places(flow)
     height, width = flow.shape[2:]
@@ -60,6 +66,11 @@ def consistent(forward: Tensor, backward: Tensor) -> Tensor:
 
     Returns:
         ``(n, 1, H, W)`` bool.
+
+    >>> backward = torch.zeros(1, 2, 1, 4)
+    >>> backward[:, 0] = -1  # what the first column shows comes from outside
+    >>> consistent(-backward, backward)
+    tensor([[[[False,  True,  True,  True]]]])
     """
     x, y = _places(backward)
     height, width = backward.shape[2:]
@@ -127,7 +138,12 @@ class _FlowStream:
 
 
 class FlowDIS(_Flow):
-    """OpenCV's DIS flow, preset ``medium``: no weights, on a CPU; the number of threads does not change it."""
+    """OpenCV's DIS flow, preset ``medium``: no weights, on a CPU; the number of threads does not change it.
+
+    >>> stream = FlowDIS(wanted=frozenset({"backward"})).start()
+    >>> stream.update(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))["backward"].shape
+    torch.Size([2, 2, 16, 16])
+    """
 
     name = "flow_dis"
 
@@ -141,7 +157,11 @@ class FlowDIS(_Flow):
 
 
 class FlowRAFT(_Flow):
-    """RAFT, torchvision's ``raft_large`` with its default weights."""
+    """RAFT, torchvision's ``raft_large`` with its default weights.
+
+    >>> FlowRAFT.name, FlowRAFT.outputs
+    ('flow_raft', ('backward', 'visible'))
+    """
 
     name = "flow_raft"
 
@@ -194,6 +214,10 @@ def change(now: Tensor, before: Tensor, backward: Tensor, visible: Tensor) -> Te
     Returns:
         Mean square difference of values in [0, 1] over visible pixels and channels, a float64 scalar; NaN where
         nothing is visible.
+
+    >>> now, before = torch.full((3, 2, 2), 51, dtype=torch.uint8), torch.zeros(3, 2, 2, dtype=torch.uint8)
+    >>> change(now, before, torch.zeros(2, 2, 2), torch.ones(1, 2, 2, dtype=torch.bool))  # a fifth, squared
+    tensor(0.0400, dtype=torch.float64)
     """
     flow, seen = backward.unsqueeze(0), visible.unsqueeze(0)
     size = now.shape[1:]
