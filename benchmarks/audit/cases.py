@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from datamodules.puppets.rendering import Performance, render
-from motioncopy.metrics.chunk import Chunk
+from motioncopy.metrics.clip import Chunk
 
 #: MS-SSIM needs as many pixels a side.
 SIDE = 192

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,18 +17,16 @@ from torch import Tensor
 from benchmarks.audit import references as theirs
 from benchmarks.audit.cases import DAMAGES, Frames, frames, video
 from benchmarks.audit.networks import RANDOM, network
-from benchmarks.audit.processes import difference, frames_of_two, share_frames, share_rows, sums_of_two, two_processes
+from benchmarks.audit.processes import difference, frames_of_two, share_frames, share_rows, two_processes, values_of_two
 from benchmarks.audit.references import OWN, array, references
 from motioncopy.batch import to_uint8
 from motioncopy.metrics.catalogue import metric
-from motioncopy.metrics.chunk import Chunk
-from motioncopy.metrics.clip_metric import ClipMetric
-from motioncopy.metrics.extractor import Extractor, Found
-from motioncopy.metrics.frame_metric import FrameMetric
-from motioncopy.metrics.pose_features import CONFIDENT, FOUND
-from motioncopy.metrics.set_metric import SetMetric
-from motioncopy.metrics.store import Part, Rows
+from motioncopy.metrics.clip import Chunk, Clip, Extractor, Extractors
+from motioncopy.metrics.features import Part, Rows, SetMetric
+from motioncopy.metrics.metric import ClipMetric, FrameMetric, VideoMetric
+from motioncopy.metrics.pose_error import CONFIDENT, FOUND
 
+Kind = TypeVar("Kind", bound=VideoMetric)
 #: Largest relative difference between process counts: pixels and networks.
 _PROCESSES, _PROCESSES_NETWORK = 1e-6, 1e-4
 
@@ -99,7 +97,7 @@ def _frame(key: str, kind: type[FrameMetric]) -> Audit:
     if reference is None:
         found.checks.append(Check("reference", None, False, "there is none in benchmarks/audit/references.py"))
         return found
-    made = kind(networks=network)
+    made = _made(kind)
     found.reference, found.weights = reference.name, _weights(made.networks)
     tolerance = reference.tolerance
     expected = {name: reference.values(case) for name, case in frames().items()}
@@ -151,49 +149,46 @@ def _damage(found: Audit, made: FrameMetric, case: Frames) -> None:
 
 
 @cache
-def _extractor(kind: type[Extractor]) -> Extractor:
-    return kind(network, wanted=frozenset(kind.outputs), device=torch.device("cpu"))
+def _extractors() -> Extractors:
+    return Extractors(network)
 
 
-def _look(kind: type[ClipMetric], clip: Chunk, size: int) -> Iterator[tuple[Chunk, Found]]:
+def _made(kind: type[Kind]) -> Kind:
+    """A metric that shares its extractors with all others: some take long to make."""
+    return kind(networks=network, extractors=_extractors())
+
+
+def _chunks(made: ClipMetric, video: Chunk, size: int) -> Iterator[Chunk]:
     """The clip in chunks, with what extractors see."""
-    streams = {(s.output.extractor, s.video): _extractor(s.output.extractor).start("a") for s in kind.sees}
-    previous: Chunk | None = None
-    for first in range(0, len(clip), size):
-        part = slice(first, first + size)
-        pieces = _pieces(clip, part)
-        chunk = Chunk(**pieces, previous=previous)
-        seen = {look: stream.update(pieces[look[1]]) for look, stream in streams.items()}
-        yield chunk, {s: seen[s.output.extractor, s.video][s.output.name] for s in kind.sees}
-        previous = chunk.last()
+    clip = Clip("a", made.extractors)
+    for first in range(0, len(video), size):
+        yield clip.chunk(**_pieces(video, slice(first, first + size)))
 
 
-def _per_frame(kind: type[ClipMetric], clip: Chunk, size: int = 1000) -> list[float]:
-    made = kind(networks=network)
-    return [float(v) for chunk, found in _look(kind, clip, size) for v in made.values(chunk, found)]
+def _per_frame(made: ClipMetric, video: Chunk, size: int = 1000) -> list[float]:
+    return [float(v) for chunk in _chunks(made, video, size) for v in made.per_frame(chunk)]
 
 
 def _video(key: str, kind: type[ClipMetric]) -> Audit:
-    identities = {n: v for s in kind.sees for n, v in _extractor(s.output.extractor).identities.items()}
-    found = Audit(key, OWN, _weights({n: v for n, v in identities.items() if n == "raft-large"}))
-    clip = video() if found.weights != "random" else _short(video(), 5)
+    made = _made(kind)
+    found = Audit(key, OWN, _weights({n: v for n, v in made.networks.items() if not n.startswith("mediapipe")}))
+    clip = video() if "raft" not in key or found.weights != "random" else _short(video(), 5)
     if key.startswith("face"):
-        found.weights = _weights(kind(networks=network).networks)
         clip = video(9, 448)  # a face needs some pixels
-    values = _per_frame(kind, clip)
-    (whole,) = _look(kind, clip, 1000)
+    values = _per_frame(made, clip)
+    (whole,) = _chunks(made, clip, 1000)
     if np.isnan(values).all():  # random flow is consistent nowhere: two times nothing would seem to agree
         found.checks.append(Check("reference", None, None, "no frame has a value"))
         return found
-    found.add("reference", difference(values, _second(kind, *whole)), 1e-4)
+    found.add("reference", difference(values, _second(made, whole)), 1e-4)
     for size in (1, 3, 8):
-        found.add(f"batch {size}", difference(_per_frame(kind, clip, size), values), 1e-6)
+        found.add(f"batch {size}", difference(_per_frame(made, clip, size), values), 1e-6)
     found.checks.append(Check("float", None, None, "8-bit only"))
-    found.add("2 processes", sums_of_two(), _PROCESSES, "the sums that all metrics of videos keep")
+    found.add("2 processes", values_of_two(), _PROCESSES, "the values that all metrics of clips keep")
     if found.weights == "random" and "raft" in key:  # what random flow makes of shuffled frames says nothing
         return found
     same = Chunk(clip.truth, clip.truth, driving=clip.truth, joints=clip.joints) if clip.truth is not None else clip
-    _metamorphic(found, kind, clip, same)
+    _metamorphic(found, made, clip, same)
     return found
 
 
@@ -206,7 +201,7 @@ def _pieces(clip: Chunk, part: slice) -> dict[str, Any]:
     return {name: tensor[part] for name, tensor in found.items() if tensor is not None}
 
 
-def _metamorphic(found: Audit, kind: type[ClipMetric], clip: Chunk, same: Chunk) -> None:
+def _metamorphic(found: Audit, made: ClipMetric, clip: Chunk, same: Chunk) -> None:
     assert clip.truth is not None
     changed = {
         "identical": same.generated,
@@ -216,8 +211,8 @@ def _metamorphic(found: Audit, kind: type[ClipMetric], clip: Chunk, same: Chunk)
     means = {}
     for name, generated in changed.items():
         pieces = Chunk(generated, clip.truth, driving=clip.driving, joints=clip.joints)
-        means[name] = float(np.nanmean(_per_frame(kind, pieces)))
-    one = kind.definition
+        means[name] = float(np.nanmean(_per_frame(made, pieces)))
+    one = made.definition
     perfect = 1.0 if one.key.startswith(("tcm", "face")) else 0.0
     if "driving_mediapipe" not in one.key:  # joints that were rendered are not those that are found
         found.add("identical", abs(means["identical"] - perfect), 1e-9)
@@ -231,20 +226,20 @@ def _metamorphic(found: Audit, kind: type[ClipMetric], clip: Chunk, same: Chunk)
     found.checks.append(Check("frozen", means["frozen"], worded, "its caution says what freezing gets"))
 
 
-def _second(kind: type[ClipMetric], chunk: Chunk, found: Found) -> list[float]:
+def _second(made: ClipMetric, chunk: Chunk) -> list[float]:
     """The definition once more, frame by frame and joint by joint."""
-    by = {(s.output.name, s.video): t for s, t in found.items()}
-    if "pose" in kind.definition.key:
+    by, key = {(s.output.name, s.video): chunk.found[s] for s in made.sees}, made.definition.key
+    if "pose" in key:
         wanted = by["joints", "truth"].clone() if ("joints", "truth") in by else chunk.joints
         assert wanted is not None
         if ("joints", "truth") in by:
             wanted[..., 2] *= wanted[..., 2] >= CONFIDENT
         rows = zip(by["joints", "generated"][:, list(FOUND)], wanted[:, list(FOUND)], strict=True)
-        which = 0 if "error" in kind.definition.key else 1
+        which = 0 if "error" in key else 1
         return [theirs.pose(array(f), array(w), chunk.size)[which] for f, w in rows]
-    if kind.definition.key.startswith("face"):
+    if key.startswith("face"):
         return _faces(chunk, by["joints", "truth"])
-    _, motion = kind.definition.key.split("/")
+    _, motion = key.split("/")
     reference = "driving" if "driving" in motion else "truth"
     own = "generated" if motion.startswith("own") else reference
     videos = {name: array(chunk.video(name).permute(0, 2, 3, 1)) / 255 for name in (reference, "generated")}  # type: ignore[union-attr, arg-type]
@@ -260,7 +255,7 @@ def _second(kind: type[ClipMetric], chunk: Chunk, found: Found) -> list[float]:
             for name, flow in ((reference, reference), ("generated", own))
         ]
         ratio = changes[1] / changes[0] if changes[0] >= 1e-6 else math.nan
-        values.append(math.exp(-abs(ratio - 1)) if kind.definition.key.startswith("tcm/") else ratio)
+        values.append(math.exp(-abs(ratio - 1)) if key.startswith("tcm/") else ratio)
     return values
 
 
@@ -297,16 +292,15 @@ def _set(key: str, kind: type[SetMetric]) -> Audit:
     if reference is None:
         found.checks.append(Check("reference", None, False, "there is none in benchmarks/audit/references.py"))
         return found
-    extractor = _extractor(kind.output.extractor)
-    found.reference, found.weights = reference.name, _weights(extractor.identities)
+    made = _made(kind)
+    found.reference, found.weights = reference.name, _weights(made.networks)
     x, y = _features(kind, 0), _features(kind, 1)
-    made = kind()
     value = made.distance(_rows(x), _rows(y) if kind.needs_real else None)
     expected = reference.values(array(x.float()), array(y.float()) if kind.needs_real else None)
     found.add("reference", difference(value, expected), reference.tolerance, f"{len(x)} rows of {x.shape[1]} numbers")
     found.add("2 processes", two_processes(share_rows, (key, x, y), value), _PROCESSES_NETWORK)
     _same_sets(found, made, x, y, value)
-    _look_at_videos(found, kind, extractor)
+    _look_at_videos(found, kind, made.extractors[kind.output.extractor])
     return found
 
 
@@ -324,7 +318,7 @@ def _same_sets(found: Audit, made: SetMetric, x: Tensor, y: Tensor, value: float
 
 def _features(kind: type[SetMetric], which: int) -> Tensor:
     """Features with some correlation, as many as the metric asks for: networks would take hours for them."""
-    size = int(getattr(kind, "size", 400))
+    size = kind.size
     generator = torch.Generator().manual_seed(which)
     mixing = torch.randn(16, size, generator=torch.Generator().manual_seed(9))
     count = max(kind.least, size) + 151
@@ -340,7 +334,7 @@ def _look_at_videos(found: Audit, kind: type[SetMetric], extractor: Extractor) -
     frames_ = clip.truth[:count]
 
     def rows(generated: Tensor, size: int) -> Tensor:
-        stream = extractor.start("a")
+        stream = extractor.start()
         return torch.cat([stream.update(part)[kind.output.name] for part in generated.split(size)])
 
     whole = rows(frames_, 1000)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from motioncopy.errors import WeightsError
+from motioncopy.metrics.clip import Network, published
 from motioncopy.metrics.i3d import I3D
-from motioncopy.metrics.networks import Network, published
 
 #: The identity of weights that were drawn.
 RANDOM = "random, seed 0"

@@ -17,9 +17,8 @@ from torch.multiprocessing.spawn import spawn
 from benchmarks.audit.cases import frames
 from benchmarks.audit.networks import network
 from motioncopy.metrics.catalogue import METRICS, metric
-from motioncopy.metrics.clip_metric import ClipMetric
-from motioncopy.metrics.frame_metric import FrameMetric
-from motioncopy.metrics.set_metric import SetMetric
+from motioncopy.metrics.features import SetMetric
+from motioncopy.metrics.metric import ClipMetric, FrameMetric
 
 
 def difference(found: object, expected: object) -> float:
@@ -57,11 +56,10 @@ def frames_of_two() -> dict[str, float]:
 
 
 @cache
-def sums_of_two() -> float:
-    """The same for the sums of all other metrics of clips."""
-    values = torch.rand(33, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    alone = _share_values(tuple(values.tolist()), 0, 1)
-    return two_processes(_share_values, tuple(values.tolist()), alone)
+def values_of_two() -> float:
+    """The same for the values that all other metrics of clips keep."""
+    values = tuple(torch.rand(33, generator=torch.Generator().manual_seed(0), dtype=torch.float64).tolist())
+    return two_processes(_share_values, values, _share_values(values, 0, 1))
 
 
 def share_frames(keys: tuple[str, ...], rank: int, world: int) -> Tensor:
@@ -78,10 +76,11 @@ def share_frames(keys: tuple[str, ...], rank: int, world: int) -> Tensor:
 
 
 def _share_values(values: tuple[float, ...], rank: int, world: int) -> Tensor:
-    made = metric("ssim/gaussian@1")()  # any metric of clips: they all keep their sums alike
+    made = metric("ssim/gaussian@1")()  # any metric of clips: they all keep their values alike
     assert isinstance(made, ClipMetric)
-    made.add(torch.tensor(values, dtype=torch.float64)[rank::world])
-    return made.compute()
+    made.values.append(torch.tensor(values, dtype=torch.float64)[rank::world])
+    made.clips.append(torch.arange(len(values))[rank::world] % 2)  # each process has a clip
+    return torch.as_tensor(made.compute())
 
 
 def share_rows(what: tuple[str, Tensor, Tensor], rank: int, world: int) -> Tensor:
@@ -92,5 +91,5 @@ def share_rows(what: tuple[str, Tensor, Tensor], rank: int, world: int) -> Tenso
     made = kind()
     # The first half to the first process: the global index of a row is then the same.
     for rows, real in ((x, False), (y, True)):
-        made.update(rows.tensor_split(world)[rank], real=real)
+        made.add_features(rows.tensor_split(world)[rank], real=real)
     return torch.as_tensor(made.compute())

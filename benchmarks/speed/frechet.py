@@ -20,7 +20,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance, _compute_fid
 
 from benchmarks.speed.timing import medians
 from motioncopy.metrics.fid import FID
-from motioncopy.metrics.frechet import Gaussian, Moments, frechet_distance
+from motioncopy.metrics.frechet import Gaussian, frechet_distance, gaussian_of
 
 OURS = "motioncopy"
 #: Batch sizes of updates, and how many times as long torchmetrics should take.
@@ -52,8 +52,9 @@ def features(count: int, size: int, seed: int) -> Tensor:
 
 def feed(metric: FID | FrechetInceptionDistance, rows: Tensor, batch: int) -> None:
     """Updates with these rows, batch by batch."""
+    update = metric.add_features if isinstance(metric, FID) else metric.update
     for part in rows.split(batch):
-        metric.update(part, real=True)
+        update(part, real=True)
 
 
 def updates(size: int, rounds: int) -> dict[int, dict[str, float]]:
@@ -83,7 +84,7 @@ def difference(size: int) -> float:
     ours, theirs = sized(), FrechetInceptionDistance(Same(size))
     for real in (False, True):
         for part in features(size + 500, size, 1 + real).split(64):
-            ours.update(part, real=real)
+            ours.add_features(part, real=real)
             theirs.update(part, real=real)
     return abs(ours.compute().item() / theirs.compute().item() - 1)
 
@@ -102,11 +103,7 @@ def by_torchmetrics(first: Gaussian, second: Gaussian) -> float:
 
 def distances(size: int, count: int, rounds: int) -> tuple[dict[str, float], dict[str, float]]:
     """Seconds and values of the final distance of two sets of so many features, by implementation."""
-    sets = []
-    for seed in (1, 2):
-        moments = Moments(size)
-        moments.update(features(count, size, seed))
-        sets.append(moments.gaussian())
+    sets = [gaussian_of(features(count, size, seed)) for seed in (1, 2)]
     ways = {OURS: frechet_distance, "torchmetrics": by_torchmetrics, "scipy sqrtm": by_scipy}
     times = medians({name: partial(way, *sets) for name, way in ways.items()}, rounds)
     return times, {name: way(*sets) for name, way in ways.items()}

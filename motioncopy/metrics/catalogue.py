@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from motioncopy.errors import ConfigError
-from motioncopy.metrics.clip_metric import ClipMetric
 from motioncopy.metrics.definition import Definition
 from motioncopy.metrics.face_similarity import FaceSimilarity
+from motioncopy.metrics.features import SetMetric
 from motioncopy.metrics.fid import FID, FIDTorchvision
 from motioncopy.metrics.fvd import FVD16, FVD30, FVD16Sliding, FVD30Sliding
 from motioncopy.metrics.inception_score import InceptionScore, InceptionScoreFeatures
 from motioncopy.metrics.kid import KID
 from motioncopy.metrics.lpips import LPIPS, VGGLPIPS
 from motioncopy.metrics.masked import MaskPSNR, MaskSSIM, ZeroFilledMaskPSNR
+from motioncopy.metrics.metric import ClipMetric
 from motioncopy.metrics.ms_ssim import MSSSIM
 from motioncopy.metrics.pose_error import MissingJoints, PoseError, TruthMissingJoints, TruthPoseError
 from motioncopy.metrics.psnr import PSNR
-from motioncopy.metrics.set_metric import SetMetric
 from motioncopy.metrics.sharpness import SD, ScriptPSNR, ScriptSD
 from motioncopy.metrics.ssim import LWGANSSIM, SSIM, UniformSSIM
 from motioncopy.metrics.tcm import TCM_DEFAULTS, TCM_METRICS, TCM_RATIOS
@@ -72,6 +72,9 @@ def metric(key: str) -> Kind:
 
     Raises:
         ConfigError: If there is none; the message lists the known ones.
+
+    >>> metric("psnr/frame@1").__name__
+    'PSNR'
     """
     if key not in METRICS:
         raise ConfigError(f"unknown metric {key!r}", expected=f"one of {', '.join(METRICS)}")
@@ -86,6 +89,9 @@ def select(names: Sequence[str]) -> list[str]:
 
     Raises:
         ConfigError: If a name stands for nothing; the message lists what there is.
+
+    >>> select(["psnr", "ssim/gaussian"])
+    ['ssim/gaussian@1', 'psnr/frame@1', 'psnr/script@1']
     """
     chosen: set[str] = set()
     for name in names:
@@ -107,5 +113,8 @@ def definition(key: str) -> Definition:
 
     Raises:
         ConfigError: If there is none.
+
+    >>> definition("psnr/frame@1").title
+    'PSNR'
     """
     return metric(key).definition

@@ -19,6 +19,9 @@ def split_key(key: str) -> tuple[str, str, int]:
 
     Raises:
         ConfigError: If the key is not of this form.
+
+    >>> split_key("ssim/gaussian@1")
+    ('ssim', 'gaussian', 1)
     """
     match = _KEY.fullmatch(key)
     if match is None:
@@ -39,6 +42,9 @@ class Definition:
         text: What is computed, exactly enough to compute it again.
         choice: Where papers or codes differ: who computes what, and why the default is what it is. May be empty.
         caution: What the metric does not see or wrongly rewards, shown beside it. May be empty.
+
+    >>> Definition("psnr/frame@1", "PSNR", "higher", "dB", "scikit-image", "10 log10(255² / mean squared error)").arrow
+    '↑'
     """
 
     key: str

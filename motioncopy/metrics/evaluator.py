@@ -9,28 +9,28 @@ for name, chunks in clips:
 aggregate(scores)              # metrics of frames: means over clips, with confidence intervals
 evaluator.sets(names)          # metrics of sets: FID and alike, over all clips together
 
-Several processes may score different clips into one folder; whoever has all ids then asks for the sets.
+The values are those of the metrics' own ``update`` and states. Several processes may score different clips into one
+folder; whoever has all ids then asks for the sets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from motioncopy.errors import BatchError, PerceptionError, WeightsError
 from motioncopy.metrics.catalogue import DEFAULTS, definition, metric
-from motioncopy.metrics.chunk import NAMES, Chunk, Video
-from motioncopy.metrics.clip_metric import ClipMetric
+from motioncopy.metrics.clip import Clip, Extractors, Provider, Seen, Video, published
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Extractor, Found, Output, Seen, Stream
-from motioncopy.metrics.networks import Provider, published
+from motioncopy.metrics.features import FeatureStore, Rows, SetMetric
+from motioncopy.metrics.metric import ClipMetric
 from motioncopy.metrics.scores import Aggregate, ClipScores, Score, aggregate
-from motioncopy.metrics.set_metric import SetMetric, score
-from motioncopy.metrics.store import FeatureStore, Side
 
 __all__ = ["Aggregate", "ClipEvaluator", "ClipScores", "Evaluator", "Score", "aggregate"]
 
@@ -50,9 +50,19 @@ class Evaluator:
 
     Attributes:
         missing: For each metric that cannot be computed, the reason.
+        networks: The pretrained networks that give values: name to SHA-256 of the weights' file.
+        clip_metrics: Those of clips, by key.
+        set_metrics: Those of sets, by key.
 
     Raises:
         ConfigError: If a key is unknown.
+
+    >>> evaluator = Evaluator(["psnr/frame@1"], device="cpu")
+    >>> clip = evaluator.clip("walk")
+    >>> frames = torch.full((2, 3, 8, 8), 100, dtype=torch.uint8)
+    >>> clip.update(frames, frames + 10)
+    >>> round(clip.compute().scores["psnr/frame@1"].value, 2)
+    28.13
     """
 
     def __init__(
@@ -67,56 +77,30 @@ class Evaluator:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
         self.missing: dict[str, str] = {}
+        self.networks: dict[str, str] = {}
         if folder is None:
             self._temporary = TemporaryDirectory(prefix="motioncopy-features-")
             folder = Path(self._temporary.name)
         self.store = FeatureStore(folder)
+        self.extractors = Extractors(networks)
         self.clip_metrics: dict[str, ClipMetric] = {}
         self.set_metrics: dict[str, SetMetric] = {}
-        self.extractors: dict[type[Extractor], Extractor] = {}
-        self._make(dict.fromkeys(metrics), networks)
-
-    def _make(self, keys: dict[str, None], networks: Provider) -> None:
-        kinds = {key: metric(key) for key in keys}
-        needs = {key: _outputs(kind) for key, kind in kinds.items()}
-        wanted: dict[type[Extractor], set[str]] = {}
-        for output in (output for outputs in needs.values() for output in outputs):
-            wanted.setdefault(output.extractor, set()).add(output.name)
-        absent: dict[type[Extractor], str] = {}
-        for extractor, names in wanted.items():
+        for key, kind in {key: metric(key) for key in metrics}.items():
             try:
-                made = extractor(networks, wanted=frozenset(names), device=self.device)
+                made = kind(networks=networks, extractors=self.extractors)
+                self.networks |= made.networks
             except (WeightsError, PerceptionError) as error:
-                absent[extractor] = str(error)
-            else:
-                self.extractors[extractor] = made
-        for key, kind in kinds.items():
-            reasons = [absent[output.extractor] for output in needs[key] if output.extractor in absent]
-            if reasons:
-                self.missing[key] = reasons[0]
-                continue
-            try:
-                if issubclass(kind, SetMetric):
-                    self.set_metrics[key] = kind()
-                else:
-                    self.clip_metrics[key] = kind(networks=networks).to(self.device)
-            except WeightsError as error:
                 self.missing[key] = str(error)
+                continue
+            if isinstance(made, SetMetric):
+                self.set_metrics[key] = made
+            else:
+                self.clip_metrics[key] = made.to(self.device)
 
     @property
     def definitions(self) -> tuple[Definition, ...]:
         """The definitions of the metrics that are computed."""
         return tuple(definition(key) for key in (*self.clip_metrics, *self.set_metrics))
-
-    @property
-    def networks(self) -> dict[str, str]:
-        """The pretrained networks that give values: name to SHA-256 of the weights' file."""
-        found: dict[str, str] = {}
-        for extractor in self.extractors.values():
-            found |= extractor.identities
-        for clip_metric in self.clip_metrics.values():
-            found |= clip_metric.networks
-        return found
 
     def clip(self, clip_id: str, *, real_apart: bool = False) -> ClipEvaluator:
         """Starts a clip; several may be under way at once.
@@ -151,99 +135,49 @@ class Evaluator:
 class ClipEvaluator:
     """Takes the frames of one clip in chunks of any length; made by :meth:`Evaluator.clip`.
 
-    Any chunking gives the same values: to the bit for pixel metrics, to 1e-6 for those of networks.
+    >>> clip = Evaluator(["ssim/gaussian@1"], device="cpu").clip("walk")
+    >>> frames = torch.zeros(3, 3, 8, 8, dtype=torch.uint8)
+    >>> clip.update(frames, frames)
+    >>> clip.compute().missing
+    {'ssim/gaussian@1': 'the frames are smaller than 11 pixels a side'}
     """
 
     def __init__(self, clip_id: str, evaluator: Evaluator, *, real_apart: bool) -> None:
-        self._clip, self._evaluator, self._real_apart = clip_id, evaluator, real_apart
+        self._evaluator, self._real_apart = evaluator, real_apart
+        self._clip = Clip(clip_id, evaluator.extractors)
         self._missing = dict(evaluator.missing)
         self._metrics: dict[str, ClipMetric] = {}
-        self._values: dict[str, list[float | None]] = {}
-        self._streams: dict[tuple[type[Extractor], Video | Side], Stream] = {}
         self._features = evaluator.store.writer(clip_id)
-        self._frames = 0
-        self._last: Chunk | None = None
+        self._forget()  # values of an earlier time
 
     @torch.no_grad()
-    def update(
-        self,
-        generated: Tensor,
-        truth: Tensor | None = None,
-        mask: Tensor | None = None,
-        *,
-        driving: Tensor | None = None,
-        joints: Tensor | None = None,
-        skeleton: str = "body25",
-    ) -> None:
-        """Scores the next frames; see :class:`motioncopy.metrics.chunk.Chunk` for the arguments.
+    def update(self, generated: Tensor, truth: Tensor | None = None, mask: Tensor | None = None, **beside: Any) -> None:
+        """Scores the next frames; see :meth:`motioncopy.metrics.clip.Clip.chunk` for the arguments.
 
         Raises:
             BatchError: If a shape or type is wrong, the size changes within the clip, or what came with the first
                 frames is not there now. The clip can go on with other frames if it was the chunk that was wrong.
         """
-        try:
-            chunk = Chunk(generated, truth, mask, driving, joints, skeleton, previous=self._last)
-            self._compare(chunk)
-            chunk = chunk.to(self._evaluator.device)
-            if self._last is None:
-                self._choose(chunk)
-            if len(chunk):
-                self._score(chunk)
-        except BatchError as error:
-            raise BatchError(
-                f"clip {self._clip}, from frame {self._frames} on: {error.what}",
-                expected=error.expected,
-                found=error.found,
-                remedy=error.remedy,
-            ) from error
+        first = not self._clip.frames
+        chunk = self._clip.chunk(generated, truth, mask, **beside, device=self._evaluator.device)
+        if first:
+            reasons = {key: one.unfit(chunk) for key, one in self._evaluator.clip_metrics.items()}
+            self._missing |= {key: reason for key, reason in reasons.items() if reason is not None}
+            self._metrics = {k: one for k, one in self._evaluator.clip_metrics.items() if reasons[k] is None}
+        for one in self._metrics.values():
+            one.update(chunk)
+        if len(chunk):
+            self._keep(chunk.found, "generated")
+            if chunk.truth is not None and not self._real_apart:
+                self._keep(chunk.found, "truth")
 
-    def _score(self, chunk: Chunk) -> None:
-        found = self._look(chunk)
-        values = {key: m.values(chunk, found).tolist() for key, m in self._metrics.items()}
-        for key, numbers in values.items():
-            self._values[key].extend(None if number != number else number for number in numbers)  # NaN: skipped
-        self._frames += len(chunk)
-        self._last = chunk.last()
-
-    def _compare(self, chunk: Chunk) -> None:
-        """Refuses what does not go with the frames before."""
-        if self._last is None:
-            return
-        if chunk.size != self._last.size:
-            raise BatchError("the size changes", expected=self._last.size, found=chunk.size)
-        if chunk.inputs != self._last.inputs:
-            odd = sorted(NAMES[name] for name in chunk.inputs ^ self._last.inputs)
-            raise BatchError(f"some chunks have a {' and a '.join(odd)} and some do not")
-
-    def _choose(self, chunk: Chunk) -> None:
-        """Decides by the first frames which metrics this clip can have."""
-        self._metrics = {}
-        for key, clip_metric in self._evaluator.clip_metrics.items():
-            reason = clip_metric.unfit(chunk)
-            if reason is None:
-                self._metrics[key] = clip_metric
-            else:
-                self._missing[key] = reason
-        self._values = {key: [] for key in self._metrics}
-
-    def _look(self, chunk: Chunk) -> Found:
-        """Everything that extractors see in these frames; rows for metrics over sets are put away."""
-        found: dict[Seen, Tensor] = {}
-        seen = {s for m in self._metrics.values() for s in m.sees}
+    def _keep(self, found: Mapping[Seen, Tensor], video: Video) -> None:
+        """Puts features away for the metrics over sets."""
         sets = self._evaluator.set_metrics.values()
-        kept = {Seen(m.output, "generated") for m in sets}
-        if chunk.truth is not None and not self._real_apart:
-            kept |= {Seen(m.output, "truth") for m in sets if m.needs_real}
-        looks = {(s.output.extractor, s.video) for s in seen | kept}
-        for extractor, video in sorted(looks, key=lambda look: (look[0].name, look[1])):
-            frames = chunk.video(video)
-            assert frames is not None
-            for name, rows in self._stream(extractor, video).update(frames).items():
-                here = Seen(Output(extractor, name), video)
-                found[here] = rows
-                if here in kept:
-                    self._features.append(here.output.id, "generated" if video == "generated" else "real", rows)
-        return found
+        for output in dict.fromkeys(one.output for one in sets if one.needs_real or video == "generated"):
+            self._features.append(
+                output.id, "generated" if video == "generated" else "real", found[Seen(output, video)]
+            )
 
     @torch.no_grad()
     def update_real(self, frames: Tensor) -> None:
@@ -253,18 +187,10 @@ class ClipEvaluator:
             BatchError: If a shape or type is wrong, or the clip was not started with ``real_apart``.
         """
         if not self._real_apart:
-            raise BatchError(f"clip {self._clip} takes no real frames apart", remedy="start it with real_apart=True")
-        frames = Chunk(frames).to(self._evaluator.device).generated
-        wanted = {m.output for m in self._evaluator.set_metrics.values() if m.needs_real}
-        for extractor in {output.extractor for output in wanted}:
-            for name, rows in self._stream(extractor, "real").update(frames).items():
-                if (output := Output(extractor, name)) in wanted:
-                    self._features.append(output.id, "real", rows)
-
-    def _stream(self, extractor: type[Extractor], video: Video | Side) -> Stream:
-        if (extractor, video) not in self._streams:
-            self._streams[extractor, video] = self._evaluator.extractors[extractor].start(self._clip)
-        return self._streams[extractor, video]
+            raise BatchError(
+                f"clip {self._clip.name} takes no real frames apart", remedy="start it with real_apart=True"
+            )
+        self._keep(self._clip.real(frames, self._evaluator.device).found, "real")
 
     def compute(self) -> ClipScores:
         """The values of all frames so far; features are put away for :meth:`Evaluator.sets`. Ends the clip.
@@ -272,16 +198,93 @@ class ClipEvaluator:
         Raises:
             BatchError: If there was no frame.
         """
-        if not self._frames:
+        name, frames = self._clip.name, self._clip.frames
+        if not frames:
             self.discard()
-            raise BatchError(f"clip {self._clip} has no frame to score")
+            raise BatchError(f"clip {name} has no frame to score")
         self._features.commit()
-        return ClipScores(self._clip, self._frames, {k: tuple(v) for k, v in self._values.items()}, self._missing)
+        return ClipScores(name, frames, {key: one.of(name) for key, one in self._metrics.items()}, self._missing)
 
     def discard(self) -> None:
         """Gives the clip up: nothing of it is kept."""
         self._features.discard()
+        self._forget()
+
+    def _forget(self) -> None:
+        for one in self._evaluator.clip_metrics.values():
+            one.forget(self._clip.name)
 
 
-def _outputs(kind: type[ClipMetric] | type[SetMetric]) -> tuple[Output, ...]:
-    return (kind.output,) if issubclass(kind, SetMetric) else tuple(s.output for s in kind.sees)
+def score(
+    metric: SetMetric, store: FeatureStore, clips: Sequence[str], *, seed: int = 0
+) -> tuple[Aggregate | None, str]:
+    """Scores stored clips.
+
+    The interval is value ± 1.96 standard errors, the standard error being that of a bootstrap over clips. Its
+    percentiles would not do: a draw holds clips twice, and distances between sets of fewer different samples are
+    larger by nature. ``Aggregate.curve`` tells how much, on random subsets.
+
+    Args:
+        metric: What to compute.
+        store: Where the clips' features lie.
+        clips: The clips' ids; all of them have generated features.
+        seed: Of subsets and of the bootstrap.
+
+    Returns:
+        The value, or ``None`` and the reason why there is none.
+
+    >>> from tempfile import mkdtemp
+    >>> from motioncopy.metrics.fvd import FVD16
+    >>> score(FVD16(), FeatureStore(Path(mkdtemp())), ["walk"])
+    (None, 'some clips have no features')
+    """
+    feature = metric.output.id
+    generated = store.rows(feature, "generated", clips)
+    real = store.rows(feature, "real", clips) if metric.needs_real else None
+    if generated is None or (metric.needs_real and real is None):
+        return None, "some clips have no real frames" if generated is not None else "some clips have no features"
+    for name, rows in (("generated", generated), ("real", real)):
+        if rows is not None and len(rows) < metric.least:
+            return None, f"it needs at least {metric.least} {metric.samples}, and {name} are {len(rows)}"
+    try:
+        value = metric.distance(generated, real)
+        curve = [*_curve(metric, generated, real, seed), (len(generated), value)]
+        error = _standard_error(metric, generated, real, seed)
+    except BatchError as refusal:
+        return None, str(refusal)
+    low, high = (value - 1.96 * error, value + 1.96 * error) if error is not None else (None, None)
+    return Aggregate(value, low, high, len(clips), len(generated), tuple((float(n), v) for n, v in curve)), ""
+
+
+def _curve(metric: SetMetric, generated: Rows, real: Rows | None, seed: int) -> list[tuple[int, float]]:
+    """The value on an eighth, a quarter and a half of the samples."""
+    random = np.random.default_rng(seed)
+    points = []
+    for part in (8, 4, 2):
+        n = len(generated) // part
+        if n < 2:
+            continue
+        places = np.sort(random.choice(len(generated), n, replace=False))
+        others = None
+        if real is not None and len(real) == len(generated):
+            others = real.only(places)  # where the two sides are in step, the same frames of both
+        elif real is not None:
+            m = max(2, len(real) // part)
+            others = real.only(np.sort(random.choice(len(real), m, replace=False)))
+        try:
+            points.append((n, metric.distance(generated.only(places), others)))
+        except BatchError:
+            continue  # fewer than the metric can be computed from at all
+    return points
+
+
+def _standard_error(metric: SetMetric, generated: Rows, real: Rows | None, seed: int) -> float | None:
+    clips = len(generated.parts)
+    if not metric.resamples or clips < 2:
+        return None
+    random = np.random.default_rng(seed)
+    values = []
+    for _ in range(metric.resamples):
+        drawn = random.integers(clips, size=clips)
+        values.append(metric.distance(generated.drawn(drawn), real.drawn(drawn) if real is not None else None))
+    return float(np.std(values, ddof=1))

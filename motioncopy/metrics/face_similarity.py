@@ -8,14 +8,12 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
-from motioncopy.metrics.chunk import Chunk, Input
-from motioncopy.metrics.clip_metric import ClipMetric
+from motioncopy.metrics.clip import Chunk, Input, Provider, Seen, published
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Found, Seen
 from motioncopy.metrics.facenet import SIDE, WEIGHTS, load_network
 from motioncopy.metrics.inception import exact
-from motioncopy.metrics.networks import Provider, published
-from motioncopy.metrics.pose_features import CONFIDENT, JOINTS, no_person
+from motioncopy.metrics.metric import ClipMetric
+from motioncopy.metrics.pose_error import CONFIDENT, JOINTS, no_person
 from motioncopy.skeletons import BODY25
 
 #: What places a face; where one of these is not found, none is seen.
@@ -38,6 +36,11 @@ def face_boxes(joints: Tensor) -> Tensor:
     Returns:
         ``(n, 4)`` left, top, right, bottom in pixels, the centre of the top left pixel being (0, 0); NaN where a
         joint of the head is not found or the face is lower than :data:`LEAST` pixels.
+
+    >>> joints = torch.zeros(1, 25, 3)
+    >>> joints[0, list(HEAD)] = torch.tensor([[52.0, 60, 1], [44, 48, 1], [60, 48, 1], [32, 52, 1], [72, 52, 1]])
+    >>> face_boxes(joints)  # the ears are 40 pixels apart
+    tensor([[28., 20., 76., 84.]])
     """
     head = joints[:, list(HEAD)]
     places = head[..., :2]
@@ -57,6 +60,9 @@ def cut(frames: Tensor, boxes: Tensor) -> Tensor:
 
     Returns:
         ``(n, 3, 160, 160)`` float32, (value - 127.5) / 128.
+
+    >>> cut(torch.full((1, 3, 64, 64), 255, dtype=torch.uint8), torch.tensor([[8.0, 8, 40, 40]])).shape
+    torch.Size([1, 3, 160, 160])
     """
     corners = boxes.float() + 0.5  # here, coordinates measure from the frame's corner
     faces: Tensor = roi_align(frames.float(), list(corners[:, None]), (SIDE, SIDE), aligned=True)
@@ -74,6 +80,11 @@ def face_similarity(network: nn.Module, generated: Tensor, truth: Tensor, boxes:
 
     Returns:
         ``(n,)`` float64 in [-1, 1], 1 for equal faces; NaN where the box is.
+
+    >>> mean = nn.Sequential(nn.AvgPool2d(SIDE), nn.Flatten())  # in the place of FaceNet
+    >>> face = torch.full((1, 3, 64, 64), 200, dtype=torch.uint8)
+    >>> face_similarity(mean, face, 255 - face, torch.tensor([[8.0, 8, 40, 40]]))
+    tensor([-1.], dtype=torch.float64)
     """
     values = torch.full((len(boxes),), torch.nan, dtype=torch.float64, device=generated.device)
     rows = (~boxes.isnan().any(dim=1)).nonzero().flatten()
@@ -90,6 +101,12 @@ class FaceSimilarity(ClipMetric):
 
     Raises:
         WeightsError: If the network's weights are not on this machine.
+
+    >>> from motioncopy.metrics.clip import Network
+    >>> from motioncopy.metrics.facenet import FaceNet
+    >>> metric = FaceSimilarity(networks=lambda name: Network(FaceNet().state_dict(), "random"))
+    >>> metric.unfit(Chunk(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)))
+    'the clip has no true frames'
     """
 
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})
@@ -129,14 +146,14 @@ class FaceSimilarity(ClipMetric):
         super().__init__(networks=networks, **kwargs)
         found = networks(WEIGHTS)
         self.network = load_network(found.state)
-        self.networks = {WEIGHTS: found.identity}
+        self.own_networks[WEIGHTS] = found.identity
 
     def unfit(self, chunk: Chunk) -> str | None:
         """See :meth:`ClipMetric.unfit`; animals have no face that the network knows."""
         return no_person(chunk) or super().unfit(chunk)
 
-    def values(self, chunk: Chunk, found: Found) -> Tensor:
+    def per_frame(self, chunk: Chunk) -> Tensor:
         """The similarity of every frame, ``(n,)`` float64 in [-1, 1]; NaN where the true face is not seen."""
         assert chunk.truth is not None
-        boxes = face_boxes(found[self.sees[0]]).to(chunk.truth.device)
+        boxes = face_boxes(chunk.found[self.sees[0]]).to(chunk.truth.device)
         return face_similarity(self.network.to(chunk.truth.device), chunk.generated, chunk.truth, boxes)

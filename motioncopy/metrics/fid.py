@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from motioncopy.metrics.clip import Output
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Output
-from motioncopy.metrics.feature_metric import FrechetMetric
+from motioncopy.metrics.frechet import FrechetMetric
 from motioncopy.metrics.inception import POOL_SIZE, InceptionTF, InceptionTorchvision
 
 _DISTANCE = (
@@ -35,7 +35,17 @@ class _FID(FrechetMetric):
 
 
 class FID(_FID):
-    """FID as its authors define it: on the Inception of December 2015."""
+    """FID as its authors define it: on the Inception of December 2015.
+
+    >>> import torch
+    >>> metric = FID()
+    >>> metric.add_features(torch.zeros(2, 2048))  # or metric.update(frames, true_frames), where the weights are
+    >>> metric.add_features(torch.ones(1, 2048), real=True)
+    >>> metric.compute()
+    Traceback (most recent call last):
+    ...
+    motioncopy.errors.BatchError: a covariance needs at least two features. Found: 1
+    """
 
     output = Output(InceptionTF, "pool")
     definition = Definition(
@@ -62,7 +72,17 @@ class FID(_FID):
 
 
 class FIDTorchvision(_FID):
-    """FID as Liquid Warping GAN's evaluator computes it: on torchvision's Inception."""
+    """FID as Liquid Warping GAN's evaluator computes it: on torchvision's Inception.
+
+    >>> import torch
+    >>> metric = FIDTorchvision()
+    >>> metric.add_features(torch.zeros(2, 2048))  # or metric.update(frames, true_frames), where the weights are
+    >>> metric.add_features(torch.ones(1, 2048), real=True)
+    >>> metric.compute()
+    Traceback (most recent call last):
+    ...
+    motioncopy.errors.BatchError: a covariance needs at least two features. Found: 1
+    """
 
     output = Output(InceptionTorchvision, "pool")
     definition = Definition(

@@ -1,18 +1,19 @@
-"""Fréchet distance between Gaussians, and the running moments that it is made from.
+"""Fréchet distance between Gaussians, and the metrics that are one.
 
-Moments are sums in float64: they add up over batches, clips and processes in any order, and take the same memory
+Their states are sums in float64: they add up over batches, clips and processes in any order, and take the same memory
 however many features went in.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from motioncopy.errors import BatchError
-from motioncopy.metrics.store import Rows
+from motioncopy.metrics.features import SIDES, Rows, SetMetric, Side
 
 #: Rows that are gathered before they are multiplied: one product of many rows costs far less than many of one.
 ROWS = 256
@@ -29,113 +30,14 @@ class Gaussian:
         mean: ``(d,)`` float64.
         covariance: ``(d, d)`` float64, with n - 1 in the denominator.
         count: How many features it was made from.
+
+    >>> Gaussian(torch.zeros(2), torch.eye(2), 9).count
+    9
     """
 
     mean: Tensor
     covariance: Tensor
     count: int
-
-
-def check_features(features: Tensor, size: int) -> None:
-    """Refuses anything but finite ``(n, size)`` floating point features.
-
-    Raises:
-        BatchError: If the shape or the type is wrong, or a value is not finite.
-    """
-    if features.ndim != 2 or features.shape[1] != size:
-        raise BatchError("features have the wrong shape", expected=f"(n, {size})", found=tuple(features.shape))
-    if not features.is_floating_point():
-        raise BatchError("features have the wrong type", expected="floating point", found=features.dtype)
-    if not torch.isfinite(features).all():
-        raise BatchError("features hold values that are not finite")
-
-
-class Moments:
-    """Sums over feature vectors.
-
-    Args:
-        size: Their length d.
-        device: Where the sums are kept.
-    """
-
-    def __init__(self, size: int, device: torch.device | str = "cpu") -> None:
-        self.size = size
-        self._sum = torch.zeros(size, dtype=torch.float64, device=device)
-        self._outer = torch.zeros(size, size, dtype=torch.float64, device=device)
-        self._rows = torch.empty(ROWS, size, dtype=torch.float64, device=device)
-        self._waiting = 0
-        self._count = 0
-
-    def update(self, features: Tensor) -> None:
-        """Adds features.
-
-        Args:
-            features: ``(n, d)`` floating point.
-
-        Raises:
-            BatchError: If the shape or the type is wrong, or a value is not finite.
-        """
-        check_features(features, self.size)
-        start = 0
-        while start < len(features):
-            take = min(len(features) - start, ROWS - self._waiting)
-            self._rows[self._waiting : self._waiting + take] = features[start : start + take]
-            self._waiting, start = self._waiting + take, start + take
-            if self._waiting == ROWS:
-                self._multiply()
-        self._count += len(features)
-
-    def merge(self, other: Moments) -> None:
-        """Adds the features of another set: a clip's to all clips', or another process's."""
-        self._multiply()
-        other._multiply()
-        self._sum += other._sum
-        self._outer += other._outer
-        self._count += other._count
-
-    def sums(self) -> tuple[Tensor, Tensor, int]:
-        """Sum ``(d,)``, sum of outer products ``(d, d)``, count."""
-        self._multiply()
-        return self._sum, self._outer, self._count
-
-    @property
-    def count(self) -> int:
-        """How many features were added."""
-        return self._count
-
-    def gaussian(self) -> Gaussian:
-        """Mean and covariance.
-
-        Raises:
-            BatchError: If there are fewer than two features.
-        """
-        return gaussian(*self.sums())
-
-    def distance(self, other: Moments) -> float:
-        """Fréchet distance of the two sets; see :func:`frechet_distance`.
-
-        Raises:
-            BatchError: If one of them has fewer than two features, or they differ in size.
-        """
-        return frechet_distance(self.gaussian(), other.gaussian())
-
-    def _multiply(self) -> None:
-        accumulate(self._sum, self._outer, self._rows[: self._waiting])
-        self._waiting = 0
-
-
-def accumulate(total: Tensor, outer: Tensor, rows: Tensor) -> None:
-    """Adds rows ``(n, d)`` to their sum ``(d,)`` and to the sum of their outer products ``(d, d)``, all float64."""
-    total += rows.sum(dim=0)
-    outer.addmm_(rows.T, rows)
-
-
-def moments(rows: Rows) -> Moments:
-    """The moments of stored features; they are read block by block."""
-    found = Moments(rows.size)
-    for block in rows.blocks():
-        found.update(torch.from_numpy(block.astype("float64")))
-    return found
 
 
 def gaussian(total: Tensor, outer: Tensor, count: int) -> Gaussian:
@@ -148,11 +50,26 @@ def gaussian(total: Tensor, outer: Tensor, count: int) -> Gaussian:
 
     Raises:
         BatchError: If there were fewer than two.
+
+    >>> rows = torch.tensor([[0.0, 0.0], [2.0, 4.0]], dtype=torch.float64)
+    >>> found = gaussian(rows.sum(0), rows.T @ rows, len(rows))
+    >>> found.mean.tolist(), found.covariance.tolist()
+    ([1.0, 2.0], [[2.0, 4.0], [4.0, 8.0]])
     """
     if count < 2:
         raise BatchError("a covariance needs at least two features", found=count)
     mean = total / count
     return Gaussian(mean, (outer - count * torch.outer(mean, mean)) / (count - 1), count)
+
+
+def gaussian_of(features: Tensor) -> Gaussian:
+    """Mean and covariance of features ``(n, d)``; see :func:`gaussian`.
+
+    >>> gaussian_of(torch.tensor([[0.0, 0.0], [2.0, 4.0]])).covariance.tolist()
+    [[2.0, 4.0], [4.0, 8.0]]
+    """
+    rows = features.double()
+    return gaussian(rows.sum(dim=0), rows.T @ rows, len(rows))
 
 
 def frechet_distance(first: Gaussian, second: Gaussian) -> float:
@@ -166,6 +83,10 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
 
     Raises:
         BatchError: If the two differ in size.
+
+    >>> unit = torch.eye(3, dtype=torch.float64)
+    >>> frechet_distance(Gaussian(torch.zeros(3), unit, 9), Gaussian(torch.ones(3), 4 * unit, 9))
+    6.0
     """
     if first.mean.shape != second.mean.shape:
         raise BatchError("two Gaussians of different sizes", expected=len(first.mean), found=len(second.mean))
@@ -197,3 +118,82 @@ def _thin_factor(covariance: Tensor) -> Tensor:
     there = values > len(values) * torch.finfo(values.dtype).eps * values.max()
     factor: Tensor = vectors[:, there] * values[there].sqrt()
     return factor
+
+
+class FrechetMetric(SetMetric):
+    """Fréchet distance of two sets of features, kept as sums: its memory does not grow with the features.
+
+    >>> from motioncopy.metrics.fvd import FVD16
+    >>> metric = FVD16()
+    >>> for k in range(3):
+    ...     metric.add_features(torch.zeros(1, 400))
+    ...     metric.add_features(torch.full((1, 400), 2.0), real=True)
+    >>> metric.compute()
+    tensor(1600., dtype=torch.float64)
+    """
+
+    generated_waiting: list[Tensor]
+    real_waiting: list[Tensor]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for side in SIDES:
+            self.add_state(f"{side}_sum", torch.zeros(self.size, dtype=torch.float64), dist_reduce_fx="sum")
+            self.add_state(f"{side}_outer", torch.zeros(self.size, self.size).double(), dist_reduce_fx="sum")
+            self.add_state(f"{side}_count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+            # Rows that are not in the sums yet: few at a time would cost as much as many.
+            self.add_state(f"{side}_waiting", [], dist_reduce_fx="cat")
+
+    def keep(self, features: Tensor, side: Side) -> None:
+        """See :meth:`SetMetric.keep`."""
+        waiting = self._state(side, "waiting")
+        waiting.append(features.to(self.device, torch.float64, copy=True))
+        if sum(map(Tensor.numel, waiting)) >= ROWS * self.size:
+            self._multiply(side)
+
+    def compute(self) -> Tensor:
+        """The distance, a float64 scalar.
+
+        Raises:
+            BatchError: If one of the sets has fewer than two features.
+        """
+        return torch.tensor(self._distance(), dtype=torch.float64)
+
+    def distance(self, generated: Rows, real: Rows | None) -> float:
+        """See :meth:`SetMetric.distance`."""
+        assert real is not None
+        self.reset()
+        for side, rows in zip(SIDES, (generated, real), strict=True):
+            for block in rows.blocks():
+                self.keep(torch.from_numpy(block.astype("float64")), side)
+        return self._distance()
+
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Adds up the sums of all processes; see torchmetrics."""
+        for side in SIDES:
+            self._multiply(side)
+        super().sync(*args, **kwargs)
+
+    def _distance(self) -> float:
+        sets = []
+        for side in SIDES:
+            self._multiply(side)
+            total, outer, count = (self._state(side, part) for part in ("sum", "outer", "count"))
+            sets.append(gaussian(total, outer, int(count)))
+        return frechet_distance(*sets)
+
+    def _state(self, side: Side, part: str) -> Any:
+        return getattr(self, f"{side}_{part}")
+
+    def _empty(self) -> dict[str, Tensor]:
+        return {f"{side}_waiting": torch.empty(0, self.size, dtype=torch.float64) for side in SIDES}
+
+    def _multiply(self, side: Side) -> None:
+        waiting = self._state(side, "waiting")
+        if len(waiting):
+            rows = torch.cat(waiting)
+            total, outer, count = (self._state(side, part) for part in ("sum", "outer", "count"))
+            total += rows.sum(dim=0)
+            outer.addmm_(rows.T, rows)
+            count += len(rows)
+            waiting.clear()

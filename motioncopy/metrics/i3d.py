@@ -82,6 +82,9 @@ class I3D(nn.Module):
     """Scores of 400 actions for a clip, averaged over time: the features of FVD (``inception_i3d/Mean``).
 
     Random weights until a state dict is loaded.
+
+    >>> I3D().eval()(torch.zeros(1, 3, 9, 224, 224)).shape
+    torch.Size([1, 400])
     """
 
     def __init__(self) -> None:
@@ -152,6 +155,11 @@ def state_dict_of(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises:
         WeightsError: If it is neither: names are missing, unknown, or of another shape.
+
+    >>> state_dict_of({"fc.weight": torch.zeros(1)})
+    Traceback (most recent call last):
+    ...
+    motioncopy.errors.WeightsError: these are no weights of I3D...
     """
     found = {}
     for name, value in published.items():

@@ -15,8 +15,7 @@ from torch.nn.functional import interpolate
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from motioncopy.errors import WeightsError
-from motioncopy.metrics.extractor import Extractor, Stream
-from motioncopy.metrics.networks import Provider, published
+from motioncopy.metrics.clip import Extractor, Provider, Stream, published
 
 #: Names of the weights in :mod:`motioncopy.weights`.
 TF_WEIGHTS, TORCHVISION_WEIGHTS = "inception-fid", "inception-v3"
@@ -44,6 +43,11 @@ def load_tf(state: Mapping[str, Tensor]) -> nn.Module:
 
     Raises:
         WeightsError: If the state dict is of another network.
+
+    >>> load_tf({"fc.weight": torch.zeros(1)})
+    Traceback (most recent call last):
+    ...
+    motioncopy.errors.WeightsError: these are no weights of this Inception-v3...
     """
     # The class takes weights from a file or the net, and unpickles whatever stands there: it gets a file in memory
     # that holds the given tensors and nothing else.
@@ -71,6 +75,10 @@ def load_torchvision(state: Mapping[str, Tensor]) -> nn.Module:
 
     Raises:
         WeightsError: If the state dict is of another network.
+
+    >>> state = torchvision.models.inception_v3(init_weights=False).state_dict()  # random
+    >>> load_torchvision(state).training
+    False
     """
     with torch.random.fork_rng(devices=[]):
         network: nn.Module = torchvision.models.inception_v3(
@@ -91,7 +99,12 @@ def _not_inception(error: RuntimeError) -> WeightsError:
 
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
-    """Convolutions without gradients, autocast and TF32: features of one machine are those of another."""
+    """Convolutions without gradients, autocast and TF32: features of one machine are those of another.
+
+    >>> with exact(torch.device("cpu")):
+    ...     torch.ones(1, requires_grad=True).sum().requires_grad
+    False
+    """
     with (
         torch.no_grad(),
         torch.autocast(device.type, enabled=False),
@@ -105,17 +118,16 @@ class _Inception(Extractor):
 
     sizes: ClassVar[Mapping[str, int]]
 
-    def start(self, clip: str) -> Stream:
+    def start(self) -> Stream:
         """See :meth:`Extractor.start`."""
         return self
 
     def update(self, frames: Tensor) -> Mapping[str, Tensor]:
         """See :meth:`Stream.update`."""
-        frames = frames.to(self.device)
-        with exact(self.device):
+        with exact(frames.device):
             parts = [self._look(part) for part in frames.split(_TOGETHER) if len(part)]
         wanted = [name for name in self.outputs if name in self.wanted]
-        empty = {name: torch.empty(0, self.sizes[name], device=self.device) for name in wanted}
+        empty = {name: torch.empty(0, self.sizes[name], device=frames.device) for name in wanted}
         return {name: torch.cat([none, *(part[name] for part in parts)]) for name, none in empty.items()}
 
     @abstractmethod
@@ -127,23 +139,26 @@ class InceptionTF(_Inception):
     """The Inception of FID's authors; see :func:`load_tf`.
 
     Its outputs are ``pool``, 2048 numbers, and ``logits``, 1008 without their bias.
+
+    >>> InceptionTF.name, InceptionTF.sizes
+    ('inception_tf', {'pool': 2048, 'logits': 1008})
     """
 
     name = "inception_tf"
     outputs = ("pool", "logits")
     sizes: ClassVar[Mapping[str, int]] = {"pool": POOL_SIZE, "logits": LOGITS_SIZE}
 
-    def __init__(self, networks: Provider = published, *, wanted: frozenset[str], device: torch.device) -> None:
-        super().__init__(networks, wanted=wanted, device=device)
+    def __init__(self, networks: Provider = published, *, wanted: frozenset[str] = frozenset()) -> None:
+        super().__init__(networks, wanted=wanted)
         weights = networks(TF_WEIGHTS)
         self.identities = {TF_WEIGHTS: weights.identity}
-        self._network = load_tf(weights.state).to(device)
+        self._network = load_tf(weights.state)
         self._classes = self._network.get_parameter("fc.weight").double().T
 
     def _look(self, frames: Tensor) -> Mapping[str, Tensor]:
-        (pool,) = self._network(frames)
+        (pool,) = self._network.to(frames.device)(frames)
         # TF32 does not touch float64, and this product takes no time beside the network.
-        return {"pool": pool, "logits": (pool.double() @ self._classes).float()}
+        return {"pool": pool, "logits": (pool.double() @ self._classes.to(frames.device)).float()}
 
 
 class InceptionTorchvision(_Inception):
@@ -151,18 +166,22 @@ class InceptionTorchvision(_Inception):
 
     Frames in [-1, 1] are resized to 299x299 bilinearly, half pixels counted, without a filter against aliasing. Its
     output is ``pool``, 2048 numbers.
+
+    >>> InceptionTorchvision.name, InceptionTorchvision.sizes
+    ('inception_torchvision', {'pool': 2048})
     """
 
     name = "inception_torchvision"
     outputs = ("pool",)
     sizes: ClassVar[Mapping[str, int]] = {"pool": POOL_SIZE}
 
-    def __init__(self, networks: Provider = published, *, wanted: frozenset[str], device: torch.device) -> None:
-        super().__init__(networks, wanted=wanted, device=device)
+    def __init__(self, networks: Provider = published, *, wanted: frozenset[str] = frozenset()) -> None:
+        super().__init__(networks, wanted=wanted)
         weights = networks(TORCHVISION_WEIGHTS)
         self.identities = {TORCHVISION_WEIGHTS: weights.identity}
-        self._network = load_torchvision(weights.state).to(device)
+        self._network = load_torchvision(weights.state)
 
     def _look(self, frames: Tensor) -> Mapping[str, Tensor]:
         scaled = frames.float() / 127.5 - 1
-        return {"pool": self._network(interpolate(scaled, (SIDE, SIDE), mode="bilinear", align_corners=False))}
+        seen = interpolate(scaled, (SIDE, SIDE), mode="bilinear", align_corners=False)
+        return {"pool": self._network.to(frames.device)(seen)}

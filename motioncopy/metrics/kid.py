@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from motioncopy.errors import BatchError
+from motioncopy.metrics.clip import Output
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Output
-from motioncopy.metrics.feature_metric import RowsMetric
+from motioncopy.metrics.features import Rows, RowsMetric
 from motioncopy.metrics.inception import POOL_SIZE, InceptionTF
-from motioncopy.metrics.store import Rows
 
 #: Number of subsets, rows of each set in a subset, and the seed: torch-fidelity's.
 SUBSETS, SUBSET_SIZE, SEED = 100, 1000, 2020
@@ -26,6 +25,10 @@ def squared_mmd(first: Tensor, second: Tensor) -> float:
     Args:
         first: ``(m, d)`` float64, m at least 2.
         second: ``(n, d)`` float64, n at least 2.
+
+    >>> x = torch.eye(3, dtype=torch.float64)
+    >>> round(squared_mmd(x, x), 4)  # unbiased, so that it may be negative
+    -0.9136
     """
     within = sum(_kernel_mean_apart(rows) for rows in (first, second))
     return within - 2 * float(_kernel(first, second).mean())
@@ -62,6 +65,11 @@ def subset_distances(
 
     Raises:
         BatchError: If a set has fewer rows than a subset.
+
+    >>> from motioncopy.metrics.features import Part
+    >>> rows = Rows((Part("walk", np.eye(4, dtype=np.float32)),))
+    >>> subset_distances(rows, rows, subsets=2, size=4).shape
+    (2,)
     """
     if min(len(generated), len(real)) < size:
         raise BatchError(
@@ -78,7 +86,16 @@ def subset_distances(
 
 
 class KID(RowsMetric):
-    """KID as torch-fidelity computes it; see :func:`subset_distances`."""
+    """KID as torch-fidelity computes it; see :func:`subset_distances`.
+
+    >>> metric = KID()
+    >>> metric.add_features(torch.zeros(3, 2048))
+    >>> metric.add_features(torch.zeros(3, 2048), real=True)
+    >>> metric.compute()
+    Traceback (most recent call last):
+    ...
+    motioncopy.errors.BatchError: there are fewer features than a subset of KID takes...
+    """
 
     output = Output(InceptionTF, "pool")
     size = POOL_SIZE

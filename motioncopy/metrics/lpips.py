@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from motioncopy.errors import BatchError, WeightsError
+from motioncopy.metrics.clip import Provider, published
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric, check_images
 from motioncopy.metrics.inception import exact
-from motioncopy.metrics.networks import Provider, published
+from motioncopy.metrics.metric import FrameMetric, check_images
 
 Backbone = Literal["alex", "vgg"]
 #: Names of the backbones' weights in :mod:`motioncopy.weights`.
@@ -37,6 +37,11 @@ def load_network(state: Mapping[str, Tensor], backbone: Backbone = "alex") -> nn
 
     Raises:
         WeightsError: If the state dict does not hold the network's features.
+
+    >>> from torchvision.models import alexnet
+    >>> state = {f"features.{name}": value for name, value in alexnet().features.state_dict().items()}  # random
+    >>> load_network(state).training
+    False
     """
     # The package draws initial weights, which must not move the seeded draws of others, and calls torchvision by its
     # former argument names.
@@ -74,6 +79,12 @@ def lpips(network: nn.Module, generated: Tensor, truth: Tensor, *, smallest: int
 
     Raises:
         BatchError: If shapes, types or ranges are wrong, or the images are too small.
+
+    >>> from torchvision.models import alexnet
+    >>> state = {f"features.{name}": value for name, value in alexnet().features.state_dict().items()}  # random
+    >>> frames = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+    >>> lpips(load_network(state), frames, frames)
+    tensor([0., 0.], dtype=torch.float64)
     """
     check_images(generated, truth)
     if min(generated.shape[2:]) < smallest:
@@ -95,6 +106,16 @@ class LPIPS(FrameMetric):
 
     Raises:
         WeightsError: If the network's weights are not on this machine.
+
+    >>> from torchvision.models import alexnet
+    >>> state = {f"features.{name}": value for name, value in alexnet().features.state_dict().items()}  # random
+    >>> frames = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+    >>> from motioncopy.metrics.clip import Network
+    >>> metric = LPIPS(networks=lambda name: Network(state, "random"))
+    >>> metric(frames, frames)
+    tensor(0., dtype=torch.float64)
+    >>> metric.networks
+    {'alexnet': 'random'}
     """
 
     backbone: ClassVar[Backbone] = "alex"
@@ -122,15 +143,23 @@ class LPIPS(FrameMetric):
         weights = WEIGHTS[self.backbone]
         found = networks(weights)
         self.network = load_network(found.state, self.backbone)
-        self.networks = {weights: found.identity}
+        self.own_networks[weights] = found.identity
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """LPIPS of every frame, ``(n,)`` float64; the mask is not looked at."""
+    def function(self, generated: Tensor, truth: Tensor) -> Tensor:
+        """LPIPS of every frame, ``(n,)`` float64."""
         return lpips(self.network.to(generated.device), generated, truth, smallest=self.least_side)
 
 
 class VGGLPIPS(LPIPS):
-    """LPIPS on VGG-16, averaged over frames; see :func:`lpips`."""
+    """LPIPS on VGG-16, averaged over frames; see :func:`lpips`.
+
+    >>> from torchvision.models.vgg import cfgs, make_layers
+    >>> state = {f"features.{name}": value for name, value in make_layers(cfgs["D"]).state_dict().items()}  # random
+    >>> frames = torch.zeros(1, 3, 16, 16, dtype=torch.uint8)
+    >>> from motioncopy.metrics.clip import Network
+    >>> VGGLPIPS(networks=lambda name: Network(state, "random"))(frames, frames)
+    tensor(0., dtype=torch.float64)
+    """
 
     backbone: ClassVar[Backbone] = "vgg"
     least_side = SMALLEST["vgg"]

@@ -12,10 +12,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from motioncopy.errors import BatchError
-from motioncopy.metrics.chunk import Input
+from motioncopy.metrics.clip import Input
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric, check_images, check_mask
+from motioncopy.metrics.metric import FrameMetric, check_images, check_mask
 from motioncopy.metrics.psnr import CAP, decibels, squared_error
 from motioncopy.metrics.ssim import SSIM, ssim
 
@@ -33,6 +32,12 @@ def mask_ssim(generated: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong.
+
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> mask_ssim(torch.where(mask, grey, 0), grey, mask)
+    tensor([1.], dtype=torch.float64)
     """
     inside = _inside(generated, truth, mask)
     values = ssim(generated * inside, truth * inside)
@@ -52,6 +57,12 @@ def mask_psnr(generated: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong.
+
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> mask_psnr(grey + 10, grey, mask), mask_psnr(grey, grey, ~mask & mask)
+    (tensor([28.1308], dtype=torch.float64), tensor([nan], dtype=torch.float64))
     """
     inside = _inside(generated, truth, mask)
     values = 3 * inside.sum(dim=(1, 2, 3))
@@ -71,6 +82,12 @@ def zero_filled_psnr(generated: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong.
+
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> zero_filled_psnr(grey + 10, grey, mask)  # half the pixels are equal
+    tensor([31.1411], dtype=torch.float64)
     """
     inside = _inside(generated, truth, mask)
     values = decibels(squared_error(generated, truth, inside) / generated.shape[1:].numel())
@@ -89,17 +106,19 @@ _CAUTION = "Limbs and clothes painted outside the true person cost nothing."
 class _MaskMetric(FrameMetric):
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth", "mask"})
 
-    @staticmethod
-    def _given(mask: Tensor | None) -> Tensor:
-        if mask is None:
-            raise BatchError("a masked metric was given no mask", expected="(n, 1, H, W) uint8")
-        return mask
-
 
 class MaskSSIM(_MaskMetric):
-    """Mask-SSIM, averaged over frames; see :func:`mask_ssim`."""
+    """Mask-SSIM, averaged over frames; see :func:`mask_ssim`.
+
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> MaskSSIM()(grey, grey, mask)
+    tensor(1., dtype=torch.float64)
+    """
 
     least_side = SSIM.least_side
+    function = staticmethod(mask_ssim)
     definition = Definition(
         key="mask_ssim/zero_filled@1",
         title="Mask-SSIM",
@@ -117,14 +136,18 @@ class MaskSSIM(_MaskMetric):
         caution=f"Everything outside counts as equal, so that small persons score high. {_CAUTION}",
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Mask-SSIM of every frame, ``(n,)`` float64; NaN where the mask is empty."""
-        return mask_ssim(generated, truth, self._given(mask))
-
 
 class MaskPSNR(_MaskMetric):
-    """Mask-PSNR, averaged over frames; see :func:`mask_psnr`."""
+    """Mask-PSNR, averaged over frames; see :func:`mask_psnr`.
 
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> MaskPSNR()(grey + 10, grey, mask)
+    tensor(28.1308, dtype=torch.float64)
+    """
+
+    function = staticmethod(mask_psnr)
     definition = Definition(
         key="mask_psnr/inside@1",
         title="Mask-PSNR",
@@ -144,14 +167,18 @@ class MaskPSNR(_MaskMetric):
         caution=_CAUTION,
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Mask-PSNR of every frame, ``(n,)`` float64, dB; NaN where the mask is empty."""
-        return mask_psnr(generated, truth, self._given(mask))
-
 
 class ZeroFilledMaskPSNR(_MaskMetric):
-    """PSNR of zero-filled images, averaged over frames; see :func:`zero_filled_psnr`."""
+    """PSNR of zero-filled images, averaged over frames; see :func:`zero_filled_psnr`.
 
+    >>> grey = torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    >>> mask[..., :8] = True
+    >>> ZeroFilledMaskPSNR()(grey + 10, grey, mask)
+    tensor(31.1411, dtype=torch.float64)
+    """
+
+    function = staticmethod(zero_filled_psnr)
     definition = Definition(
         key="mask_psnr/zero_filled@1",
         title="Mask-PSNR (zero-filled)",
@@ -165,7 +192,3 @@ class ZeroFilledMaskPSNR(_MaskMetric):
         choice="The other reading of Mask-PSNR; see mask_psnr/inside@1.",
         caution=f"The smaller the person, the higher: compare within one data set and crop only. {_CAUTION}",
     )
-
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The value of every frame, ``(n,)`` float64, dB; NaN where the mask is empty."""
-        return zero_filled_psnr(generated, truth, self._given(mask))

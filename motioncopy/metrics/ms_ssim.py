@@ -10,7 +10,7 @@ from torch.nn.functional import avg_pool2d
 
 from motioncopy.errors import BatchError
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric, check_images
+from motioncopy.metrics.metric import FrameMetric, check_images
 from motioncopy.metrics.ssim import RADIUS, Values, far_apart, gpu_maps, inner_mean, maps, over_planes, planes
 
 #: Exponents of the five scales, the finest first (Wang et al. 2003, section 3.2).
@@ -33,6 +33,10 @@ def ms_ssim(generated: Tensor, truth: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong, or the images are too small.
+
+    >>> frames = torch.full((1, 3, SMALLEST, SMALLEST), 100, dtype=torch.uint8)
+    >>> ms_ssim(frames + 50, frames)  # brightness counts at the coarsest scale alone
+    tensor([0.9894], dtype=torch.float64)
     """
     check_images(generated, truth)
     if min(generated.shape[2:]) < SMALLEST:
@@ -78,9 +82,15 @@ def _on_gpu(generated: Tensor, truth: Tensor) -> Tensor:
 
 
 class MSSSIM(FrameMetric):
-    """MS-SSIM, averaged over frames; see :func:`ms_ssim`."""
+    """MS-SSIM, averaged over frames; see :func:`ms_ssim`.
+
+    >>> frames = torch.full((1, 3, SMALLEST, SMALLEST), 100, dtype=torch.uint8)
+    >>> MSSSIM()(frames, frames)
+    tensor(1., dtype=torch.float64)
+    """
 
     least_side = SMALLEST
+    function = staticmethod(ms_ssim)
     definition = Definition(
         key="ms_ssim/gaussian@1",
         title="MS-SSIM",
@@ -104,7 +114,3 @@ class MSSSIM(FrameMetric):
         ),
         caution="Forgives fine detail: the finest scale has an exponent of 0.04.",
     )
-
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """MS-SSIM of every frame, ``(n,)`` float64; the mask is not looked at."""
-        return ms_ssim(generated, truth)

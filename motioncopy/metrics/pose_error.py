@@ -2,16 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from motioncopy.metrics.chunk import Chunk, Input
-from motioncopy.metrics.clip_metric import ClipMetric
+from motioncopy.errors import SkeletonError
+from motioncopy.footage.perception.mediapipe import MediaPipePose
+from motioncopy.metrics.clip import Chunk, Extractor, Input, Output, Provider, Seen, Stream, published
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Found, Seen
-from motioncopy.metrics.pose_features import CONFIDENT, FOUND, JOINTS, driving_body, no_person
+from motioncopy.metrics.metric import ClipMetric
+from motioncopy.skeletons import BODY25, skeleton, view
+
+#: What MediaPipe finds of body25: all but the small toes.
+FOUND = tuple(i for i, joint in enumerate(BODY25.joints) if "small_toe" not in joint)
+#: A joint that was found with less confidence was not found.
+CONFIDENT = 0.5
+
+
+class PoseMediaPipe(Extractor):
+    """MediaPipe's pose, frame by frame: ``joints`` ``(n, 25, 3)``, body25, pixels of the frame, confidence in [0, 1].
+
+    Every frame is looked at for itself. Followed through the video, a person would be guessed in a spoilt frame from
+    the good ones before it.
+
+    >>> PoseMediaPipe.name, PoseMediaPipe.outputs
+    ('pose_mediapipe', ('joints',))
+    """
+
+    name = "pose_mediapipe"
+    outputs = ("joints",)
+
+    def __init__(self, networks: Provider = published, *, wanted: frozenset[str] = frozenset()) -> None:
+        super().__init__(networks, wanted=wanted)
+        self._pose = MediaPipePose(still=True)
+        self.identities = {self._pose.name: self._pose.version}
+
+    def start(self) -> Stream:
+        """Nothing is remembered, so that all streams are one."""
+        return self
+
+    def update(self, frames: Tensor) -> Mapping[str, Tensor]:
+        """See :meth:`Stream.update`."""
+        images = np.ascontiguousarray(frames.permute(0, 2, 3, 1).numpy(force=True))
+        return {"joints": torch.from_numpy(self._pose(images).joints).to(frames.device)}
+
+
+JOINTS = Output(PoseMediaPipe, "joints")
+
+
+def driving_body(chunk: Chunk) -> Tensor | None:
+    """The driving joints as body25, ``(n, 25, 3)``, or ``None`` where there are none or they are no person's.
+
+    >>> black = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+    >>> driving_body(Chunk(black, joints=torch.ones(1, 18, 3), skeleton="coco18")).shape
+    torch.Size([1, 25, 3])
+    """
+    if chunk.joints is None or chunk.skeleton == BODY25.name:
+        return chunk.joints
+    try:
+        shown = view(chunk.joints.numpy(force=True), skeleton(chunk.skeleton), BODY25)
+    except SkeletonError:
+        return None
+    return torch.as_tensor(shown, device=chunk.joints.device)
+
+
+def no_person(chunk: Chunk) -> str | None:
+    """Why nobody is to be found in clips like this, or ``None`` if there is no reason.
+
+    >>> black = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+    >>> no_person(Chunk(black, joints=torch.ones(1, 21, 3), skeleton="fish21"))
+    'MediaPipe finds people, and the joints are those of fish21'
+    """
+    if chunk.joints is None or driving_body(chunk) is not None:
+        return None
+    return f"MediaPipe finds people, and the joints are those of {chunk.skeleton}"
 
 
 def compare(found: Tensor, wanted: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -26,6 +93,11 @@ def compare(found: Tensor, wanted: Tensor, size: tuple[int, int]) -> tuple[Tenso
         ``(n,)`` mean distance of the joints that both have, in percent of the diagonal of the box around all wanted
         joints; NaN where there is none. And ``(n,)``, in [0, 1], the share of the wanted joints that were not found;
         NaN where none is wanted.
+
+    >>> wanted = torch.tensor([[[0.0, 0, 1], [30, 40, 1]]])  # the box's diagonal is 50
+    >>> found = torch.tensor([[[3.0, 4, 0.9], [0, 0, 0.1]]])
+    >>> compare(found, wanted, (100, 100))
+    (tensor([10.], dtype=torch.float64), tensor([0.5000]))
     """
     found, wanted = found.double(), wanted.double()
     x, y = wanted[..., 0], wanted[..., 1]
@@ -55,27 +127,27 @@ class _Pose(ClipMetric):
         """See :meth:`ClipMetric.unfit`; MediaPipe knows people only."""
         return no_person(chunk) or super().unfit(chunk)
 
-    def compared(self, chunk: Chunk, found: Found) -> tuple[Tensor, Tensor]:
+    def compared(self, chunk: Chunk) -> tuple[Tensor, Tensor]:
         """Error and missing share of every frame."""
-        wanted = driving_body(chunk) if self.reference == "driving" else found[Seen(JOINTS, "truth")]
+        wanted = driving_body(chunk) if self.reference == "driving" else chunk.found[Seen(JOINTS, "truth")]
         assert wanted is not None
         chosen = list(FOUND)
         if self.reference == "truth":
             wanted = wanted.clone()
             wanted[..., 2] *= wanted[..., 2] >= CONFIDENT
-        return compare(found[Seen(JOINTS, "generated")][:, chosen], wanted[:, chosen], chunk.size)
+        return compare(chunk.found[Seen(JOINTS, "generated")][:, chosen], wanted[:, chosen], chunk.size)
 
 
 class _Error(_Pose):
-    def values(self, chunk: Chunk, found: Found) -> Tensor:
+    def per_frame(self, chunk: Chunk) -> Tensor:
         """The mean distance of every frame, ``(n,)`` float64, percent; NaN where no joint was found again."""
-        return self.compared(chunk, found)[0]
+        return self.compared(chunk)[0]
 
 
 class _Missing(_Pose):
-    def values(self, chunk: Chunk, found: Found) -> Tensor:
+    def per_frame(self, chunk: Chunk) -> Tensor:
         """The share of missing joints of every frame, ``(n,)`` float64 in [0, 1]."""
-        return self.compared(chunk, found)[1]
+        return self.compared(chunk)[1]
 
 
 _SOURCE = (
@@ -132,7 +204,11 @@ def _definition(kind: Literal["error", "missing"], reference: Literal["truth", "
 
 
 class PoseError(_Error):
-    """Distance to the joints that were asked for; see :func:`compare`."""
+    """Distance to the joints that were asked for; see :func:`compare`.
+
+    >>> PoseError().definition.key, PoseError.higher_is_better
+    ('pose_error/driving_mediapipe@1', False)
+    """
 
     reference = "driving"
     inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
@@ -141,7 +217,11 @@ class PoseError(_Error):
 
 
 class MissingJoints(_Missing):
-    """Share of the joints asked for that are not found; see :func:`compare`."""
+    """Share of the joints asked for that are not found; see :func:`compare`.
+
+    >>> MissingJoints().definition.key, MissingJoints.higher_is_better
+    ('pose_missing/driving_mediapipe@1', False)
+    """
 
     reference = "driving"
     inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
@@ -150,7 +230,11 @@ class MissingJoints(_Missing):
 
 
 class TruthPoseError(_Error):
-    """Distance to the joints found in the true frame; see :func:`compare`."""
+    """Distance to the joints found in the true frame; see :func:`compare`.
+
+    >>> TruthPoseError().definition.key, TruthPoseError.higher_is_better
+    ('pose_error/truth_mediapipe@1', False)
+    """
 
     reference = "truth"
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})
@@ -159,7 +243,11 @@ class TruthPoseError(_Error):
 
 
 class TruthMissingJoints(_Missing):
-    """Share of the joints of the true frame that are not found; see :func:`compare`."""
+    """Share of the joints of the true frame that are not found; see :func:`compare`.
+
+    >>> TruthMissingJoints().definition.key, TruthMissingJoints.higher_is_better
+    ('pose_missing/truth_mediapipe@1', False)
+    """
 
     reference = "truth"
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})

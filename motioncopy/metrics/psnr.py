@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric, as_arrays, check_images
+from motioncopy.metrics.metric import FrameMetric, as_arrays, check_images
 
 #: No frame counts more than this, in dB. Equal frames would be infinite, and one of them would make any mean so.
 #: (A single level of difference in one value of a 256x256 frame is 101 dB.)
@@ -26,6 +26,10 @@ def psnr(generated: Tensor, truth: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong.
+
+    >>> grey = torch.full((2, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> psnr(grey + 10, grey)
+    tensor([28.1308, 28.1308], dtype=torch.float64)
     """
     check_images(generated, truth)
     return decibels(squared_error(generated, truth) / generated.shape[1:].numel())
@@ -41,6 +45,10 @@ def squared_error(generated: Tensor, truth: Tensor, inside: Tensor | None = None
 
     Returns:
         ``(n,)`` float64.
+
+    >>> grey = torch.full((2, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> squared_error(grey + 10, grey)  # 100 of each of 3 x 16 x 16 values
+    tensor([76800., 76800.], dtype=torch.float64)
     """
     if generated.is_cuda:
         return _on_gpu(generated, truth, inside)
@@ -61,13 +69,25 @@ def _on_gpu(generated: Tensor, truth: Tensor, inside: Tensor | None = None) -> T
 
 
 def decibels(mean_squared_error: Tensor) -> Tensor:
-    """PSNR of mean squared errors of values in [0, 255]; NaN stays NaN."""
+    """PSNR of mean squared errors of values in [0, 255]; NaN stays NaN.
+
+    >>> decibels(torch.tensor([0.0, 255.0**2]))
+    tensor([100.,   0.])
+    """
     return (10 * torch.log10(255.0**2 / mean_squared_error)).clamp(max=CAP)
 
 
 class PSNR(FrameMetric):
-    """PSNR, averaged over frames; see :func:`psnr`."""
+    """PSNR, averaged over frames; see :func:`psnr`.
 
+    >>> grey = torch.full((2, 3, 16, 16), 100, dtype=torch.uint8)
+    >>> metric = PSNR()
+    >>> metric.update(grey + 10, grey)
+    >>> metric.compute()
+    tensor(28.1308, dtype=torch.float64)
+    """
+
+    function = staticmethod(psnr)
     definition = Definition(
         key="psnr/frame@1",
         title="PSNR",
@@ -86,7 +106,3 @@ class PSNR(FrameMetric):
         ),
         caution="Rewards blur: the mean of all plausible frames has a better PSNR than any one of them.",
     )
-
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """PSNR of every frame, ``(n,)`` float64, dB; the mask is not looked at."""
-        return psnr(generated, truth)

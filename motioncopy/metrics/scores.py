@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -22,6 +22,9 @@ class Score:
         value: Mean over the frames counted, or ``None`` if there was none.
         frames: Number of frames counted.
         skipped: Number of frames without a value.
+
+    >>> Score(31.5, frames=24, skipped=1).value
+    31.5
     """
 
     value: float | None
@@ -38,6 +41,9 @@ class ClipScores:
         frames: Number of frames scored.
         values: For each metric key, one value a frame; ``None`` where a frame was skipped.
         missing: For each metric that was not computed on this clip, the reason.
+
+    >>> ClipScores("walk", 3, {"psnr/frame@1": (30.0, None, 32.0)}).scores
+    {'psnr/frame@1': Score(value=31.0, frames=2, skipped=1)}
     """
 
     clip: str
@@ -59,9 +65,8 @@ class ClipScores:
         """For each metric key, the mean over frames and what it was taken over."""
         scores = {}
         for key, values in self.values.items():
-            counted = [v for v in values if v is not None]
-            mean = math.fsum(counted) / len(counted) if counted else None
-            scores[key] = Score(mean, len(counted), self.frames - len(counted))
+            counted = len(values) - values.count(None)
+            scores[key] = Score(mean_over_frames(values), counted, self.frames - counted)
         return scores
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,6 +95,9 @@ class Aggregate:
         clips: Number of clips counted; ``None`` where a paper does not say.
         frames: Number of samples counted, frames or (FVD) windows; ``None`` where a paper does not say.
         curve: Of a metric over sets: (samples, value) on random subsets, the last one the whole. Empty for others.
+
+    >>> Aggregate(31.0, 30.0, 32.0, clips=8, frames=192).high
+    32.0
     """
 
     value: float
@@ -113,6 +121,10 @@ def aggregate(clips: Sequence[ClipScores], *, seed: int = 0, resamples: int = 20
 
     Raises:
         RecordError: If a clip is there twice.
+
+    >>> clips = [ClipScores(name, 1, {"psnr/frame@1": (value,)}) for name, value in (("run", 30.0), ("walk", 32.0))]
+    >>> aggregate(clips)["psnr/frame@1"].value
+    31.0
     """
     clips = sorted(clips, key=lambda c: c.clip)
     for one, following in pairwise(clips):
@@ -122,15 +134,40 @@ def aggregate(clips: Sequence[ClipScores], *, seed: int = 0, resamples: int = 20
     aggregates = {}
     for key in dict.fromkeys(key for s in scores for key in s):
         counted = [(s[key].value, s[key].frames) for s in scores if key in s]
-        values = np.array([value for value, _ in counted if value is not None])
-        if len(values):
-            low, high = interval(values, seed=seed, resamples=resamples)
-            aggregates[key] = Aggregate(float(values.mean()), low, high, len(values), sum(n for _, n in counted))
+        values = [value for value, _ in counted if value is not None]
+        if values:
+            low, high = interval(np.array(values), seed=seed, resamples=resamples)
+            mean = mean_over_clips(values)
+            aggregates[key] = Aggregate(mean, low, high, len(values), sum(n for _, n in counted))
     return aggregates
 
 
+def mean_over_frames(values: Iterable[float | None]) -> float | None:
+    """The mean of a clip's frames that have a value, the same in any order; ``None`` if none has.
+
+    >>> mean_over_frames([1.0, None, 4.0, math.nan])
+    2.5
+    """
+    counted = [value for value in values if value is not None and not math.isnan(value)]
+    return math.fsum(counted) / len(counted) if counted else None
+
+
+def mean_over_clips(means: Iterable[float | None]) -> float:
+    """The mean of the clips that have one, each weighing alike; NaN if none has.
+
+    >>> mean_over_clips([1.0, None, 4.0])
+    2.5
+    """
+    counted = [mean for mean in means if mean is not None]
+    return float(np.mean(counted)) if counted else math.nan
+
+
 def interval(values: np.ndarray, *, seed: int = 0, resamples: int = 2000) -> tuple[float | None, float | None]:
-    """The 95% percentile bootstrap interval of the mean of ``(n,)`` values; ``None`` for fewer than two."""
+    """The 95% percentile bootstrap interval of the mean of ``(n,)`` values; ``None`` for fewer than two.
+
+    >>> interval(np.array([1.0, 1.0, 1.0])), interval(np.array([1.0]))
+    ((1.0, 1.0), (None, None))
+    """
     if len(values) < 2:
         return None, None
     draws = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from motioncopy.errors import BatchError
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric, check_images
+from motioncopy.metrics.metric import FrameMetric, check_images
 from motioncopy.metrics.psnr import CAP, squared_error
 from motioncopy.metrics.ssim import Values, over_planes
 
@@ -35,6 +35,12 @@ def sharpness_difference(generated: Tensor, truth: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong, or the images have no inner pixels.
+
+    >>> import torch
+    >>> flat, edge = (torch.zeros(1, 3, 5, 5, dtype=torch.uint8) for _ in range(2))
+    >>> edge[..., 2:] = 51  # a fifth of the range, at 4 of the 16 pixels that have neighbours above and before
+    >>> sharpness_difference(edge, flat)
+    tensor([13.0103], dtype=torch.float64)
     """
     _check(generated, truth, SD.least_side)
     return (-10 * over_planes(generated, truth, _formula_error).log10()).clamp(max=CAP)
@@ -44,6 +50,12 @@ def script_sharpness_difference(generated: Tensor, truth: Tensor) -> Tensor:
     """SD of every frame as the script computes it: ``(n,)`` float64, dB, at most :data:`SCRIPT_CAP`.
 
     The arguments and errors are those of :func:`sharpness_difference`, H and W at least 3.
+
+    >>> import torch
+    >>> flat, edge = (torch.zeros(1, 3, 5, 5, dtype=torch.uint8) for _ in range(2))
+    >>> edge[..., 2:] = 51
+    >>> script_sharpness_difference(edge, flat)
+    tensor([22.1845], dtype=torch.float64)
     """
     _check(generated, truth, ScriptSD.least_side)
     return _script_decibels(over_planes(generated, truth, _script_error))
@@ -83,6 +95,11 @@ def script_psnr(generated: Tensor, truth: Tensor) -> Tensor:
     """PSNR of every frame as the script computes it: ``(n,)`` float64, dB, at most :data:`SCRIPT_CAP`.
 
     The arguments and errors are those of :func:`motioncopy.metrics.psnr.psnr`.
+
+    >>> import torch
+    >>> grey = torch.full((1, 3, 8, 8), 100, dtype=torch.uint8)
+    >>> script_psnr(grey + 10, grey)  # 5.99 dB more than the PSNR
+    tensor([34.1174], dtype=torch.float64)
     """
     check_images(generated, truth)
     return _script_decibels(squared_error(generated, truth) / (255**2 * generated.shape[1:].numel()))
@@ -96,9 +113,16 @@ _SCRIPT = "compute_ssim_psnr_sharpness.lua of Ha0Tang/SelectionGAN"
 
 
 class SD(FrameMetric):
-    """Sharpness difference, averaged over frames; see :func:`sharpness_difference`."""
+    """Sharpness difference, averaged over frames; see :func:`sharpness_difference`.
+
+    >>> import torch
+    >>> grey = torch.full((1, 3, 8, 8), 100, dtype=torch.uint8)
+    >>> SD()(grey + 10, grey)  # equally sharp
+    tensor(100., dtype=torch.float64)
+    """
 
     least_side = 2
+    function = staticmethod(sharpness_difference)
     definition = Definition(
         key="sd/formula@1",
         title="SD",
@@ -120,15 +144,18 @@ class SD(FrameMetric):
         caution="Two frames can be equally sharp and show different things: it is no measure of likeness.",
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """SD of every frame, ``(n,)`` float64, dB; the mask is not looked at."""
-        return sharpness_difference(generated, truth)
-
 
 class ScriptSD(FrameMetric):
-    """The script's sharpness difference, averaged over frames; see :func:`script_sharpness_difference`."""
+    """The script's sharpness difference, averaged over frames; see :func:`script_sharpness_difference`.
+
+    >>> import torch
+    >>> grey = torch.full((1, 3, 8, 8), 100, dtype=torch.uint8)
+    >>> ScriptSD()(grey + 10, grey)
+    tensor(88.1308, dtype=torch.float64)
+    """
 
     least_side = 3
+    function = staticmethod(script_sharpness_difference)
     definition = Definition(
         key="sd/script@1",
         title="SD (script)",
@@ -149,14 +176,17 @@ class ScriptSD(FrameMetric):
         caution="Like sd/formula@1 no measure of likeness; and 5.99 dB of it are a mistaken range of the images.",
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """SD of every frame, ``(n,)`` float64, dB; the mask is not looked at."""
-        return script_sharpness_difference(generated, truth)
-
 
 class ScriptPSNR(FrameMetric):
-    """The script's PSNR, averaged over frames; see :func:`script_psnr`."""
+    """The script's PSNR, averaged over frames; see :func:`script_psnr`.
 
+    >>> import torch
+    >>> grey = torch.full((1, 3, 8, 8), 100, dtype=torch.uint8)
+    >>> ScriptPSNR()(grey + 10, grey)
+    tensor(34.1174, dtype=torch.float64)
+    """
+
+    function = staticmethod(script_psnr)
     definition = Definition(
         key="psnr/script@1",
         title="PSNR (script)",
@@ -170,7 +200,3 @@ class ScriptPSNR(FrameMetric):
         choice="For comparison with papers that used the script; psnr/frame@1 is the default.",
         caution="5.99 dB more than psnr/frame@1: its factor was meant for images in [-1, 1]. Rewards blur too.",
     )
-
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The script's PSNR of every frame, ``(n,)`` float64, dB; the mask is not looked at."""
-        return script_psnr(generated, truth)

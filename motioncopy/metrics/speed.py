@@ -28,6 +28,9 @@ class Speed:
         parameters: Of the networks that generate.
         peak_memory_bytes: The most that was held while generating: on a GPU by tensors, else by the whole process since
             its start.
+
+    >>> Speed(fps=25.0, frames=32, warm_up=8, parameters=1000, peak_memory_bytes=1 << 30).fps
+    25.0
     """
 
     fps: float
@@ -54,6 +57,20 @@ def measure(method: Method[Any], trial: Trial, *, warm_up: int = 8, frames: int 
 
     Raises:
         BatchError: If the method gives fewer frames than it is asked for.
+
+    >>> from motioncopy.batch import Appearance, Motion
+    >>> from motioncopy.request import DataRequest
+    >>> class Black(Method[None]):
+    ...     regime, stages = "general", ()
+    ...     def start(self, appearance):
+    ...         return None
+    ...     def step(self, state, motion):
+    ...         return torch.full((len(motion), 3, 8, 8), -1.0), None
+    >>> black, pose = torch.zeros(1, 1, 3, 8, 8, dtype=torch.uint8), Motion(torch.ones(1, 1, 25, 3), "body25", (8, 8))
+    >>> person = Appearance(black, black[:, :, :1], pose, black[:, 0], person=("ann",))
+    >>> trial = Trial("ann", "toy@1", "reconstruction", person, pose, "ann", 25.0, None, (0, 0, 8, 8))
+    >>> measure(Black(request=DataRequest(1, (8, 8))), trial, warm_up=1, frames=2).frames
+    2
     """
     if compiled:
         for network in _networks(method):
@@ -90,7 +107,11 @@ def _networks(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most that was held at once, in bytes: by tensors on a GPU, else by this process."""
+    """The most that was held at once, in bytes: by tensors on a GPU, else by this process.
+
+    >>> peak_memory(torch.device("cpu")) > 1 << 20
+    True
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     # macOS counts bytes, Linux KiB.

@@ -14,7 +14,7 @@ from torch.nn.functional import conv2d
 
 from motioncopy.errors import BatchError
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.frame_metric import FrameMetric, as_arrays, check_images
+from motioncopy.metrics.metric import FrameMetric, as_arrays, check_images
 
 #: Half the window: the border of this many pixels, where the window would leave the image, is not averaged.
 RADIUS = 5
@@ -54,6 +54,10 @@ def ssim(generated: Tensor, truth: Tensor) -> Tensor:
 
     Raises:
         BatchError: If shapes, types or ranges are wrong, or the images are smaller than the window.
+
+    >>> ramp = torch.arange(16, dtype=torch.uint8).mul(8).expand(1, 3, 16, 16).contiguous()
+    >>> ssim(ramp, ramp), ssim(ramp.flip(3), ramp) < 0
+    (tensor([1.], dtype=torch.float64), tensor([True]))
     """
     _check(generated, truth, RADIUS)
     return _on_gpu(generated, truth) if generated.is_cuda else over_planes(generated, truth, _gaussian)
@@ -74,6 +78,10 @@ def uniform_ssim(generated: Tensor, truth: Tensor, *, centred: bool = False) -> 
 
     Raises:
         BatchError: If shapes, types or ranges are wrong, or the images are smaller than the window.
+
+    >>> ramp = torch.arange(16, dtype=torch.uint8).mul(8).expand(1, 3, 16, 16).contiguous()
+    >>> uniform_ssim(ramp, ramp), uniform_ssim(ramp.flip(3), ramp) < 0
+    (tensor([1.], dtype=torch.float64), tensor([True]))
     """
     _check(generated, truth, UNIFORM_RADIUS)
     if generated.is_cuda:
@@ -92,7 +100,12 @@ def _check(generated: Tensor, truth: Tensor, radius: int) -> None:
 
 
 def over_planes(generated: Tensor, truth: Tensor, value: Callable[[Values, Values], float]) -> Tensor:
-    """The mean over channels of what a function says of each, ``(n,)`` float64 on the device of the images."""
+    """The mean over channels of what a function says of each, ``(n,)`` float64 on the device of the images.
+
+    >>> ramp = torch.arange(16, dtype=torch.uint8).mul(8).expand(1, 3, 16, 16).contiguous()
+    >>> over_planes(ramp, ramp + 1, lambda x, y: float(y.max()) - float(x.max()))
+    tensor([1.], dtype=torch.float64)
+    """
     pairs = zip(as_arrays(generated), as_arrays(truth), strict=True)
     values = [np.mean([value(a, b) for a, b in zip(x, y, strict=True)]) for x, y in pairs]
     return torch.tensor(np.array(values, dtype=np.float64), device=generated.device)
@@ -114,12 +127,22 @@ def far_apart(x: Values, y: Values) -> bool:
     """Whether two planes differ so much that float32 could miss SSIM by more than 1e-5.
 
     Where neighbourhoods differ by d on average, a variance is the small rest of two numbers near d².
+
+    >>> black = np.zeros((8, 8), np.uint8)
+    >>> far_apart(black, black + 10), far_apart(black, black + 20)
+    (False, True)
     """
     return cv2.norm(x, y, cv2.NORM_L2SQR) > _FAR * x.size
 
 
 def inner_mean(plane: Plane, radius: int) -> float:
-    """The mean over all pixels but those so near the border that the window would leave the image."""
+    """The mean over all pixels but those so near the border that the window would leave the image.
+
+    >>> plane = np.zeros((5, 5))
+    >>> plane[2, 2] = 3
+    >>> inner_mean(plane, 2)
+    3.0
+    """
     return float(cv2.mean(plane[radius:-radius, radius:-radius])[0])
 
 
@@ -153,6 +176,11 @@ def maps(
         sample: Factor of the variances: n / (n - 1) for a sample of n pixels, 1 for a population.
         centred: Whether the middle of the range is 0, instead of its lower end.
         double: Whether to compute in float64, for planes that are :func:`far_apart`.
+
+    >>> black = np.zeros((16, 16), np.uint8)
+    >>> luminance, structure = maps(black, black)
+    >>> luminance.shape, float(structure.min())
+    ((16, 16), 1.0)
     """
     depth = cv2.CV_64F if double else cv2.CV_32F
     s: Plane = cv2.add(x, y, dtype=depth)
@@ -195,6 +223,11 @@ def gpu_maps(
         window: Weights of the window along one axis; they sum to 1.
         sample: See :func:`maps`.
         centred: See :func:`maps`.
+
+    >>> black = torch.zeros(3, 1, 16, 16, dtype=torch.float64)
+    >>> luminance, structure = gpu_maps(black, black)
+    >>> luminance.shape, structure.min()
+    (torch.Size([3, 1, 6, 6]), tensor(1., dtype=torch.float64))
     """
     weights = torch.as_tensor(window, device=x.device)
 
@@ -211,7 +244,11 @@ def gpu_maps(
 
 
 def planes(images: Tensor) -> Tensor:
-    """The channels of ``(n, 3, H, W)`` images as :func:`gpu_maps` takes them, ``(3 n, 1, H, W)`` float64."""
+    """The channels of ``(n, 3, H, W)`` images as :func:`gpu_maps` takes them, ``(3 n, 1, H, W)`` float64.
+
+    >>> planes(torch.zeros(2, 3, 8, 6, dtype=torch.uint8)).shape
+    torch.Size([6, 1, 8, 6])
+    """
     return images.double().flatten(0, 1).unsqueeze(1)
 
 
@@ -223,9 +260,15 @@ def _on_gpu(
 
 
 class SSIM(FrameMetric):
-    """SSIM, averaged over frames; see :func:`ssim`."""
+    """SSIM, averaged over frames; see :func:`ssim`.
+
+    >>> ramp = torch.arange(16, dtype=torch.uint8).mul(8).expand(1, 3, 16, 16).contiguous()
+    >>> SSIM()(ramp, ramp)
+    tensor(1., dtype=torch.float64)
+    """
 
     least_side = 2 * RADIUS + 1
+    function = staticmethod(ssim)
     definition = Definition(
         key="ssim/gaussian@1",
         title="SSIM",
@@ -248,15 +291,17 @@ class SSIM(FrameMetric):
         caution="Sees structure of a few pixels: a shift by two costs more than a blur that a viewer would mind more.",
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """SSIM of every frame, ``(n,)`` float64; the mask is not looked at."""
-        return ssim(generated, truth)
-
 
 class UniformSSIM(FrameMetric):
-    """SSIM with a uniform window, averaged over frames; see :func:`uniform_ssim`."""
+    """SSIM with a uniform window, averaged over frames; see :func:`uniform_ssim`.
+
+    >>> ramp = torch.arange(16, dtype=torch.uint8).mul(8).expand(1, 3, 16, 16).contiguous()
+    >>> UniformSSIM()(ramp, ramp)
+    tensor(1., dtype=torch.float64)
+    """
 
     least_side = _SIDE
+    function = staticmethod(uniform_ssim)
     definition = Definition(
         key="ssim/uniform@1",
         title="SSIM (uniform window)",
@@ -275,15 +320,17 @@ class UniformSSIM(FrameMetric):
         caution=SSIM.definition.caution,
     )
 
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """SSIM of every frame, ``(n,)`` float64; the mask is not looked at."""
-        return uniform_ssim(generated, truth)
-
 
 class LWGANSSIM(FrameMetric):
-    """SSIM as LWGAN's evaluator computes it, averaged over frames; see :func:`uniform_ssim`."""
+    """SSIM as LWGAN's evaluator computes it, averaged over frames; see :func:`uniform_ssim`.
+
+    >>> ramp = torch.arange(16, dtype=torch.uint8).mul(8).expand(1, 3, 16, 16).contiguous()
+    >>> LWGANSSIM()(ramp, ramp)
+    tensor(1., dtype=torch.float64)
+    """
 
     least_side = _SIDE
+    function = staticmethod(partial(uniform_ssim, centred=True))
     definition = Definition(
         key="ssim/lwgan@1",
         title="SSIM (LWGAN)",
@@ -302,7 +349,3 @@ class LWGANSSIM(FrameMetric):
         ),
         caution="Grey areas have means near 0, where the luminance term depends on noise alone.",
     )
-
-    def frames(self, generated: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
-        """SSIM of every frame, ``(n,)`` float64; the mask is not looked at."""
-        return uniform_ssim(generated, truth, centred=True)

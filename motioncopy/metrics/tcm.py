@@ -7,17 +7,177 @@ taken. Whose flow, and whose video is the real one, differs between papers and c
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import grid_sample, interpolate
 
-from motioncopy.metrics.chunk import Chunk, Input, Video
-from motioncopy.metrics.clip_metric import ClipMetric
+from motioncopy.footage.perception.flow import DISFlow
+from motioncopy.footage.perception.raft import build, flow_between
+from motioncopy.metrics.clip import Chunk, Extractor, Input, Output, Provider, Seen, Stream, Video, published
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Extractor, Found, Output, Seen
-from motioncopy.metrics.flow_features import FlowDIS, FlowRAFT, followed
+from motioncopy.metrics.inception import exact
+from motioncopy.metrics.metric import ClipMetric
+
+Frames = NDArray[np.uint8]
+Flow = NDArray[np.float32]
+
+
+def followed(images: Tensor, flow: Tensor) -> Tensor:
+    """What stands in ``images`` at the place that the flow leads each pixel to; bilinear, the border repeats.
+
+    By torch, since OpenCV's ``remap`` rounds places to 1/32 pixel, in all versions or in some of them, depending on
+    the number of channels.
+
+    Args:
+        images: ``(n, c, H, W)`` float.
+        flow: ``(n, 2, H, W)`` pixels (x, y).
+
+    Returns:
+        ``(n, c, H, W)`` float.
+
+    >>> ramp = torch.arange(4.0).expand(1, 1, 1, 4)
+    >>> flow = torch.zeros(1, 2, 1, 4)
+    >>> flow[:, 0] = 1  # to the right; the border repeats
+    >>> followed(ramp, flow)
+    tensor([[[[1., 2., 3., 3.]]]])
+    """
+    x, y = _places(flow)
+    height, width = flow.shape[2:]
+    grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
+    return grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def consistent(forward: Tensor, backward: Tensor) -> Tensor:
+    """Where the way back leads to where the way there began: pixels that both frames show.
+
+    |f + b|² < 0.01 (|f|² + |b|²) + 0.5, where f is the forward flow at the place that the backward flow b leads to
+    (Sundaram, Brox, Keutzer: Dense point trajectories by GPU-accelerated large displacement optical flow, ECCV 2010,
+    equation 5). Pixels that b leads out of the frame do not count as seen.
+
+    Args:
+        forward: ``(n, 2, H, W)`` pixels: from the frame before to this one.
+        backward: ``(n, 2, H, W)`` pixels: from this frame to the one before.
+
+    Returns:
+        ``(n, 1, H, W)`` bool.
+
+    >>> backward = torch.zeros(1, 2, 1, 4)
+    >>> backward[:, 0] = -1  # what the first column shows comes from outside
+    >>> consistent(-backward, backward)
+    tensor([[[[False,  True,  True,  True]]]])
+    """
+    x, y = _places(backward)
+    height, width = backward.shape[2:]
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    there = followed(forward, backward)
+    gap = (there + backward).square().sum(dim=1)
+    lengths = (there.square() + backward.square()).sum(dim=1)
+    return (inside & (gap < 0.01 * lengths + 0.5)).unsqueeze(1)
+
+
+def _places(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Where each pixel is led, (x, y), each ``(n, H, W)``."""
+    height, width = flow.shape[2:]
+    x = flow[:, 0] + torch.arange(width, device=flow.device)
+    y = flow[:, 1] + torch.arange(height, device=flow.device).unsqueeze(1)
+    return x, y
+
+
+class _Flow(Extractor):
+    """Two rows a frame: ``backward`` ``(n, 2, H, W)`` float32 pixels (x, y), and ``visible`` ``(n, 1, H, W)`` bool.
+
+    This frame at p shows what the frame before showed at p + backward; visible says where both show it. In a clip's
+    first frame the flow is 0 and nothing is visible, so that whoever asks what is visible need not know the first.
+    Each pair of frames is seen for itself, so that chunks change nothing.
+    """
+
+    outputs = ("backward", "visible")
+
+    def start(self) -> Stream:
+        """See :meth:`Extractor.start`."""
+        return _FlowStream(self)
+
+    @abstractmethod
+    def between(self, now: Frames, before: Frames, device: torch.device) -> Flow:
+        """Flow ``(1, H, W, 2)`` from one frame to another, both ``(1, H, W, 3)``; a network computes on the device."""
+
+
+class _FlowStream:
+    """One video: keeps its last frame."""
+
+    def __init__(self, owner: _Flow) -> None:
+        self._owner = owner
+        self._last: Frames | None = None
+
+    def update(self, frames: Tensor) -> Mapping[str, Tensor]:
+        """See :meth:`Stream.update`."""
+        n, _, height, width = frames.shape
+        found = {
+            "backward": torch.zeros(n, 2, height, width, device=frames.device),
+            "visible": torch.zeros(n, 1, height, width, dtype=torch.bool, device=frames.device),
+        }
+        images = np.ascontiguousarray(frames.permute(0, 2, 3, 1).numpy(force=True))
+        for i in range(n):
+            now, before = images[i : i + 1], self._last
+            if before is not None:
+                backward, forward = (
+                    torch.from_numpy(self._owner.between(a, b, frames.device)).to(frames.device).permute(0, 3, 1, 2)
+                    for a, b in ((now, before), (before, now))
+                )
+                found["backward"][i], found["visible"][i] = backward[0], consistent(forward, backward)[0]
+            self._last = now
+        if self._last is not None:
+            self._last = self._last.copy()  # one frame, not a view that keeps the chunk alive
+        return {name: found[name] for name in self._owner.wanted}
+
+
+class FlowDIS(_Flow):
+    """OpenCV's DIS flow, preset ``medium``: no weights, on a CPU; the number of threads does not change it.
+
+    >>> stream = FlowDIS(wanted=frozenset({"backward"})).start()
+    >>> stream.update(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))["backward"].shape
+    torch.Size([2, 2, 16, 16])
+    """
+
+    name = "flow_dis"
+
+    def __init__(self, networks: Provider = published, *, wanted: frozenset[str] = frozenset()) -> None:
+        super().__init__(networks, wanted=wanted)
+        self._dis = DISFlow("medium")
+
+    def between(self, now: Frames, before: Frames, device: torch.device) -> Flow:
+        """See :meth:`_Flow.between`."""
+        return self._dis(now, before)
+
+
+class FlowRAFT(_Flow):
+    """RAFT, torchvision's ``raft_large`` with its default weights.
+
+    >>> FlowRAFT.name, FlowRAFT.outputs
+    ('flow_raft', ('backward', 'visible'))
+    """
+
+    name = "flow_raft"
+
+    def __init__(self, networks: Provider = published, *, wanted: frozenset[str] = frozenset()) -> None:
+        super().__init__(networks, wanted=wanted)
+        weights = networks("raft-large")
+        self.identities = {"raft-large": weights.identity}
+        self._network = build("large", weights.state)
+
+    def between(self, now: Frames, before: Frames, device: torch.device) -> Flow:
+        """See :meth:`_Flow.between`."""
+        with exact(device):
+            return flow_between(self._network.to(device), now, before, device)
+
+
+# -- the metric ------------------------------------------------------------------------------------------------------
 
 Motion = Literal["truth", "driving", "own_truth", "own_driving"]
 
@@ -54,6 +214,10 @@ def change(now: Tensor, before: Tensor, backward: Tensor, visible: Tensor) -> Te
     Returns:
         Mean square difference of values in [0, 1] over visible pixels and channels, a float64 scalar; NaN where
         nothing is visible.
+
+    >>> now, before = torch.full((3, 2, 2), 51, dtype=torch.uint8), torch.zeros(3, 2, 2, dtype=torch.uint8)
+    >>> change(now, before, torch.zeros(2, 2, 2), torch.ones(1, 2, 2, dtype=torch.bool))  # a fifth, squared
+    tensor(0.0400, dtype=torch.float64)
     """
     flow, seen = backward.unsqueeze(0), visible.unsqueeze(0)
     size = now.shape[1:]
@@ -78,18 +242,18 @@ class _Temporal(ClipMetric):
     extractor: ClassVar[type[Extractor]]
     reference: ClassVar[Literal["truth", "driving"]]
 
-    def ratios(self, chunk: Chunk, found: Found) -> Tensor:
+    def ratios(self, chunk: Chunk) -> Tensor:
         """How many times as much as the real video each frame changes: ``(n,)`` float64, NaN where it has no ratio."""
         own: Video = "generated" if self.motion.startswith("own") else self.reference
-        expected = self._changes(chunk, found, self.reference, by=self.reference)
+        expected = self._changes(chunk, self.reference, by=self.reference)
         # A comparison with NaN is false, so that frames in which nothing is visible stay NaN.
-        return self._changes(chunk, found, "generated", by=own) / expected.where(expected >= STILL, torch.nan)
+        return self._changes(chunk, "generated", by=own) / expected.where(expected >= STILL, torch.nan)
 
-    def _changes(self, chunk: Chunk, found: Found, video: Video, *, by: Video) -> Tensor:
+    def _changes(self, chunk: Chunk, video: Video, *, by: Video) -> Tensor:
         """:func:`change` of each frame of a video by the flow of another, ``(n,)`` float64; NaN for the first frame."""
         frames, previous = chunk.video(video), chunk.previous.video(video) if chunk.previous is not None else None
         assert frames is not None
-        backward, visible = (found[Seen(Output(self.extractor, name), by)] for name in ("backward", "visible"))
+        backward, visible = (chunk.found[Seen(Output(self.extractor, name), by)] for name in ("backward", "visible"))
         changes = torch.full((len(frames),), torch.nan, dtype=torch.float64, device=frames.device)
         for t, now in enumerate(frames):
             before = frames[t - 1] if t else previous[0] if previous is not None else None
@@ -99,15 +263,15 @@ class _Temporal(ClipMetric):
 
 
 class _TCM(_Temporal):
-    def values(self, chunk: Chunk, found: Found) -> Tensor:
+    def per_frame(self, chunk: Chunk) -> Tensor:
         """exp(-|r - 1|) of every frame, ``(n,)`` float64 in [0, 1]."""
-        return torch.exp(-(self.ratios(chunk, found) - 1).abs())
+        return torch.exp(-(self.ratios(chunk) - 1).abs())
 
 
 class _Ratio(_Temporal):
-    def values(self, chunk: Chunk, found: Found) -> Tensor:
+    def per_frame(self, chunk: Chunk) -> Tensor:
         """The ratio r of every frame, ``(n,)`` float64, at least 0."""
-        return self.ratios(chunk, found)
+        return self.ratios(chunk)
 
 
 _SOURCE = (

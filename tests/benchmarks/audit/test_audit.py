@@ -16,9 +16,9 @@ from benchmarks.audit.references import references
 from benchmarks.audit.report import definitions, row
 from benchmarks.cli import main
 from motioncopy.metrics.catalogue import METRICS
-from motioncopy.metrics.frame_metric import FrameMetric
+from motioncopy.metrics.features import SetMetric
+from motioncopy.metrics.metric import FrameMetric
 from motioncopy.metrics.psnr import PSNR
-from motioncopy.metrics.set_metric import SetMetric
 
 PAGE = Path(__file__).parents[3] / "docs/metrics.md"
 

@@ -8,8 +8,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from motioncopy.metrics.clip import Network
 from motioncopy.metrics.i3d import I3D
-from motioncopy.metrics.networks import Network
 
 _SIZES = {"1a": "7x7", "2b": "1x1", "2c": "3x3"}
 

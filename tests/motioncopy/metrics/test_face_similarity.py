@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from datamodules.puppets.rendering import Performance, render
 from motioncopy.errors import WeightsError
-from motioncopy.metrics.chunk import Chunk
+from motioncopy.metrics.clip import Chunk, Network
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.metrics.face_similarity import HEAD, LEAST, SHAPE, FaceSimilarity, cut, face_boxes, face_similarity
-from motioncopy.metrics.networks import Network
 from motioncopy.metrics.scores import Score
 from motioncopy.weights import entry
 from tests.motioncopy.metrics.facenet_reference import published

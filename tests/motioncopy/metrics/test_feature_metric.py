@@ -12,11 +12,10 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
 from motioncopy.errors import BatchError
-from motioncopy.metrics.feature_metric import FeatureMetric
+from motioncopy.metrics.features import Rows, SetMetric
 from motioncopy.metrics.fid import FID
 from motioncopy.metrics.inception_score import InceptionScore
 from motioncopy.metrics.kid import KID, subset_distances
-from motioncopy.metrics.store import Rows
 
 SIZE = 8
 
@@ -44,20 +43,20 @@ def batches(real: bool) -> list[Tensor]:
     return list(rows.split([1, 7, 40, 90, 62, len(rows) - 200]))
 
 
-def make(folder: Path | None = None) -> dict[str, FeatureMetric]:
+def make(folder: Path | None = None) -> dict[str, SetMetric]:
     if folder is None:
         return {"fid": SmallFID(), "kid": SmallKID(), "is": SmallScore()}
     return {"fid": SmallFID(), "kid": SmallKID(folder / "kid"), "is": SmallScore(folder / "is")}
 
 
-def fill(metrics: dict[str, FeatureMetric], share: slice) -> None:
+def fill(metrics: dict[str, SetMetric], share: slice) -> None:
     for real in (False, True):
         for batch in batches(real)[share]:
             for metric in metrics.values():
-                metric.update(batch, real=real)
+                metric.add_features(batch, real=real)
 
 
-def values(metrics: dict[str, FeatureMetric]) -> dict[str, float]:
+def values(metrics: dict[str, SetMetric]) -> dict[str, float]:
     return {name: metric.compute().item() for name, metric in metrics.items()}
 
 
@@ -129,6 +128,6 @@ def test_wrong_features_and_none_at_all_are_refused(tmp_path: Path, in_files: bo
     for metric in make(tmp_path if in_files else None).values():
         for wrong in (torch.zeros(3), torch.zeros(3, SIZE + 1), torch.full((2, SIZE), torch.nan)):
             with pytest.raises(BatchError):
-                metric.update(wrong, real=False)
+                metric.add_features(wrong, real=False)
         with pytest.raises(BatchError), pytest.warns(UserWarning, match="before the ``update`` method"):
             make(tmp_path / "empty" if in_files else None)["kid"].compute()

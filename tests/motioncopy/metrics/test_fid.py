@@ -11,9 +11,9 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from motioncopy.errors import BatchError
+from motioncopy.metrics.evaluator import score
+from motioncopy.metrics.features import FeatureStore
 from motioncopy.metrics.fid import FID, FIDTorchvision
-from motioncopy.metrics.set_metric import score
-from motioncopy.metrics.store import FeatureStore
 
 
 class SmallFID(FID):
@@ -40,7 +40,7 @@ def filled(x: Tensor, y: Tensor, batch: int = 1000) -> SmallFID:
     metric = SmallFID()
     for rows, real in ((x, False), (y, True)):
         for part in rows.split(batch):
-            metric.update(part, real=real)
+            metric.add_features(part, real=real)
     return metric
 
 
@@ -96,8 +96,8 @@ def test_reset_forgets_what_waits_and_what_is_summed() -> None:
     metric = filled(features(300), features(20, 1))
     metric.reset()
     x, y = features(40, 2), features(30, 3)
-    metric.update(x, real=False)
-    metric.update(y, real=True)
+    metric.add_features(x, real=False)
+    metric.add_features(y, real=True)
     assert metric.compute().item() == pytest.approx(filled(x, y).compute().item(), rel=1e-12)
 
 
@@ -105,15 +105,15 @@ def test_more_may_come_after_a_value() -> None:
     x, y = features(500), features(400, 1)
     metric = filled(x[:300], y[:10])
     metric.compute()
-    metric.update(x[300:], real=False)
-    metric(y[10:], real=True)  # called, it adds too
+    metric.add_features(x[300:], real=False)
+    metric.add_features(y[10:], real=True)
     assert metric.compute().item() == pytest.approx(filled(x, y).compute().item(), rel=1e-9)
 
 
 def test_its_memory_does_not_grow_with_the_features() -> None:
     metric = SmallFID()
     for _ in range(10):
-        metric.update(features(200), real=True)
+        metric.add_features(features(200), real=True)
         assert sum(map(len, metric.real_waiting)) < 256
 
 
@@ -130,5 +130,5 @@ def test_features_that_are_not_finite_are_refused(value: float) -> None:
     before = metric.compute()
     wrong[1, 2] = value
     with pytest.raises(BatchError, match="not finite"):
-        metric.update(wrong, real=True)
+        metric.add_features(wrong, real=True)
     assert metric.compute() == before

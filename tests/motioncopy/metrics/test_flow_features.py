@@ -11,16 +11,13 @@ from torch import Tensor
 from torchvision.models.optical_flow import raft_large
 
 from motioncopy.errors import WeightsError
-from motioncopy.metrics.extractor import Extractor
-from motioncopy.metrics.flow_features import FlowDIS, FlowRAFT, consistent, followed
-from motioncopy.metrics.networks import Network
+from motioncopy.metrics.clip import Extractor, Network
+from motioncopy.metrics.tcm import FlowDIS, FlowRAFT, consistent, followed
 from tests.motioncopy.metrics.scenes import moving
-
-CPU = torch.device("cpu")
 
 
 def dis(*outputs: str) -> FlowDIS:
-    return FlowDIS(wanted=frozenset(outputs or FlowDIS.outputs), device=CPU)
+    return FlowDIS(wanted=frozenset(outputs or FlowDIS.outputs))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +29,7 @@ def raft() -> FlowRAFT:
         assert name == "raft-large"
         return Network(state, "random, seed 0")
 
-    return FlowRAFT(networks, wanted=frozenset(FlowRAFT.outputs), device=CPU)
+    return FlowRAFT(networks, wanted=frozenset(FlowRAFT.outputs))
 
 
 @pytest.fixture
@@ -43,7 +40,7 @@ def threads() -> Iterator[None]:
 
 
 def seen(extractor: Extractor, video: Tensor, chunk: int) -> dict[str, Tensor]:
-    stream = extractor.start("a")
+    stream = extractor.start()
     parts = [stream.update(part) for part in video.split(chunk)]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
@@ -92,7 +89,7 @@ def test_a_hundredth_of_the_squared_lengths_is_forgiven(gap: float, expected: bo
 
 
 def test_dis_finds_a_shift_and_sees_what_stays_in_view() -> None:
-    found = dis().start("a").update(moving(4, 3.0))
+    found = dis().start().update(moving(4, 3.0))
     backward, visible = found["backward"], found["visible"]
     assert (backward.shape, backward.dtype) == ((4, 2, 96, 96), torch.float32)
     assert (visible.shape, visible.dtype) == ((4, 1, 96, 96), torch.bool)
@@ -106,7 +103,7 @@ def test_dis_finds_a_shift_and_sees_what_stays_in_view() -> None:
 
 
 def test_only_what_is_wanted_is_given() -> None:
-    assert set(dis("visible").start("a").update(moving(2))) == {"visible"}
+    assert set(dis("visible").start().update(moving(2))) == {"visible"}
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 8])
@@ -118,7 +115,7 @@ def test_chunks_do_not_change_dis(chunk: int) -> None:
 
 def test_streams_of_one_extractor_do_not_disturb_each_other() -> None:
     extractor, other = dis(), moving(9, -2.0)[..., :80, :64].contiguous()
-    one, two = extractor.start("a"), extractor.start("b")
+    one, two = extractor.start(), extractor.start()
     mixed = [(one.update(a), two.update(b)) for a, b in zip(moving().split(3), other.split(3), strict=True)]
     for name in FlowDIS.outputs:
         assert torch.equal(torch.cat([a[name] for a, _ in mixed]), seen(dis(), moving(), 9)[name])
@@ -136,20 +133,20 @@ def test_threads_do_not_change_dis(count: int, threads: None) -> None:
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (8, 64), (15, 300), (64, 8), (16, 16)])
 def test_frames_that_dis_does_not_survive_have_a_flow(height: int, width: int) -> None:
     video = torch.randint(0, 256, (2, 3, height, width), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    backward = dis().start("a").update(video)["backward"]
+    backward = dis().start().update(video)["backward"]
     assert backward.shape == (2, 2, height, width)
     assert backward.isfinite().all()
 
 
 def test_no_frames_and_then_some() -> None:
-    stream = dis().start("a")
+    stream = dis().start()
     assert stream.update(moving(1)[:0])["backward"].shape == (0, 2, 96, 96)
     assert stream.update(moving(2))["visible"][1].any()
 
 
 def test_raft_takes_its_network_from_the_provider(raft: FlowRAFT) -> None:
     assert raft.identities == {"raft-large": "random, seed 0"}
-    found = raft.start("a").update(moving(2)[..., :40, :56])
+    found = raft.start().update(moving(2)[..., :40, :56])
     assert found["backward"].shape == (2, 2, 40, 56)
     assert found["backward"][1].isfinite().all()
     assert found["backward"][1].std() > 0
@@ -168,4 +165,4 @@ def test_weights_of_another_network_are_refused() -> None:
         return Network({"a.weight": torch.zeros(1)}, "none")
 
     with pytest.raises(WeightsError, match="raft-large"):
-        FlowRAFT(networks, wanted=frozenset(FlowRAFT.outputs), device=CPU)
+        FlowRAFT(networks, wanted=frozenset(FlowRAFT.outputs))

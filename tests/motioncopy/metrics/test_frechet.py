@@ -10,20 +10,14 @@ from torch import Tensor
 from torchmetrics.image.fid import _compute_fid
 
 from motioncopy.errors import BatchError
-from motioncopy.metrics.frechet import ROWS, Gaussian, Moments, frechet_distance, gaussian, moments
-from motioncopy.metrics.store import Part, Rows
+from motioncopy.metrics.frechet import ROWS, Gaussian, frechet_distance, gaussian
+from motioncopy.metrics.frechet import gaussian_of as of
 
 
 def features(n: int, d: int, seed: int = 0, shift: float = 0.0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     mixing = torch.randn(d, d, generator=generator, dtype=torch.float64)
     return torch.randn(n, d, generator=generator, dtype=torch.float64) @ mixing + shift
-
-
-def of(rows: Tensor) -> Gaussian:
-    found = Moments(rows.shape[1])
-    found.update(rows)
-    return found.gaussian()
 
 
 def by_scipy(first: Gaussian, second: Gaussian) -> float:
@@ -87,47 +81,6 @@ def test_mean_and_covariance_are_those_of_numpy() -> None:
     np.testing.assert_allclose(found.mean, rows.mean(dim=0), rtol=1e-12)
     np.testing.assert_allclose(found.covariance, np.cov(rows.numpy(), rowvar=False), rtol=1e-9, atol=1e-11)
     assert found.count == len(rows)
-
-
-@pytest.mark.parametrize("chunk", [1, 3, 100, ROWS, 2 * ROWS + 1])
-def test_chunks_and_merging_change_nothing(chunk: int) -> None:
-    rows = features(2 * ROWS + 5, 6)
-    whole, parts = Moments(6), [Moments(6), Moments(6)]
-    whole.update(rows)
-    for number, part in enumerate(rows.split(chunk)):
-        parts[number % 2].update(part)
-    parts[0].merge(parts[1])
-    assert parts[0].count == len(rows)
-    for one, other in zip(parts[0].sums(), whole.sums(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-10)
-    assert parts[0].distance(whole) == pytest.approx(0, abs=1e-10)
-
-
-def test_moments_are_right_while_they_go_on() -> None:
-    rows, found = features(20, 4), Moments(4)
-    found.update(rows[:7])
-    torch.testing.assert_close(found.gaussian().mean, rows[:7].mean(dim=0))
-    found.update(rows[7:])
-    torch.testing.assert_close(found.gaussian().mean, rows.mean(dim=0))
-
-
-def test_stored_rows_have_the_moments_of_tensors() -> None:
-    rows = features(40, 4).float()
-    stored = Rows((Part("a", rows[:13].numpy()), Part("b", rows[:0].numpy()), Part("c", rows[13:].numpy())))
-    whole = Moments(4)
-    whole.update(rows)
-    assert moments(stored).distance(whole) == pytest.approx(0, abs=1e-10)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [torch.zeros(4), torch.zeros(2, 5), torch.zeros(2, 4, dtype=torch.int64), torch.tensor([[0.0, torch.nan, 0, 0]])],
-)
-def test_wrong_features_are_refused_and_leave_the_sums_alone(wrong: Tensor) -> None:
-    found = Moments(4)
-    with pytest.raises(BatchError):
-        found.update(wrong)
-    assert found.count == 0
 
 
 def test_too_few_features_and_unequal_sizes_are_refused() -> None:

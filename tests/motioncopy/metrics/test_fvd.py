@@ -12,17 +12,13 @@ import torch
 from torch import Tensor
 
 from motioncopy.errors import WeightsError
-from motioncopy.metrics import i3d_features
-from motioncopy.metrics.evaluator import Evaluator
-from motioncopy.metrics.fvd import FVD16, FVD30
+from motioncopy.metrics import fvd
+from motioncopy.metrics.clip import Network
+from motioncopy.metrics.evaluator import Evaluator, score
+from motioncopy.metrics.features import FeatureStore
+from motioncopy.metrics.fvd import FVD16, FVD30, I3DWindows16, I3DWindows30, preprocess
 from motioncopy.metrics.i3d import CLASSES
-from motioncopy.metrics.i3d_features import I3DWindows16, I3DWindows30, preprocess
-from motioncopy.metrics.networks import Network
-from motioncopy.metrics.set_metric import score
-from motioncopy.metrics.store import FeatureStore
 from tests.motioncopy.metrics.i3d_formats import network, provider, published
-
-CPU = torch.device("cpu")
 
 
 def video(frames: int, size: int = 16) -> Tensor:
@@ -41,7 +37,7 @@ class Fake(I3DWindows16):
 
 
 def rows(frames: Tensor, chunk: int, *wanted: str) -> dict[str, Tensor]:
-    stream = Fake(provider, wanted=frozenset(wanted), device=CPU).start("a")
+    stream = Fake(provider, wanted=frozenset(wanted)).start()
     parts = [stream.update(part) for part in frames.split(chunk)]
     return {name: torch.cat([part[name] for part in parts]) for name in wanted}
 
@@ -74,7 +70,7 @@ def test_a_video_shorter_than_a_window_has_no_row() -> None:
 
 
 def test_memory_does_not_grow_with_the_video() -> None:
-    stream = Fake(provider, wanted=frozenset({"sliding"}), device=CPU).start("a")
+    stream = Fake(provider, wanted=frozenset({"sliding"})).start()
     for _ in range(10):
         stream.update(video(6))
         assert len(stream._frames) == 3  # type: ignore[attr-defined]
@@ -91,7 +87,7 @@ def test_frames_are_resized_and_scaled() -> None:
 
 def test_the_real_network_sees_the_windows() -> None:
     frames = video(17, 32)
-    stream = I3DWindows16(provider, wanted=frozenset({"blocks"}), device=CPU).start("a")
+    stream = I3DWindows16(provider, wanted=frozenset({"blocks"})).start()
     found = torch.cat([stream.update(part)["blocks"] for part in frames.split(5)])
     with torch.no_grad():
         wanted = network()(preprocess(frames[:16]).transpose(0, 1)[None])
@@ -99,18 +95,18 @@ def test_the_real_network_sees_the_windows() -> None:
 
 
 def test_windows_of_both_lengths_share_one_network() -> None:
-    both = [kind(provider, wanted=frozenset({"blocks"}), device=CPU) for kind in (I3DWindows16, I3DWindows30)]
+    both = [kind(provider, wanted=frozenset({"blocks"})) for kind in (I3DWindows16, I3DWindows30)]
     assert both[0].network is both[1].network
     assert both[0].identities == {"i3d-kinetics-400": "random, seed 0"}
 
 
 def test_the_second_conversion_serves_where_the_first_is_missing() -> None:
     def networks(name: str) -> Network:
-        if name == i3d_features.WEIGHTS[0]:
+        if name == fvd.WEIGHTS[0]:
             raise WeightsError("the first is not here")
         return Network(published("hassony2"), "another hash")
 
-    extractor = I3DWindows16(networks, wanted=frozenset({"blocks"}), device=CPU)
+    extractor = I3DWindows16(networks, wanted=frozenset({"blocks"}))
     assert extractor.identities == {"i3d-kinetics-400-hassony2": "another hash"}
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from motioncopy.errors import WeightsError
+from motioncopy.metrics.clip import Network
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.metrics.inception import (
     LOGITS_SIZE,
@@ -27,10 +28,8 @@ from motioncopy.metrics.inception import (
     load_tf,
     load_torchvision,
 )
-from motioncopy.metrics.networks import Network
 
 State = dict[str, Tensor]
-CPU = torch.device("cpu")
 BOTH = frozenset(InceptionTF.outputs)
 
 
@@ -63,7 +62,7 @@ def torchvision_state() -> State:
 
 @pytest.fixture(scope="module")
 def tf(tf_state: State) -> InceptionTF:
-    return InceptionTF(lambda name: Network(tf_state, f"random {name}"), wanted=BOTH, device=CPU)
+    return InceptionTF(lambda name: Network(tf_state, f"random {name}"), wanted=BOTH)
 
 
 def frames(count: int, height: int = 96, width: int = 70) -> Tensor:
@@ -114,7 +113,7 @@ def test_pool_and_logits_agree_with_pytorch_fid_s_definition(
 ) -> None:
     images = frames(2)
     pool = pytorch_fid((tf1_resize(images.float(), 299) - 128) / 128)
-    found = tf.start("clip").update(images)
+    found = tf.start().update(images)
     assert_alike(found["pool"], pool, 1e-4)
     assert_alike(found["logits"], pool @ tf_state["fc.weight"].T, 1e-4)
     assert not torch.allclose(found["pool"][0], found["pool"][1], rtol=1e-2)
@@ -126,14 +125,14 @@ def test_features_are_torch_fidelity_s(tf: InceptionTF, tf_state: State, tmp_pat
         "reference", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(tmp_path / "weights.pth")
     )
     images = frames(2, 299, 299)
-    for found, expected in zip(tf.start("clip").update(images).values(), reference(images), strict=True):
+    for found, expected in zip(tf.start().update(images).values(), reference(images), strict=True):
         assert_alike(found, expected, 1e-6)
 
 
 @pytest.mark.parametrize("sizes", [[1] * 8, [3, 3, 2]])
 def test_chunks_change_nothing(tf: InceptionTF, sizes: list[int]) -> None:
-    images, stream = frames(8), tf.start("clip")
-    whole = tf.start("other").update(images)
+    images, stream = frames(8), tf.start()
+    whole = tf.start().update(images)
     parts = [stream.update(part) for part in images.split(sizes)]
     for name, rows in whole.items():
         assert_alike(torch.cat([part[name] for part in parts]), rows, 1e-6)
@@ -148,13 +147,13 @@ def test_long_chunks_go_through_piece_by_piece(tf: InceptionTF) -> None:
 
     images = frames(100, 4, 4)
     with patch.object(tf, "_look", look), patch.object(tf, "sizes", {"pool": 1, "logits": 1}):
-        found = tf.start("clip").update(images)
+        found = tf.start().update(images)
     assert max(seen) <= 32
     assert torch.equal(found["pool"], images[:, :1, 0, 0].float())
 
 
 def test_no_frames_have_no_rows(tf: InceptionTF) -> None:
-    found = tf.start("clip").update(frames(0))
+    found = tf.start().update(frames(0))
     assert {name: tuple(rows.shape) for name, rows in found.items()} == {
         "pool": (0, POOL_SIZE),
         "logits": (0, LOGITS_SIZE),
@@ -162,14 +161,14 @@ def test_no_frames_have_no_rows(tf: InceptionTF) -> None:
 
 
 def test_only_what_is_wanted_is_given(tf_state: State) -> None:
-    pool = InceptionTF(lambda name: Network(tf_state, name), wanted=frozenset({"pool"}), device=CPU)
-    assert set(pool.start("clip").update(frames(1))) == {"pool"}
+    pool = InceptionTF(lambda name: Network(tf_state, name), wanted=frozenset({"pool"}))
+    assert set(pool.start().update(frames(1))) == {"pool"}
     assert pool.identities == {TF_WEIGHTS: TF_WEIGHTS}
 
 
 def test_torchvision_s_features_are_those_before_its_classifier(torchvision_state: State) -> None:
     extractor = InceptionTorchvision(
-        lambda name: Network(torchvision_state, f"random {name}"), wanted=frozenset({"pool"}), device=CPU
+        lambda name: Network(torchvision_state, f"random {name}"), wanted=frozenset({"pool"})
     )
     network = torchvision.models.inception_v3(init_weights=False)
     network.load_state_dict(torchvision_state)
@@ -179,8 +178,8 @@ def test_torchvision_s_features_are_those_before_its_classifier(torchvision_stat
     with torch.no_grad():  # steps as in the evaluator: to [-1, 1], then the size, then the layers one by one
         scaled = images.float() / 255 * 2 - 1
         network.eval()(F.interpolate(scaled, size=(299, 299), mode="bilinear", align_corners=False))
-    assert_alike(extractor.start("clip").update(images)["pool"], pooled[0], 1e-4)
-    one_by_one = [extractor.start("clip").update(image)["pool"] for image in images.split(1)]
+    assert_alike(extractor.start().update(images)["pool"], pooled[0], 1e-4)
+    one_by_one = [extractor.start().update(image)["pool"] for image in images.split(1)]
     assert_alike(torch.cat(one_by_one), pooled[0], 1e-4)
     assert extractor.identities == {TORCHVISION_WEIGHTS: f"random {TORCHVISION_WEIGHTS}"}
 
@@ -190,9 +189,9 @@ def test_networks_are_frozen_and_in_full_precision(tf: InceptionTF) -> None:
     assert not network.training
     assert not any(p.requires_grad for p in network.parameters())
     with torch.autocast("cpu", torch.bfloat16):
-        rough = tf.start("clip").update(frames(1))
+        rough = tf.start().update(frames(1))
     assert rough["pool"].dtype == torch.float32
-    assert_alike(rough["pool"], tf.start("clip").update(frames(1))["pool"], 1e-6)
+    assert_alike(rough["pool"], tf.start().update(frames(1))["pool"], 1e-6)
     assert not rough["pool"].requires_grad
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch_fidelity.metric_isc import isc_features_to_metric
 
 from motioncopy.errors import BatchError
+from motioncopy.metrics.features import Part, Rows
 from motioncopy.metrics.inception_score import InceptionScore, InceptionScoreFeatures, split_scores
-from motioncopy.metrics.store import Part, Rows
 
 
 def logits(n: int, d: int = 20, scale: float = 2.0) -> Tensor:
@@ -53,8 +53,8 @@ class SmallScore(InceptionScore):
 def test_the_metric_looks_at_generated_features_only() -> None:
     x, metric = logits(200), SmallScore()
     for part in x.split(33):
-        metric.update(part, real=False)
-        metric.update(part + 1, real=True)
+        metric.add_features(part, real=False)
+        metric.add_features(part + 1, real=True)
     assert metric.compute().item() == pytest.approx(isc_features_to_metric(x)["inception_score_mean"], rel=1e-9)
     assert metric.distance(rows(x), None) == metric.compute().item()
 

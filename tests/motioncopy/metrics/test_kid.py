@@ -10,8 +10,8 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torchmetrics.image.kid import poly_mmd
 
 from motioncopy.errors import BatchError
+from motioncopy.metrics.features import Part, Rows
 from motioncopy.metrics.kid import KID, SUBSET_SIZE, SUBSETS, squared_mmd, subset_distances
-from motioncopy.metrics.store import Part, Rows
 
 
 class SmallKID(KID):
@@ -53,8 +53,8 @@ def test_the_metric_takes_torch_fidelity_s_defaults() -> None:
     assert (SUBSETS, SUBSET_SIZE) == (100, 1000)
     x, y = features(1100), features(1000, 1, 0.2)
     metric = SmallKID()
-    metric.update(x, real=False)
-    metric.update(y, real=True)
+    metric.add_features(x, real=False)
+    metric.add_features(y, real=True)
     expected = kid_features_to_metric(x, y)["kernel_inception_distance_mean"]
     assert metric.compute().item() == pytest.approx(expected, rel=1e-4)  # which computes in float32
     assert metric.distance(rows(x), rows(y)) == metric.compute().item()

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from motioncopy import weights
 from motioncopy.errors import BatchError, WeightsError
+from motioncopy.metrics.clip import Network
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.metrics.lpips import LPIPS, SMALLEST, VGGLPIPS, load_network, lpips
-from motioncopy.metrics.networks import Network
 
 
 @pytest.fixture(scope="module")

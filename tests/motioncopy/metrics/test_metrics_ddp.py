@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
 from motioncopy.metrics.catalogue import METRICS
-from motioncopy.metrics.frame_metric import FrameMetric
+from motioncopy.metrics.metric import FrameMetric
 
 #: Those that need no network: the pixel metrics.
 PIXELS: dict[str, type[FrameMetric]] = {

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from datamodules.puppets.rendering import Performance, render
-from motioncopy.metrics.chunk import Chunk
+from motioncopy.metrics.clip import Chunk
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.metrics.pose_error import MissingJoints, PoseError, compare
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
 from motioncopy.errors import BatchError, MotionCopyError, WeightsError
+from motioncopy.metrics.clip import Network
 from motioncopy.metrics.evaluator import Evaluator
-from motioncopy.metrics.networks import Network
-from motioncopy.metrics.store import FeatureStore, Rows
+from motioncopy.metrics.features import FeatureStore, Rows
 from tests.motioncopy.metrics.toys import Colours, Means, Spread, toys
 
 

@@ -11,10 +11,9 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from motioncopy.metrics.catalogue import DEFAULTS, METRICS
-from motioncopy.metrics.chunk import Chunk
-from motioncopy.metrics.clip_metric import ClipMetric
+from motioncopy.metrics.clip import Chunk, Seen
 from motioncopy.metrics.evaluator import Evaluator
-from motioncopy.metrics.extractor import Found
+from motioncopy.metrics.metric import ClipMetric
 from motioncopy.metrics.tcm import STILL, TCM_DEFAULTS, TCM_METRICS, TCM_RATIOS, change
 from tests.motioncopy.metrics.scenes import frozen, mostly_still, moving, noisy
 
@@ -58,7 +57,7 @@ def test_a_flow_of_half_the_size_counts_double() -> None:
     assert change(now, before, flow, visible) == pytest.approx(0, abs=1e-9)
 
 
-def stub(metric: type[ClipMetric], n: int, size: tuple[int, int] = (4, 4), shift: float = 0.0) -> Found:
+def stub(metric: type[ClipMetric], n: int, size: tuple[int, int] = (4, 4), shift: float = 0.0) -> dict[Seen, Tensor]:
     """All that the metric asks for: the same flow everywhere, and all of it visible."""
     backward = torch.zeros(n, 2, *size)
     backward[:, 0] = shift
@@ -74,10 +73,10 @@ def brightness(*levels: int) -> Tensor:
 def test_the_value_is_the_bounded_ratio(metric: type[ClipMetric]) -> None:
     generated, real = brightness(0, 20, 0), brightness(0, 10, 0)
     expected = math.exp(-3) if metric in TCM_METRICS else 4.0  # changes of 20 against 10, squared
-    first = Chunk(generated[:1], real[:1], driving=real[:1])
-    later = Chunk(generated[1:], real[1:], driving=real[1:], previous=first)
-    assert metric().values(first, stub(metric, 1)).isnan().tolist() == [True]
-    assert metric().values(later, stub(metric, 2)).tolist() == pytest.approx([expected] * 2)
+    first = Chunk(generated[:1], real[:1], driving=real[:1], found=stub(metric, 1))
+    later = Chunk(generated[1:], real[1:], driving=real[1:], previous=first, found=stub(metric, 2))
+    assert metric().per_frame(first).isnan().tolist() == [True]
+    assert metric().per_frame(later).tolist() == pytest.approx([expected] * 2)
 
 
 @pytest.mark.parametrize("metric", TCM_RATIOS[:2], ids=lambda m: m.definition.key)
@@ -90,29 +89,30 @@ def test_a_texture_that_follows_the_flow_does_not_change(metric: type[ClipMetric
     for seen, rows in found.items():
         if seen.output.name == "visible":
             rows[..., :2] = False  # comes into view
-    ratio = metric().values(Chunk(follows, real, driving=real), found)
+    ratio = metric().per_frame(Chunk(follows, real, driving=real, found=found))
     assert ratio[1:].tolist() == pytest.approx([0, 0], abs=1e-9)
 
 
 def test_each_frame_is_held_against_the_one_before_it() -> None:
     generated, real = brightness(0, 20, 50), brightness(0, 10, 20)
-    ratio = TCM_RATIOS[0]().values(Chunk(generated, real), stub(TCM_RATIOS[0], 3))
+    ratio = TCM_RATIOS[0]().per_frame(Chunk(generated, real, found=stub(TCM_RATIOS[0], 3)))
     assert ratio[1:].tolist() == pytest.approx([4, 9])
 
 
 def test_the_mean_of_two_chunks_counts_frames_and_not_chunks() -> None:
     generated, real = brightness(0, 10, 30, 60), brightness(0, 10, 20, 30)  # ratios 1, 4, 9
     metric, kind = TCM_RATIOS[0](), TCM_RATIOS[0]
-    first = Chunk(generated[:3], real[:3])
-    metric.update(first, stub(kind, 3))
-    metric.update(Chunk(generated[3:], real[3:], previous=first.last()), stub(kind, 1))
+    first = Chunk(generated[:3], real[:3], found=stub(kind, 3))
+    metric.update(first)
+    metric.update(Chunk(generated[3:], real[3:], previous=first.last(), found=stub(kind, 1)))
     assert metric.compute().item() == pytest.approx((1 + 4 + 9) / 3)
-    assert (metric.counted.item(), metric.skipped.item()) == (3, 1)
+    assert metric.of("clip")[0] is None
+    assert metric.of("clip")[1:] == pytest.approx((1, 4, 9))
 
 
 def test_frames_in_which_the_real_video_stands_still_are_skipped() -> None:
     real, generated = brightness(99, 99, 100, 100), brightness(0, 200, 0, 200)
-    values = TCM_METRICS[0]().values(Chunk(generated, real), stub(TCM_METRICS[0], 4))
+    values = TCM_METRICS[0]().per_frame(Chunk(generated, real, found=stub(TCM_METRICS[0], 4)))
     assert values.isnan().tolist() == [True, True, False, True]
     assert STILL < (1 / 255) ** 2  # one grey level is a change
 
@@ -124,13 +124,13 @@ def test_frames_in_which_nothing_is_visible_are_skipped() -> None:
             if seen.output.name == "visible":
                 rows.zero_()
         real = brightness(0, 10)
-        assert metric().values(Chunk(real, real, driving=real), found).isnan().all()
+        assert metric().per_frame(Chunk(real, real, driving=real, found=found)).isnan().all()
 
 
 def test_any_change_however_large_has_a_finite_value() -> None:
     generated, real = brightness(0, 255), brightness(0, 1)
     for metric in (*TCM_METRICS, *TCM_RATIOS):
-        value = metric().values(Chunk(generated, real, driving=real), stub(metric, 2))[1]
+        value = metric().per_frame(Chunk(generated, real, driving=real, found=stub(metric, 2)))[1]
         assert value.isfinite()
 
 
@@ -226,7 +226,7 @@ def test_a_driving_video_of_another_size_serves() -> None:
 
 def test_there_is_one_default_with_a_truth_and_one_without_and_none_needs_weights() -> None:
     assert set(TCM_DEFAULTS) <= set(DEFAULTS)
-    assert [METRICS[key].inputs for key in TCM_DEFAULTS] == [{"truth"}, {"driving"}]  # type: ignore[union-attr]
+    assert [METRICS[key].inputs for key in TCM_DEFAULTS] == [{"truth"}, {"driving"}]
 
     def networks(name: str) -> None:
         raise AssertionError(name)

@@ -16,8 +16,8 @@ from torchmetrics.functional.image import multiscale_structural_similarity_index
 from motioncopy.errors import BatchError
 from motioncopy.metrics.catalogue import METRICS
 from motioncopy.metrics.evaluator import Evaluator
-from motioncopy.metrics.frame_metric import FrameMetric
 from motioncopy.metrics.masked import mask_psnr, zero_filled_psnr
+from motioncopy.metrics.metric import FrameMetric
 from motioncopy.metrics.ms_ssim import SMALLEST, WEIGHTS, ms_ssim
 from motioncopy.metrics.psnr import CAP, psnr
 from motioncopy.metrics.sharpness import (

@@ -12,12 +12,10 @@ import torch
 from torch import Tensor
 
 from motioncopy.metrics.catalogue import METRICS, Kind
-from motioncopy.metrics.chunk import Chunk, Input
-from motioncopy.metrics.clip_metric import ClipMetric
+from motioncopy.metrics.clip import Chunk, Extractor, Input, Output, Seen, Stream
 from motioncopy.metrics.definition import Definition
-from motioncopy.metrics.extractor import Extractor, Found, Output, Seen, Stream
-from motioncopy.metrics.set_metric import SetMetric
-from motioncopy.metrics.store import Rows
+from motioncopy.metrics.features import Rows, SetMetric, Side
+from motioncopy.metrics.metric import ClipMetric
 
 
 class Means(Extractor):
@@ -27,12 +25,12 @@ class Means(Extractor):
     outputs = ("colour", "pairs")
     looked: ClassVar[int] = 0
 
-    def start(self, clip: str) -> Stream:
+    def start(self) -> Stream:
         return MeansStream(self.wanted)
 
 
 class MeansStream:
-    def __init__(self, wanted: frozenset[str]) -> None:
+    def __init__(self, wanted: set[str]) -> None:
         self.wanted, self.last = wanted, torch.empty(0, 3)
 
     def update(self, frames: Tensor) -> Mapping[str, Tensor]:
@@ -57,12 +55,12 @@ class Jump(ClipMetric):
     definition = define("jump/toy@1")
     sees = (Seen(COLOUR, "generated"),)
 
-    def values(self, chunk: Chunk, found: Found) -> Tensor:
+    def per_frame(self, chunk: Chunk) -> Tensor:
         now = chunk.generated.double().mean(dim=(1, 2, 3))
         first = now.new_full((1,), torch.nan)
         if chunk.previous is not None:
             first = chunk.previous.generated.double().mean().reshape(1)
-        torch.testing.assert_close(found[self.sees[0]].double().mean(dim=1), now)
+        torch.testing.assert_close(chunk.found[self.sees[0]].double().mean(dim=1), now)
         return (now - torch.cat([first, now[:-1]])).abs()
 
 
@@ -72,7 +70,7 @@ class Posed(ClipMetric):
     definition = define("posed/toy@1")
     inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
 
-    def values(self, chunk: Chunk, found: Found) -> Tensor:
+    def per_frame(self, chunk: Chunk) -> Tensor:
         assert chunk.joints is not None
         return chunk.joints[..., 2].mean(dim=1).double()
 
@@ -85,7 +83,7 @@ class Large(Posed):
 
 
 class _ToySet(SetMetric):
-    def update(self, features: Tensor) -> None:
+    def keep(self, features: Tensor, side: Side) -> None:
         raise AssertionError("toys are scored from a store only")
 
     def compute(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Features of every clip on disk, and all clips' features together in an order that no process or machine changes.
+"""Metrics over the features of whole sets of frames or clips, and these features on disk.
 
 Metrics over sets need the features of all frames at once; memory must not grow with them. Each clip leaves one
 ``.npy`` file a feature and side, so that processes share nothing but the folder. The global index of a row is its
@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import os
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+import torch.distributed
 from numpy.typing import NDArray
 from torch import Tensor
+from torchmetrics.utilities import dim_zero_cat
 
 from motioncopy.errors import BatchError, MotionCopyError
 from motioncopy.files.names import file_name
 from motioncopy.files.writing import unreadable, unwritable
+from motioncopy.metrics.clip import Chunk, Output, Seen
+from motioncopy.metrics.metric import VideoMetric
 
 #: The two sets that are held against one another.
 Side = Literal["generated", "real"]
+SIDES: tuple[Side, Side] = ("generated", "real")
 Array = NDArray[np.float32]
 
 
@@ -34,6 +40,15 @@ class FeatureStore:
 
     Args:
         folder: Made when the first clip is written.
+
+    >>> from tempfile import mkdtemp
+    >>> store = FeatureStore(Path(mkdtemp()))
+    >>> writer = store.writer("walk")
+    >>> writer.append("inception_tf.pool", "generated", torch.zeros(3, 8))
+    >>> writer.commit()
+    {'inception_tf.pool.generated': 3}
+    >>> len(store.rows("inception_tf.pool", "generated", ["walk"]))
+    3
     """
 
     def __init__(self, folder: Path) -> None:
@@ -63,7 +78,15 @@ class FeatureStore:
 
 
 class FeatureWriter:
-    """Writes the features of one clip as they come; under their names only once :meth:`commit` is called."""
+    """Writes the features of one clip as they come; under their names only once :meth:`commit` is called.
+
+    >>> from tempfile import mkdtemp
+    >>> writer = FeatureStore(Path(mkdtemp())).writer("walk")
+    >>> writer.append("i3d_16.blocks", "real", torch.zeros(2, 4))
+    >>> writer.append("i3d_16.blocks", "real", torch.zeros(1, 4))
+    >>> writer.commit()
+    {'i3d_16.blocks.real': 3}
+    """
 
     def __init__(self, store: FeatureStore, clip: str) -> None:
         self._store, self._clip = store, clip
@@ -174,6 +197,9 @@ class Part:
         clip: Its id.
         array: ``(m, d)``, in memory or mapped from a file.
         chosen: Which of them, ascending; ``None`` for all.
+
+    >>> len(Part("walk", np.zeros((5, 8), np.float32), chosen=np.array([0, 3])))
+    2
     """
 
     clip: str
@@ -191,7 +217,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Rows:
-    """The features of several clips, one after the other; a row's place is its global index."""
+    """The features of several clips, one after the other; a row's place is its global index.
+
+    >>> rows = Rows(tuple(Part(name, np.full((2, 1), k, np.float32)) for k, name in enumerate(("run", "walk"))))
+    >>> len(rows), rows.take(np.array([3, 0])).ravel()
+    (4, array([1., 0.], dtype=float32))
+    """
 
     parts: tuple[Part, ...]
 
@@ -239,3 +270,170 @@ class Rows:
     def drawn(self, places: NDArray[np.integer]) -> Rows:
         """The clips at these places, maybe several times: a bootstrap sample."""
         return Rows(tuple(self.parts[k] for k in places))
+
+
+def check_features(features: Tensor, size: int) -> None:
+    """Refuses anything but finite ``(n, size)`` floating point features.
+
+    Raises:
+        BatchError: If the shape or the type is wrong, or a value is not finite.
+
+    >>> check_features(torch.zeros(5, 8), 8)
+    """
+    if features.ndim != 2 or features.shape[1] != size:
+        raise BatchError("features have the wrong shape", expected=f"(n, {size})", found=tuple(features.shape))
+    if not features.is_floating_point():
+        raise BatchError("features have the wrong type", expected="floating point", found=features.dtype)
+    if not torch.isfinite(features).all():
+        raise BatchError("features hold values that are not finite")
+
+
+class SetMetric(VideoMetric):
+    """One number for the features of a set of frames or windows, or of two sets.
+
+    Given frames, it lets a network see them; given features (:meth:`add_features`), it takes them as they are. The
+    evaluator keeps features on disk and asks for the :meth:`distance` of stored rows, so that it can resample them.
+
+    Attributes:
+        output: The features.
+        size: Numbers a feature d.
+        samples: What a feature is called: ``frames`` or ``windows``.
+        least: Fewer samples, on either side, are refused by the evaluator.
+        needs_real: Whether the generated set is held against a real one.
+        resamples: Draws of the bootstrap over clips; 0: no interval.
+
+    >>> from motioncopy.metrics.fvd import FVD16
+    >>> metric = FVD16()
+    >>> metric.add_features(torch.zeros(3, 400))
+    >>> metric.add_features(torch.ones(3, 400), real=True)
+    >>> metric.compute()
+    tensor(400., dtype=torch.float64)
+    """
+
+    output: ClassVar[Output]
+    size: ClassVar[int]
+    samples: ClassVar[str] = "frames"
+    least: ClassVar[int]
+    needs_real: ClassVar[bool] = True
+    resamples: ClassVar[int] = 0
+
+    @classmethod
+    def outputs(cls) -> tuple[Output, ...]:
+        """See :meth:`VideoMetric.outputs`."""
+        return (cls.output,)
+
+    def add(self, chunk: Chunk) -> None:
+        """See :meth:`VideoMetric.add`."""
+        self.add_features(chunk.found[Seen(self.output, "generated")], real=False)
+        if self.needs_real and (video := chunk.real_video) is not None:
+            self.add_features(chunk.found[Seen(self.output, video)], real=True)
+
+    def add_features(self, features: Tensor, *, real: bool = False) -> None:
+        """Adds features that something else has seen.
+
+        Args:
+            features: ``(n, d)`` floating point.
+            real: Whether they belong to the real set; they are not kept if the metric does not look at it.
+
+        Raises:
+            BatchError: If the shape or the type is wrong, or a value is not finite.
+            MotionCopyError: If they cannot be written.
+        """
+        check_features(features, self.size)
+        self._computed = None  # as after torchmetrics' own update
+        self._update_count += 1
+        if self.needs_real or not real:
+            self.keep(features.detach(), "real" if real else "generated")
+
+    @abstractmethod
+    def keep(self, features: Tensor, side: Side) -> None:
+        """Adds checked features to the state."""
+
+    @abstractmethod
+    def distance(self, generated: Rows, real: Rows | None) -> float:
+        """The value of stored features, whatever the metric's state; ``real`` only if the metric needs it.
+
+        Raises:
+            BatchError: If there are too few rows to compute anything.
+        """
+
+
+class RowsMetric(SetMetric):
+    """A metric that needs the features themselves: those of all processes, one process after the other.
+
+    Args:
+        folder: Where to keep them, of no other metric, and the same for all processes; ``None`` to keep them in memory.
+        kwargs: Of :class:`VideoMetric`.
+
+    >>> from tempfile import mkdtemp
+    >>> from motioncopy.metrics.inception_score import InceptionScore
+    >>> metric = InceptionScore(Path(mkdtemp()))
+    >>> metric.add_features(torch.zeros(20, 1008))
+    >>> round(metric.compute().item(), 6)  # no class is surer than another
+    1.0
+    """
+
+    generated: list[Tensor]
+    real: list[Tensor]
+
+    def __init__(self, folder: Path | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name in SIDES:
+            self.add_state(name, [], dist_reduce_fx="cat")
+        self._store = FeatureStore(folder) if folder is not None else None
+        self._writers: dict[Side, FeatureWriter] = {}
+        self._written: dict[Side, list[str]] = {name: [] for name in SIDES}
+
+    def keep(self, features: Tensor, side: Side) -> None:
+        """See :meth:`SetMetric.keep`."""
+        if self._store is None:
+            getattr(self, side).append(features.to(self.device, torch.float32, copy=True))
+            return
+        if side not in self._writers:
+            self._writers[side] = self._store.writer(self._next(side))
+        self._writers[side].append(self.output.id, side, features)
+
+    def compute(self) -> Tensor:
+        """The value, a float64 scalar.
+
+        Raises:
+            BatchError: If there are too few features.
+        """
+        value = self.distance(self._rows("generated"), self._rows("real") if self.needs_real else None)
+        return torch.tensor(value, dtype=torch.float64)
+
+    def reset(self) -> None:
+        """Forgets all features; files stay until others are written over them."""
+        for writer in self._writers.values():
+            writer.discard()
+        self._writers, self._written = {}, {name: [] for name in SIDES}
+        super().reset()
+
+    def _empty(self) -> dict[str, Tensor]:
+        return {name: torch.empty(0, self.size) for name in SIDES}
+
+    def _rows(self, side: Side) -> Rows:
+        if self._store is None:
+            kept = getattr(self, side)
+            rows = dim_zero_cat(kept) if len(kept) else torch.empty(0, self.size)
+            return Rows((Part("all", rows.numpy(force=True)),))
+        if side in self._writers:
+            self._writers.pop(side).commit()
+            self._written[side].append(self._next(side))
+        written = [self._written[side]]
+        if _distributed() and self.sync_on_compute:
+            written = [[] for _ in range(torch.distributed.get_world_size())]
+            torch.distributed.all_gather_object(written, self._written[side])
+        found = self._store.rows(self.output.id, side, [clip for clips in written for clip in clips])
+        if found is None or not found.parts:
+            raise BatchError(f"there are no {side} features")
+        return found
+
+    def _next(self, side: Side) -> str:
+        """What this process's next file is called in place of a clip; the names sort by process, then by time."""
+        rank = torch.distributed.get_rank() if _distributed() else 0
+        return f"{rank:05d}-{len(self._written[side]):05d}"
+
+
+def _distributed() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
