@@ -112,7 +112,7 @@ table: $(STAMP)  ## run the rows of a paper's table: TABLE=remot/table4 DATA=pup
 ARGS ?=
 
 test: $(STAMP)  ## the tests that take seconds
-	@$(RUN) pytest -m "not slow" $(ARGS)
+	@$(RUN) pytest -n auto --maxprocesses 4 --dist loadgroup -m "not slow" $(ARGS)
 
 test-slow: $(STAMP)  ## the tests that take longer
 	@$(RUN) pytest -m slow $(ARGS)

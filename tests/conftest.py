@@ -11,12 +11,24 @@ import numpy as np
 import pytest
 import torch
 
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # side by side, they share the cores
+    threads = max(1, (os.cpu_count() or 1) // int(workers))
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # for the processes that tests start
+    torch.set_num_threads(threads)
 # Read when the libraries are imported, and inherited by the processes that tests start.
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # The commands start Python without the working directory on its path, and configs of tests name classes of tests.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
 os.environ["MOTIONCOPY_TRUSTED_PACKAGES"] = "tests"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side, a file's tests stay together, as do all that start several processes: these want the cores."""
+    for item in items:
+        several = item.get_closest_marker("ddp") is not None
+        item.add_marker(pytest.mark.xdist_group("several processes" if several else item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(autouse=True)
