@@ -71,12 +71,17 @@ DAMAGES: dict[str, tuple[Callable[[Tensor, float], Tensor], tuple[float, ...]]] 
 
 @cache
 def frames() -> dict[str, Frames]:
-    """By name; every one is a few frames, and their numbers are odd."""
+    """By name; every one is a few frames of a size that not every metric takes."""
     truth = _pictures(3, SIDE, SIDE)
     odd = _pictures(1, SIDE + 9, SIDE - 13)
     tiny = truth.clone()
     tiny[:, 0, 5, 5] ^= 1
     flat = torch.full((1, 3, SIDE, SIDE), 40, dtype=torch.uint8)
+    small, smallest = _pictures(2, 33, 47), _pictures(2, 11, 11)
+    apart = noisy(truth, 1)
+    apart[..., :120] = 0
+    across = truth.clone()
+    across[..., :120] = 255
     pairs = {
         "noise": (noisy(truth, 12), truth),
         "blur": (blurred(truth, 1.5), truth),
@@ -85,6 +90,11 @@ def frames() -> dict[str, Frames]:
         "one level of one value": (tiny, truth),
         "saturated": (noisy(truth, 200), truth),
         "flat": (flat + 3, flat),
+        "black and white": (flat * 0, flat * 0 + 255),
+        "areas far apart": (apart, across),
+        "faint noise": (noisy(truth, 0.6), truth),
+        "small": (noisy(small, 20), small),
+        "smallest": (noisy(smallest, 20), smallest),
     }
     return {name: Frames(x.contiguous(), y, _mask(y)) for name, (x, y) in pairs.items()}
 

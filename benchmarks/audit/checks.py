@@ -100,11 +100,12 @@ def _frame(key: str, kind: type[FrameMetric]) -> Audit:
     made = _made(kind)
     found.reference, found.weights = reference.name, _weights(made.networks)
     tolerance = reference.tolerance
-    expected = {name: reference.values(case) for name, case in frames().items()}
-    values = {name: _values(made, case) for name, case in frames().items()}
-    worst = max(values, key=lambda name: difference(values[name], expected[name]))
-    found.add("reference", difference(values[worst], expected[worst]), tolerance, f"worst: {worst}")
-    case = frames()["noise"]
+    cases = {name: case for name, case in frames().items() if min(case.truth.shape[2:]) >= made.least_side}
+    differences = {name: parity(made, case) for name, case in cases.items()}
+    worst = max(differences, key=lambda name: differences[name])
+    found.add("reference", differences[worst], tolerance, f"worst: {worst}")
+    case = cases["noise"]
+    values = _values(made, case)
     eight = Frames(*(torch.cat([t] * 3)[:8] for t in (case.generated, case.truth, case.mask)))
     whole = _values(made, eight)
     for size in (1, 3, 8):
@@ -112,18 +113,23 @@ def _frame(key: str, kind: type[FrameMetric]) -> Audit:
         apart = torch.cat([made.frames(*p) for p in parts]).tolist()
         found.add(f"batch {size}", difference(apart, whole), tolerance)
     as_float = made.frames(case.generated.float(), case.truth.float(), case.mask).tolist()
-    found.add("float", difference(as_float, values["noise"]), tolerance, "float32 in [0, 255] against uint8")
+    found.add("float", difference(as_float, values), tolerance, "float32 in [0, 255] against uint8")
     ranges: dict[str, Callable[[Tensor], Tensor]] = {
         "[0, 1]": lambda t: 2 * (t.float() / 255) - 1,
         "[-1, 1]": lambda t: t.float() / 127.5 - 1,
     }
     for name, there in ranges.items():
         back = Frames(to_uint8(there(case.generated)), to_uint8(there(case.truth)), case.mask)
-        found.add(name, difference(_values(made, back), values["noise"]), 0.0, "to 8 bits by the project's own way")
+        found.add(name, difference(_values(made, back), values), 0.0, "to 8 bits by the project's own way")
     shared, alone = frames_of_two()[key], float(share_frames((key,), 0, 1))
     found.add("2 processes", difference(shared, alone), _PROCESSES_NETWORK if found.weights else _PROCESSES)
     _damage(found, made, case)
     return found
+
+
+def parity(made: FrameMetric, case: Frames) -> float:
+    """The largest difference of a metric of frames from its reference; see :func:`difference`."""
+    return difference(_values(made, case), references()[made.definition.key].values(case))
 
 
 def _values(made: FrameMetric, case: Frames) -> list[float]:

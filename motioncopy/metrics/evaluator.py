@@ -25,9 +25,8 @@ import torch
 from torch import Tensor
 
 from motioncopy.errors import BatchError, PerceptionError, WeightsError
-from motioncopy.metrics.catalogue import DEFAULTS, definition, metric
+from motioncopy.metrics.catalogue import DEFAULTS, metric
 from motioncopy.metrics.clip import Clip, Extractors, Provider, Seen, Video, published
-from motioncopy.metrics.definition import Definition
 from motioncopy.metrics.features import FeatureStore, Rows, SetMetric
 from motioncopy.metrics.metric import ClipMetric
 from motioncopy.metrics.scores import Aggregate, ClipScores, Score, aggregate
@@ -96,11 +95,6 @@ class Evaluator:
                 self.set_metrics[key] = made
             else:
                 self.clip_metrics[key] = made.to(self.device)
-
-    @property
-    def definitions(self) -> tuple[Definition, ...]:
-        """The definitions of the metrics that are computed."""
-        return tuple(definition(key) for key in (*self.clip_metrics, *self.set_metrics))
 
     def clip(self, clip_id: str, *, real_apart: bool = False) -> ClipEvaluator:
         """Starts a clip; several may be under way at once.

@@ -235,11 +235,6 @@ class Rows:
         """Numbers a row."""
         return int(self.parts[0].array.shape[1])
 
-    @property
-    def clips(self) -> tuple[str, ...]:
-        """Ids of the clips, in order."""
-        return tuple(part.clip for part in self.parts)
-
     def blocks(self, most: int = 1024) -> Iterator[Array]:
         """All rows in order, at most so many at a time."""
         for part in self.parts:

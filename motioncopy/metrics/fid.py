@@ -44,7 +44,7 @@ class FID(_FID):
     >>> metric.compute()
     Traceback (most recent call last):
     ...
-    motioncopy.errors.BatchError: a covariance needs at least two features. Found: 1
+    motioncopy.errors.BatchError: a covariance needs at least two features. Found: 1.
     """
 
     output = Output(InceptionTF, "pool")
@@ -81,7 +81,7 @@ class FIDTorchvision(_FID):
     >>> metric.compute()
     Traceback (most recent call last):
     ...
-    motioncopy.errors.BatchError: a covariance needs at least two features. Found: 1
+    motioncopy.errors.BatchError: a covariance needs at least two features. Found: 1.
     """
 
     output = Output(InceptionTorchvision, "pool")

@@ -218,6 +218,10 @@ class VideoMetric(Metric):
         """What stands for a list state without an entry."""
         return {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies have the values, and begin a clip anew: streams of OpenCV and MediaPipe do not travel."""
+        return super().__getstate__() | {"_clip": None}
+
     def reset(self) -> None:
         """Forgets everything."""
         self._clip = None

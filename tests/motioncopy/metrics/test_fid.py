@@ -1,4 +1,4 @@
-"""FID against torchmetrics and torch-fidelity on the same features, and from stored clips."""
+"""FID: batches, stored clips, too few frames, and what its state forgets."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
-from torchmetrics.image.fid import FrechetInceptionDistance
+from torch import Tensor
 
+from benchmarks.audit.references import array, references
 from motioncopy.errors import BatchError
 from motioncopy.metrics.evaluator import score
 from motioncopy.metrics.features import FeatureStore
@@ -19,15 +18,6 @@ from motioncopy.metrics.fid import FID, FIDTorchvision
 class SmallFID(FID):
     size = 16
     least = 17
-
-
-class Same(nn.Module):
-    """In the place of a network: features are given as they are."""
-
-    num_features = 16
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features
 
 
 def features(n: int, seed: int = 0, shift: float = 0.5) -> Tensor:
@@ -45,19 +35,10 @@ def filled(x: Tensor, y: Tensor, batch: int = 1000) -> SmallFID:
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8, 300, 1000])
-def test_batches_of_any_size_give_torchmetrics_value(batch: int) -> None:
+def test_batches_of_any_size_give_the_reference_s_value(batch: int) -> None:
     x, y = features(700), features(600, 1, 0.8)
-    reference = FrechetInceptionDistance(Same()).set_dtype(torch.float64)
-    reference.update(x.double(), real=False)
-    reference.update(y.double(), real=True)
-    assert filled(x, y, batch).compute().item() == pytest.approx(reference.compute().item(), rel=1e-9)
-
-
-def test_it_equals_torch_fidelity() -> None:
-    x, y = features(50), features(60, 1, 0.8)
-    statistics = [fid_features_to_statistics(rows.double()) for rows in (x, y)]
-    expected = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
-    assert filled(x, y).compute().item() == pytest.approx(expected, rel=1e-9)
+    expected = references()["fid/tf@1"].values(array(x), array(y))
+    assert filled(x, y, batch).compute().item() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("n", [2, 9, 400])  # fewer than numbers, more than numbers

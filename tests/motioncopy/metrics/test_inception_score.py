@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
-from scipy.special import softmax
 from torch import Tensor
 from torch_fidelity.metric_isc import isc_features_to_metric
 
+from benchmarks.audit.references import array, references
 from motioncopy.errors import BatchError
 from motioncopy.metrics.features import Part, Rows
 from motioncopy.metrics.inception_score import InceptionScore, InceptionScoreFeatures, split_scores
@@ -34,10 +33,8 @@ def test_splits_are_those_of_torch_fidelity(n: int, splits: int, parts: int) -> 
 
 def test_over_features_it_is_the_evaluator_s_formula() -> None:
     x = logits(60, 64, 0.5)
-    p = softmax(x.double().numpy(), axis=1)
-    kl = p * (np.log(p) - np.log(np.expand_dims(np.mean(p, 0), 0)))
-    value = InceptionScoreFeatures().distance(rows(x), None)
-    assert value == pytest.approx(np.exp(np.mean(np.sum(kl, 1))), rel=1e-9)
+    expected = references()["is/features@1"].values(array(x), None)
+    assert InceptionScoreFeatures().distance(rows(x), None) == pytest.approx(expected, rel=1e-9)
 
 
 def test_sure_and_varied_answers_score_their_number_and_equal_ones_score_1() -> None:

@@ -12,9 +12,11 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from benchmarks.audit.cases import Frames
+from benchmarks.audit.checks import parity
+from benchmarks.audit.networks import network as network_of
 from motioncopy import weights
 from motioncopy.errors import BatchError, WeightsError
-from motioncopy.metrics.clip import Network
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.metrics.lpips import LPIPS, SMALLEST, VGGLPIPS, load_network, lpips
 
@@ -135,18 +137,10 @@ def test_other_weights_are_refused() -> None:
 
 
 def test_on_vgg_it_equals_the_package() -> None:
-    torch.manual_seed(0)
-    state = {k: v for k, v in torchvision.models.vgg16().state_dict().items() if k.startswith("features.")}
-    theirs = reference.LPIPS(net="vgg", pnet_rand=True, verbose=False)
-    slices = [layer for part in theirs.net.children() for layer in part.named_children()]
-    for number, layer in slices:
-        layer.load_state_dict({name: state[f"features.{number}.{name}"] for name in layer.state_dict()})
+    metric = VGGLPIPS(networks=network_of)
     x, y = frames(2, 48)
-    with torch.no_grad():
-        expected = theirs(x.float() / 127.5 - 1, y.float() / 127.5 - 1).flatten()
-    metric = VGGLPIPS(networks=lambda name: Network(state, f"random {name}"))
-    assert metric.frames(x, y).tolist() == pytest.approx(expected.tolist(), rel=1e-5)
-    assert metric.networks == {"vgg16": "random vgg16"}
+    assert parity(metric, Frames(x, y, y[:, :1])) < 1e-5
+    assert metric.networks == {"vgg16": network_of("vgg16").identity}
     assert metric.frames(*frames(1, metric.least_side)).item() > 0
     with pytest.raises(BatchError, match="16x16"):
         metric.frames(*frames(1, metric.least_side - 1))

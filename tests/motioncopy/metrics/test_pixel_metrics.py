@@ -1,14 +1,15 @@
-"""SSIM, PSNR and their masked forms against scikit-image and torchmetrics."""
+"""SSIM, PSNR and their masked forms at their limits; the audit holds them against scikit-image."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
 
+from benchmarks.audit.cases import Frames
+from benchmarks.audit.checks import parity
+from benchmarks.audit.references import references
 from motioncopy.errors import BatchError
 from motioncopy.metrics import psnr as psnr_module
 from motioncopy.metrics import ssim as ssim_module
@@ -17,12 +18,6 @@ from motioncopy.metrics.masked import MaskPSNR, MaskSSIM, mask_psnr, mask_ssim
 from motioncopy.metrics.metric import FrameMetric
 from motioncopy.metrics.psnr import CAP, psnr, squared_error
 from motioncopy.metrics.ssim import LWGANSSIM, SSIM, UniformSSIM, ssim, uniform_ssim
-
-
-def reference_ssim(x: Tensor, y: Tensor) -> list[float]:
-    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 0}
-    pairs = zip(x.double().numpy(), y.double().numpy(), strict=True)
-    return [structural_similarity(a, b, data_range=255, **options) for a, b in pairs]
 
 
 def frames(batch: int = 2, height: int = 48, width: int = 64, noise: float = 20.0) -> tuple[Tensor, Tensor]:
@@ -40,35 +35,19 @@ def half_mask(images: Tensor) -> Tensor:
     return mask
 
 
-@pytest.mark.parametrize(("height", "width"), [(11, 11), (33, 47), (64, 64), (97, 50)])
-@pytest.mark.parametrize("batch", [1, 3, 8])
-def test_ssim_and_psnr_equal_their_references(batch: int, height: int, width: int) -> None:
-    x, y = frames(batch, height, width)
-    assert ssim(x, y).tolist() == pytest.approx(reference_ssim(x, y), rel=1e-5)
-    reference = [peak_signal_noise_ratio(b, a, data_range=255) for a, b in zip(x.numpy(), y.numpy(), strict=True)]
-    assert psnr(x, y).tolist() == pytest.approx(reference, rel=1e-9)
-    ours = torchmetrics_psnr(x.double(), y.double(), data_range=255.0, dim=(1, 2, 3), reduction="none")
-    assert psnr(x, y).tolist() == pytest.approx(ours.tolist(), rel=1e-6)
-
-
-@pytest.mark.parametrize("noise", [0.6, 3, 80])
-def test_ssim_equals_scikit_image_at_any_noise(noise: float) -> None:
-    x, y = frames(noise=noise)
-    assert ssim(x, y).tolist() == pytest.approx(reference_ssim(x, y), rel=1e-5)
-
-
 @pytest.mark.parametrize(("low", "high"), [(0, 255), (254, 255), (0, 1), (120, 128)])
 def test_ssim_keeps_its_precision_on_flat_frames(low: int, high: int) -> None:
     x = torch.full((1, 3, 32, 32), low, dtype=torch.uint8)
     y = torch.full((1, 3, 32, 32), high, dtype=torch.uint8)
-    assert ssim(x, y).tolist() == pytest.approx(reference_ssim(x, y), rel=1e-5, abs=1e-6)
+    assert parity(SSIM(), Frames(x, y, half_mask(y))) < 1e-5
 
 
 def test_ssim_on_a_gpu_computes_what_the_cpu_does() -> None:
     # The GPU's code runs on any device.
     x, y = frames(3, 41, 67)
     assert ssim_module._on_gpu(x, y).tolist() == pytest.approx(ssim(x, y).tolist(), rel=1e-6)
-    assert ssim_module._on_gpu(x, y).tolist() == pytest.approx(reference_ssim(x, y), rel=1e-9)
+    expected = references()["ssim/gaussian@1"].values(Frames(x, y, half_mask(y)))
+    assert ssim_module._on_gpu(x, y).tolist() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("centred", [False, True])
@@ -76,9 +55,7 @@ def test_uniform_ssim_on_a_gpu_computes_what_the_cpu_does(centred: bool) -> None
     x, y = frames(3, 41, 67)
     on_gpu = ssim_module._on_gpu(x, y, ssim_module._UNIFORM_WINDOW, sample=ssim_module._SAMPLE, centred=centred)
     assert on_gpu.tolist() == pytest.approx(uniform_ssim(x, y, centred=centred).tolist(), rel=1e-6)
-    a, b = ((t.double().numpy() / 127.5 - 1) if centred else t.double().numpy() for t in (x, y))
-    span = 2.0 if centred else 255.0
-    expected = [structural_similarity(p, q, data_range=span, channel_axis=0) for p, q in zip(a, b, strict=True)]
+    expected = references()["ssim/lwgan@1" if centred else "ssim/uniform@1"].values(Frames(x, y, half_mask(y)))
     assert on_gpu.tolist() == pytest.approx(expected, rel=1e-9)
 
 
@@ -87,8 +64,7 @@ def test_uniform_ssim_keeps_its_precision_where_areas_are_far_apart(span: int) -
     x, y = frames(1, 40, 40, noise=3.0)
     x, y = x // 64, y // 64
     x[..., :30] += 255 - 4 if span == 255 else span
-    expected = structural_similarity(x[0].double().numpy(), y[0].double().numpy(), data_range=255, channel_axis=0)
-    assert uniform_ssim(x, y).item() == pytest.approx(expected, rel=1e-5)
+    assert parity(UniformSSIM(), Frames(x, y, half_mask(y))) < 1e-5
 
 
 def test_squared_errors_are_exact_sums() -> None:
@@ -144,14 +120,6 @@ def test_psnr_is_averaged_over_frames_and_not_over_errors() -> None:
     generated[0] += 1
     generated[1] += 100
     assert psnr(generated, truth).mean().item() == pytest.approx(20 * np.log10(255) - 20, rel=1e-9)
-
-
-def test_mask_ssim_is_ssim_of_zero_filled_frames() -> None:
-    x, y = frames()
-    mask = half_mask(x)
-    inside = (mask >= 128).numpy()
-    black = [torch.from_numpy(np.where(inside, t.numpy(), 0).astype(np.uint8)) for t in (x, y)]
-    assert mask_ssim(x, y, mask).tolist() == pytest.approx(reference_ssim(*black), rel=1e-5)
 
 
 def test_mask_psnr_looks_at_the_inside_only() -> None:
@@ -238,4 +206,4 @@ def test_ssim_stays_exact_where_large_flat_areas_are_far_apart(level: int) -> No
     x, y = frames(2, 64, 64, noise=1)
     x[..., :40] = 0
     y[..., :40] = level
-    assert ssim(x, y).tolist() == pytest.approx(reference_ssim(x, y), rel=1e-5)
+    assert parity(SSIM(), Frames(x, y, half_mask(y))) < 1e-5
