@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.progress import track
 
 from benchmarks.perception import clips, report, scenes
-from benchmarks.perception.evaluate import Row, evaluate
+from benchmarks.perception.evaluate import PartScores, evaluate
 from motioncopy.errors import MotionCopyError
 from motioncopy.footage.perception import config
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measure(args: argparse.Namespace) -> list[Row]:
+def _measure(args: argparse.Namespace) -> list[PartScores]:
     backends = config.load(args.perception, **dict(config.parse_override(text) for text in args.set))
     if args.what == "clip":
         found = [clips.clip(*args.files)]

@@ -23,7 +23,7 @@ _FIELDS = {"joints": "pose", "flow": "flow"}
 
 
 @dataclass(frozen=True)
-class Row:
+class PartScores:
     """One backend at one task.
 
     Attributes:
@@ -66,9 +66,9 @@ class _Task:
         self.seconds, self.frames = self.seconds + time.perf_counter() - start, self.frames + frames
         return found
 
-    def row(self) -> Row:
+    def row(self) -> PartScores:
         speed = self.frames / self.seconds if self.seconds else None
-        return Row(
+        return PartScores(
             self.part, self.backend.name, self.backend.version, self.given, self.measure.scores(), self.frames,
             None if self.part == "background" else speed, self.reason,
         )  # fmt: skip
@@ -118,7 +118,7 @@ class Evaluation:
                 task = self._task("background", b.background, given, Backgrounds())
                 task.measure.add(task.see(len(scene), scene.images, m)[0], scene.background)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[PartScores]:
         """One row for each backend and what it was given."""
         return [task.row() for task in self._tasks.values() if task.part in self.parts]
 
@@ -136,9 +136,9 @@ class Evaluation:
         return self._tasks.setdefault((part, given), _Task(part, backend, given, measure))
 
 
-def evaluate(backends: Backends, scenes: Sequence[Scene], parts: Sequence[str]) -> list[Row]:
+def evaluate(backends: Backends, scenes: Sequence[Scene], parts: Sequence[str]) -> list[PartScores]:
     """Measures backends on scenes. What cannot run, for want of weights say, gets a row with the reason."""
-    rows: list[Row] = []
+    rows: list[PartScores] = []
     # Flow needs nobody else, and must not be lost where poses cannot be found.
     for group in (set(parts) - {"flow"}, set(parts) & {"flow"}):
         evaluation = Evaluation(backends, frozenset(group))
@@ -148,5 +148,7 @@ def evaluate(backends: Backends, scenes: Sequence[Scene], parts: Sequence[str]) 
             rows += evaluation.rows()
         except (WeightsError, PerceptionError) as error:
             part = "flow" if group == {"flow"} else "joints"
-            rows.append(Row(part, type(getattr(backends, _FIELDS[part])).__name__, "", "", {}, 0, None, error.what))
+            rows.append(
+                PartScores(part, type(getattr(backends, _FIELDS[part])).__name__, "", "", {}, 0, None, error.what)
+            )
     return rows

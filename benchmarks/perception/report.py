@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from benchmarks.perception.evaluate import Row
+from benchmarks.perception.evaluate import PartScores
 from motioncopy.errors import RecordError
 from motioncopy.files.documents import read_json
 from motioncopy.files.schema import validated
@@ -52,7 +52,7 @@ class Measurement:
     name: str
     command: str
     data: str
-    rows: tuple[Row, ...]
+    rows: tuple[PartScores, ...]
     commit: str | None = field(default_factory=lambda: code().commit)
     dirty: bool | None = field(default_factory=lambda: code().dirty)
     cpu: str = field(default_factory=lambda: device().cpu)
@@ -102,7 +102,7 @@ def markdown(measurements: Iterable[Measurement]) -> str:
     return "\n\n".join([*parts, "\n".join(meaning)])
 
 
-def _table(rows: Sequence[Row]) -> list[str]:
+def _table(rows: Sequence[PartScores]) -> list[str]:
     lines = ["| part | backend | given | frames | frames/s | scores |", "|---|---|---|---|---|---|"]
     for row in rows:
         scores = ", ".join(f"{name} {SCORES[name][1].format(value)}" for name, value in row.scores.items())

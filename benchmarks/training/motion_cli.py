@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -280,36 +281,46 @@ def run_lightning(arguments: Sequence[str]) -> None:
     Raises:
         ConfigError: If an option or a config key is unknown or of a wrong type.
     """
-    arguments = list(arguments)
-    run = _option(arguments, "--run")
+    command, *options = arguments
+    own = argparse.ArgumentParser(f"motioncopy {command}", add_help=False, allow_abbrev=False)
+    own.add_argument("--config", "-c", action="append", default=[], type=Path)
+    configs, rest = own.parse_known_args(options)
+    own.add_argument("--run", type=Path)
+    own.add_argument("--checkpoint", type=Path)
+    places, _ = own.parse_known_args(rest)
     torch.set_float32_matmul_precision("high")
-    first = run is not None and "LOCAL_RANK" not in os.environ
-    lock = first and arguments[0] == "fit"  # its other processes are with it
-    with held(Path(str(run)), "wait for it, or choose another folder by --run") if lock else nullcontext():
-        _watched(arguments, run, first=first)
+    first = places.run is not None and "LOCAL_RANK" not in os.environ
+    lock = first and command == "fit"  # its other processes are with it
+    with held(places.run, "wait for it, or choose another folder by --run") if lock else nullcontext():
+        if first:
+            (places.run / "failure.txt").unlink(missing_ok=True)  # of an earlier call
+        watchdog = Watchdog(places.run)
+        try:
+            config = _config(command, configs.config, places.run, places.checkpoint)
+            # As text: an option's value that is no file's name.
+            given = ["--config", yaml.safe_dump(config, sort_keys=False)] if config is not None else []
+            _start([command, *given, *rest], watchdog)
+        except Exception as error:
+            if not isinstance(error, MotionCopyError):
+                watchdog.wait()
+            if places.run is not None:
+                _leave_word(places.run, error)
+            raise
 
 
-def _watched(arguments: list[str], run: str | None, *, first: bool) -> None:
-    if run is not None and first:
-        (Path(run) / "failure.txt").unlink(missing_ok=True)  # of an earlier call
-    watchdog = Watchdog(Path(run) if run is not None else None)
-    try:
-        _start(_with_config(arguments, run), watchdog)
-    except Exception as error:
-        if not isinstance(error, MotionCopyError):
-            watchdog.wait()
-        if run is not None:
-            _leave_word(Path(run), error)
-        raise
+def _config(command: str, paths: Sequence[Path], run: Path | None, weights: Path | None) -> dict[str, Any] | None:
+    """All configs as one, merged by the stack's rules, or what the run's folder keeps; ``None`` where there is neither.
 
-
-def _with_config(arguments: list[str], run: str | None) -> list[str]:
-    """The arguments with all their configs as one, or with what the run's folder keeps."""
-    if arguments[0] == "fit" or run is None or _option(arguments, "--config") is not None:
-        return _merge_configs(arguments)
-    weights = Path(_option(arguments, "--checkpoint") or Path(run) / "method.ckpt")
-    config = _as_text(run_config.read(Path(run), weights))
-    return [arguments[0], "--config", config, *arguments[1:]]
+    Lightning's own merge keeps old ``init_args`` below a new ``class_path``, and forgets a nested dataclass's values
+    where a later file sets one of them.
+    """
+    if not paths:
+        return run_config.read(run, weights or run / "method.ckpt") if command != "fit" and run is not None else None
+    merged: dict[str, Any] = {}
+    for path in paths:
+        merged = config_stack.merge(merged, config_stack.read(path))
+    merged.pop("requires", None)
+    return merged
 
 
 def _leave_word(run: Path, error: Exception) -> None:
@@ -352,41 +363,3 @@ def _start(arguments: list[str], watchdog: Watchdog) -> None:
         auto_configure_optimizers=False,
         args=arguments,
     )
-
-
-def _merge_configs(arguments: list[str]) -> list[str]:
-    """Several ``--config`` as one, merged by the stack's rules.
-
-    Lightning's own merge keeps old ``init_args`` below a new ``class_path``, and forgets a nested dataclass's values
-    where a later file sets one of them.
-    """
-    paths, rest = [], []
-    following = iter(arguments)
-    for argument in following:
-        if argument in ("--config", "-c"):
-            paths.append(next(following, ""))
-        elif argument.startswith("--config="):
-            paths.append(argument.split("=", 1)[1])
-        else:
-            rest.append(argument)
-    if not paths:
-        return rest
-    merged: dict[str, Any] = {}
-    for path in paths:
-        merged = config_stack.merge(merged, config_stack.read(Path(path)))
-    merged.pop("requires", None)
-    return [rest[0], "--config", _as_text(merged), *rest[1:]]
-
-
-def _as_text(config: Mapping[str, Any]) -> str:
-    """A config as an option's value: one that is no file's name."""
-    return yaml.safe_dump(dict(config), sort_keys=False)
-
-
-def _option(arguments: Sequence[str], name: str) -> str | None:
-    for k, argument in enumerate(arguments):
-        if argument == name and k + 1 < len(arguments):
-            return arguments[k + 1]
-        if argument.startswith(name + "="):
-            return argument.split("=", 1)[1]
-    return None
