@@ -81,7 +81,9 @@ def test_two_processes_step_by_the_gradients_of_one(method: str, tmp_path: Path)
 
     The Gromov-Wasserstein loss does, and is gathered.
     """
-    model: dict[str, Any] = {"foreground": {"gromov_wasserstein": {"batch": "gathered"}}} if method == "fakemotion" else {}
+    model: dict[str, Any] = (
+        {"foreground": {"gromov_wasserstein": {"batch": "gathered"}}} if method == "fakemotion" else {}
+    )
     two = {"devices": 2, "strategy": "ddp_find_unused_parameters_true"}
     fit(config(method, tmp_path, "one", model), 1)
     fit(config(method, tmp_path, "two", model, trainer=two), 2)
