@@ -21,9 +21,9 @@ from tests.toys import write_clip
 ROOT = Path(__file__).parents[1]
 #: Four windows a batch: two for each process, for the crops' networks learn from two at least.
 _LENGTH = {"epochs": 1, "batches": 1, "batch_size": 4}
-_FAKEMOTION = {"schedule": _LENGTH, "local": {"schedule": _LENGTH}}
-_REMOT = {stage: {"schedule": _LENGTH} for stage in ("layout", "region", "whole")}
-_STAGES = {"fakemotion": ("foreground", "local"), "remot": ("layout", "region", "whole")}
+_FAKEMOTION = {stage: {"schedule": _LENGTH} for stage in ("foreground", "local")}
+_REMOT = {stage: {"schedule": _LENGTH} for stage in ("layout", "region", "composition")}
+_STAGES = {"fakemotion": ("foreground", "local"), "remot": ("layout", "region", "composition")}
 
 
 def config(method: str, folder: Path, name: str, model: dict[str, Any], **top: Any) -> Path:
@@ -81,7 +81,9 @@ def test_two_processes_step_by_the_gradients_of_one(method: str, tmp_path: Path)
 
     The Gromov-Wasserstein loss does, and is gathered.
     """
-    model: dict[str, Any] = {"gromov_wasserstein": {"batch": "gathered"}} if method == "fakemotion" else {}
+    model: dict[str, Any] = (
+        {"foreground": {"gromov_wasserstein": {"batch": "gathered"}}} if method == "fakemotion" else {}
+    )
     two = {"devices": 2, "strategy": "ddp_find_unused_parameters_true"}
     fit(config(method, tmp_path, "one", model), 1)
     fit(config(method, tmp_path, "two", model, trainer=two), 2)
@@ -96,9 +98,9 @@ def test_two_processes_step_by_the_gradients_of_one(method: str, tmp_path: Path)
 @pytest.mark.parametrize("method", ["fakemotion", pytest.param("remot", marks=pytest.mark.slow)])
 def test_a_batch_in_parts_gives_the_gradient_of_the_whole(method: str, tmp_path: Path) -> None:
     """Where losses are means over samples: these leave out means over a person's pixels, and optimal transport."""
-    model: dict[str, Any] = {"losses": {"l1": 0.0}, "gromov_wasserstein": {"weight": 0.0}}
+    model: dict[str, Any] = {"foreground": {"losses": {"l1": 0.0, "gromov_wasserstein": 0.0}}}
     if method == "remot":
-        model = {"region": {"losses": {"inside": 0.0}}, "whole": {"losses": {"inside": 0.0}}}
+        model = {stage: {"losses": {"masked_l1": 0.0}} for stage in ("region", "composition")}
     fit(config(method, tmp_path, "whole", model), 1)
     fit(config(method, tmp_path, "parts", model, accumulate=2), 1)
     for stage in _STAGES[method]:

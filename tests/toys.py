@@ -207,8 +207,10 @@ class _ToyStage(Stage):
 class PaintStage(_ToyStage):
     """A GAN of two small networks, by manual optimisation."""
 
-    def __init__(self, painter: nn.Module, *, request: DataRequest, epochs: int, poison: int) -> None:
-        super().__init__("paint", request=request, epochs=epochs, config_keys=["width", "epochs", "poison"])
+    def __init__(
+        self, painter: nn.Module, request: DataRequest, *, epochs: int, poison: int = 0, width: int = 4
+    ) -> None:
+        super().__init__("paint", request=request, epochs=epochs)
         self.painter, self.poison = painter, poison
         self.judge = nn.Conv2d(3, 1, 3, padding=1)
 
@@ -232,15 +234,10 @@ class PaintStage(_ToyStage):
 class TouchStage(_ToyStage):
     """Learns a gain on what the first stage paints."""
 
-    def __init__(self, gain: nn.Module, painter: nn.Module, *, request: DataRequest, epochs: int) -> None:
-        super().__init__(
-            "touch",
-            request=request,
-            epochs=epochs,
-            config_keys=["epochs", "rate"],
-            depends=["paint"],
-            upstream=[painter],
-        )
+    def __init__(
+        self, gain: nn.Module, painter: nn.Module, request: DataRequest, *, epochs: int, rate: float = 1.0
+    ) -> None:
+        super().__init__("touch", request=request, epochs=epochs, depends=["paint"], upstream=[painter])
         self.gain = gain
 
     def configure_optimizers(self) -> Any:
@@ -276,8 +273,8 @@ class ToyMethod(Method[_State]):
         self.gain = nn.Conv2d(3, 3, 1)
         request = DataRequest(batch_size, image_size, window=2, batches=batches, appearance="random")
         self._stages = [
-            PaintStage(self.painter, request=request, epochs=epochs, poison=poison),
-            TouchStage(self.gain, self.painter, request=request, epochs=epochs),
+            PaintStage(self.painter, request, epochs=epochs, poison=poison, width=width),
+            TouchStage(self.gain, self.painter, request, epochs=epochs, rate=rate),
         ]
 
     @property

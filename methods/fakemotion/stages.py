@@ -144,7 +144,7 @@ class ForegroundStage(FrameGANStage[tuple[Windows, Tensor]]):
 def fused_l1(windows: Windows, output: Tensor) -> Tensor:
     """L1 of the fused frame (of the foreground where no mask is predicted), plus the same over the person alone."""
     if output.shape[1] > 3:
-        generated = MaskFusion()(output[:, :3], output[:, 3:].sigmoid(), windows.background, windows.inputs)
+        generated: Tensor = MaskFusion()(output[:, :3], output[:, 3:].sigmoid(), windows.background, windows.inputs)
         error = (generated - windows.frames).abs()
     else:
         error = (output - windows.frames * windows.mask).abs()

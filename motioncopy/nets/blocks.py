@@ -48,7 +48,9 @@ def norm_layer(norm: Norm, channels: int) -> nn.Module:
 def normalised(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: Norm) -> list[nn.Module]:
     """A convolution and what normalises it."""
     normalisation = norm_layer(norm, convolution.out_channels)
-    return [spectral_norm(convolution) if norm == "spectral" else convolution, normalisation]
+    if isinstance(normalisation, nn.Identity):
+        return [spectral_norm(convolution) if norm == "spectral" else convolution]
+    return [convolution, normalisation]
 
 
 def convolution(

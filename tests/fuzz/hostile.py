@@ -194,11 +194,10 @@ def _checkpoints() -> list[Files]:
     made: list[Any] = [None, [], 7, {"schema": []}]
     for name in bait.NAMES:
         made += [{**content, **asked(name)}, Call(name, (bait.PAYLOAD,))]
-        made += [
-            {**content, "init_args": _given(**{key: asked(name)})} for key in ("generator", "features", "schedule")
-        ]
+        made += [{**content, "init_args": _given(foreground={key: asked(name)})} for key in ("generator", "schedule")]
         deep = {"class_path": "motioncopy.nets.discriminators.PatchDiscriminator", "init_args": {"norm": asked(name)}}
-        made.append({**content, "init_args": _given(quality=deep)})
+        made.append({**content, "init_args": _given(foreground={"discriminator": deep})})
+        made.append({**content, "init_args": _given(features=asked(name))})
     odd: tuple[Any, ...] = (None, 7, [], {"": None}, "x" * 100_000, torch.zeros(2), {1: {2: ()}})
     made += [{**content, key: value} for key in content for value in odd]
     sides: tuple[Any, ...] = (
@@ -214,7 +213,9 @@ def _checkpoints() -> list[Files]:
     )
     made += [{**content, "init_args": {"image_size": side}} for side in sides]
     large = ({"levels": n, "width": n} for n in (10**9, 40, 0, -1, 2**63))
-    made += [{**content, "init_args": _given(generator={"init_args": arguments})} for arguments in large]
+    made += [
+        {**content, "init_args": _given(foreground={"generator": {"init_args": arguments}})} for arguments in large
+    ]
     return [{"method.ckpt": data} for data in (*map(_torch, made), _archive_bomb())]
 
 

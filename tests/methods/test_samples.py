@@ -18,7 +18,7 @@ from tests.toys import ToyData, write_clip
     [
         ("fakemotion", "paper", {"foreground", "local"}),
         ("fakemotion", "released", {"foreground", "face", "fusion", "local"}),
-        ("remot", "paper", {"whole"}),
+        ("remot", "paper", {"composition"}),
     ],
 )
 def test_samples_are_images_of_one_shape(tmp_path: Path, method: str, variant: str, showing: set[str]) -> None:

@@ -19,34 +19,40 @@ _CODE = {"width": 4, "downs": 2, "blocks": 1}
 
 _PAPER = {
     "image_size": list(SIZE),
+    "foreground": {
+        "generator": {"init_args": _UNET},
+        "discriminator": _DISCRIMINATOR,
+        "temporal": {"init_args": {"branch_width": 2, "ndf": 4, "n_layers": 1}},
+        "gromov_wasserstein": {"outer_iterations": 2, "sinkhorn_iterations": 5},
+        "schedule": _LENGTH,
+    },
     "features": _FEATURES,
-    "generator": {"init_args": _UNET},
-    "quality": _DISCRIMINATOR,
-    "temporal": {"init_args": {"branch_width": 2, "width": 4, "layers": 1}},
-    "gromov_wasserstein": {"outer_iterations": 2, "sinkhorn_iterations": 5},
-    "schedule": _LENGTH,
     "face": {"size": 8},
     "local": {
         "size": 8,
-        "refiner": {"init_args": {"levels": 2, "width": 4, "max_width": 8, "skip_width": 4}},
+        "generator": {
+            "init_args": {"network": {"init_args": {"levels": 2, "width": 4, "max_width": 8, "skip_width": 4}}}
+        },
         "discriminator": _DISCRIMINATOR,
         "schedule": _LENGTH,
     },
 }
 _CROPS = {
-    "refiner": {"init_args": {"width": 4, "downs": 1, "blocks": 1}},
+    "generator": {"init_args": {"network": {"init_args": {"width": 4, "downs": 1, "blocks": 1}}}},
     "discriminator": _DISCRIMINATOR,
     "schedule": _LENGTH,
 }
 _RELEASED = {
     "image_size": list(SIZE),
+    "foreground": {
+        "generator": {"init_args": _CODE},
+        "discriminator": _DISCRIMINATOR,
+        "temporal": {"init_args": {"width": 2}},
+        "schedule": _LENGTH,
+    },
     "features": _FEATURES,
-    "generator": {"init_args": _CODE},
-    "quality": _DISCRIMINATOR,
-    "temporal": {"init_args": {"width": 2}},
-    "schedule": _LENGTH,
     "face_gan": _CROPS,
-    "fusion": {"network": {"init_args": _CODE}, "discriminator": _DISCRIMINATOR, "schedule": _LENGTH},
+    "fusion": {"generator": {"init_args": _CODE}, "discriminator": _DISCRIMINATOR, "schedule": _LENGTH},
     "local": _CROPS,
 }
 _NETWORK = {"init_args": {"width": 4, "downs": 2, "encoder_blocks": 1, "decoder_blocks": 1}}
@@ -59,7 +65,7 @@ _REMOT = {
         "generator": _NETWORK, "discriminator": _DISCRIMINATOR, "temporal": _TEMPORAL, "schedule": _SEQUENCE
     },
     "region": {"generator": _NETWORK, "discriminator": _DISCRIMINATOR, "schedule": _SEQUENCE},
-    "whole": {
+    "composition": {
         "generator": _NETWORK, "discriminator": _DISCRIMINATOR, "temporal": _TEMPORAL, "face": _DISCRIMINATOR,
         "face_size": 8, "schedule": _SEQUENCE,
     },
@@ -80,7 +86,7 @@ NOT_FOR = {
     # There is no Gromov-Wasserstein loss to put an L2 loss in place of, and other terms need the features.
     ("released", "l2"): "has a weight, and its features are not there",
     # The fusion is not learned.
-    ("paper", "stabilised_released"): "arguments are required: network, discriminator",
+    ("paper", "stabilised_released"): "arguments are required: generator, discriminator",
 }
 
 

@@ -24,6 +24,12 @@ def fakemotion(**changed: Any) -> dict[str, Any]:
     return {**model, "init_args": {**model["init_args"], **changed}}
 
 
+def with_generator(generator: Any) -> dict[str, Any]:
+    from tests.methods.tiny import tiny
+
+    return fakemotion(foreground={**tiny("fakemotion", "paper")["init_args"]["foreground"], "generator": generator})
+
+
 def resolve(config: Any) -> dict[str, Any]:
     return resolve_untrusted(Method, config, key="model", what="x.ckpt")
 
@@ -49,7 +55,7 @@ GRAPH = "torch.fx.graph_module.reduce_graph_module"
         {"class_path": GRAPH, "init_args": {"body": {"_code": "def forward(self): return 1"}, "import_block": ""}},
         {"class_path": "evil_module.Net"},
         {"class_path": "evil_module.net"},
-        {"class_path": "methods.fakemotion.generator.nn.Identity"},
+        {"class_path": "methods.fakemotion.networks.nn.Identity"},
         {"class_path": "torch.nn.Identity"},
         {"class_path": "benchmarks.cli.main"},
         {"class_path": "builtins.eval", "init_args": {"source": "1"}},
@@ -57,7 +63,7 @@ GRAPH = "torch.fx.graph_module.reduce_graph_module"
 )
 def test_what_lies_elsewhere_is_refused_by_its_name_before_it_is_imported(generator: Any, evil: Path) -> None:
     with pytest.raises(ConfigError, match=r"x\.ckpt"):
-        resolve(fakemotion(generator=generator))
+        resolve(with_generator(generator))
     assert not evil.exists()
     assert "evil_module" not in sys.modules
 
@@ -65,14 +71,14 @@ def test_what_lies_elsewhere_is_refused_by_its_name_before_it_is_imported(genera
 @pytest.mark.parametrize("text", [GRAPH, "evil_module.Net", "{class_path: evil_module.Net}", "Identity"])
 def test_a_text_in_a_classs_place_is_held_to_the_same(text: str, evil: Path) -> None:
     with pytest.raises(ConfigError, match=r"x\.ckpt"):
-        resolve(fakemotion(generator=text))
+        resolve(with_generator(text))
     assert not evil.exists()
 
 
 def test_a_text_that_names_a_file_is_not_read(evil: Path, tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text("class_path: evil_module.Net\n")
     with pytest.raises(ConfigError, match="names a file of this machine"):
-        resolve(fakemotion(generator=str(tmp_path / "net.yaml")))
+        resolve(with_generator(str(tmp_path / "net.yaml")))
     assert not evil.exists()
 
 
@@ -85,7 +91,7 @@ def test_a_function_of_our_own_is_refused_and_not_called(monkeypatch: pytest.Mon
         {"class_path": "motioncopy.nets.features.nn"},
     ):
         with pytest.raises(ConfigError):
-            resolve(fakemotion(generator=generator))
+            resolve(with_generator(generator))
     assert called == []
 
 
@@ -105,7 +111,7 @@ def test_what_names_no_class_is_refused(config: object) -> None:
 
 def test_a_class_of_another_kind_is_refused() -> None:
     with pytest.raises(ConfigError):
-        resolve(fakemotion(generator={"class_path": "datamodules.puppets.module.Puppets"}))
+        resolve(with_generator({"class_path": "datamodules.puppets.module.Puppets"}))
     with pytest.raises(ConfigError):
         resolve({"class_path": "motioncopy.nets.features.FeatureNetwork"})
 
@@ -152,8 +158,8 @@ def test_an_installed_package_of_methods_is_trusted(tmp_path: Path, monkeypatch:
 
 def test_configs_of_the_user_may_name_any_class_afterwards() -> None:
     with pytest.raises(ConfigError):
-        resolve(fakemotion(generator={"class_path": "torch.nn.Identity"}))
+        resolve(with_generator({"class_path": "torch.nn.Identity"}))
     method, _ = build_from_config(Method, TOY, key="model", what="x")  # type: ignore[type-abstract]
     assert type(method).__name__ == "ToyMethod"
     identity = {"class_path": "torch.nn.Identity"}
-    assert build_from_config(Method, fakemotion(generator=identity), key="model", what="x")  # type: ignore[type-abstract]
+    assert build_from_config(Method, with_generator(identity), key="model", what="x")  # type: ignore[type-abstract]

@@ -45,7 +45,7 @@ def trial(data: ToyData, fitted: Method[Any]) -> Trial:
 
 
 def touch(*upstream: nn.Module) -> TouchStage:
-    stage = TouchStage(nn.Conv2d(3, 3, 1), upstream[0], request=REQUEST, epochs=1)
+    stage = TouchStage(nn.Conv2d(3, 3, 1), upstream[0], REQUEST, epochs=1)
     stage.upstream = upstream
     return stage
 
@@ -87,7 +87,7 @@ def test_counters_go_through_the_checkpoint_of_their_own_stage_only(data: ToyDat
     fresh.on_load_checkpoint(content)
     assert (fresh.steps, fresh.samples_digest) == (3, stage.samples_digest)
     assert fresh.seconds == stage.seconds > fresh.data_seconds >= 0
-    other = PaintStage(nn.Conv2d(1, 3, 1), request=REQUEST, epochs=1, poison=0)
+    other = PaintStage(nn.Conv2d(1, 3, 1), REQUEST, epochs=1)
     with pytest.raises(CheckpointError, match=r"another stage\. Expected: paint\. Found: touch"):
         other.on_load_checkpoint(content)
     with pytest.raises(CheckpointError, match="no stage name"):
@@ -113,9 +113,15 @@ def test_images_become_float_on_the_device(data: ToyData) -> None:
     assert batch.images.min() < 0 < batch.mask.max() == 1
 
 
+def test_a_stage_depends_on_the_arguments_that_it_is_given_by_name() -> None:
+    paint, touched = ToyMethod().stages
+    assert set(paint.config_keys) == {"epochs", "poison", "width"}
+    assert set(touched.config_keys) == {"epochs", "rate"}
+
+
 def test_a_stage_of_negative_length_is_refused() -> None:
     with pytest.raises(ConfigError, match="epochs must not be negative"):
-        TouchStage(nn.Conv2d(3, 3, 1), nn.Identity(), request=REQUEST, epochs=-1)
+        TouchStage(nn.Conv2d(3, 3, 1), nn.Identity(), REQUEST, epochs=-1)
 
 
 # -- methods ----------------------------------------------------------------------------------------------------------

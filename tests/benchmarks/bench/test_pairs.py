@@ -45,7 +45,7 @@ def root(animal: str, tmp_path: Path) -> Path:
 def test_an_animal_has_neither_face_nor_parts(animal: str, variant: str, preset: str) -> None:
     args = ConfigStack("fakemotion", animal, variant, preset).resolve()["model"]["init_args"]
     assert (args["face"], args["local"], args.get("face_gan")) == (None, None, None)
-    assert "l1" in args["losses"] or preset == "full", "what the preset requires is there all the same"
+    assert "l1" in args["foreground"]["losses"] or preset == "full", "what the preset requires is there all the same"
 
 
 @pytest.mark.parametrize("variant", ["paper", pytest.param("released", marks=pytest.mark.slow)])

@@ -110,7 +110,7 @@ def test_three_jobs_on_a_real_cluster(one_node: None, clips: Path, monkeypatch: 
     long = {"epochs": 20, "batches": 10, "batch_size": 2, "decay_epochs": 0}
     plain = tiny_job(clips)
     two = tiny_job(clips, seed=1, devices=2)
-    preempted = tiny_job(clips, seed=2, schedule=long)
+    preempted = tiny_job(clips, seed=2, foreground={"schedule": long})
     said: list[str] = []
     preemptions = Preemptions(preempted, 200, said)
     preemptions.start()

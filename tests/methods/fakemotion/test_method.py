@@ -43,7 +43,7 @@ def prepared(data: ToyData, variant: str, *overlays: str, **init_args: Any) -> F
     method.prepare(data)
     for painter in (method.local, method.face_refiner):
         for refiner in painter.refiners if painter is not None else ():
-            nn.init.normal_(refiner.network.head.weight, 0, 0.1)  # type: ignore[union-attr,arg-type]
+            nn.init.normal_(refiner.get_submodule("network.output").get_parameter("weight"), 0, 0.1)
     return method
 
 
@@ -81,9 +81,9 @@ def test_a_joint_that_is_missing_for_long_is_drawn_where_it_was_seen_last(data: 
     seen: list[Tensor] = []
     method.generator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:, 65:]))
     frames(method, trial, chunk=1)
-    filled = method.label.fill(trial.motion)
-    assert torch.equal(torch.cat(seen), method.label.draw(filled)[0])
-    assert not torch.equal(torch.cat(seen), method.label.draw(trial.motion)[0])
+    filled = method.pose.fill(trial.motion)
+    assert torch.equal(torch.cat(seen), method.pose.draw(filled)[0])
+    assert not torch.equal(torch.cat(seen), method.pose.draw(trial.motion)[0])
 
 
 class Half(nn.Module):
@@ -114,7 +114,7 @@ def test_local_generators_change_their_crops_and_nothing_else(data: ToyData, tri
     assert method.local is not None
     size, method.local = method.local.size, None
     changed = (with_them - frames(method, trial)).abs().amax(dim=1) > 1e-6
-    centres, valid = part_centres(method.label.fill(trial.motion), size)
+    centres, valid = part_centres(method.pose.fill(trial.motion), size)
     rows, columns = torch.meshgrid(torch.arange(SIZE[0]), torch.arange(SIZE[1]), indexing="ij")
     inside = torch.zeros_like(changed)
     for t in range(len(trial)):
@@ -152,9 +152,9 @@ def test_a_training_frame_does_not_find_itself(data: ToyData) -> None:
     batch = MotionBatch.collate([data.train_windows(request)[k] for k in (2, 9)]).as_float()
     with torch.no_grad():
         torch.testing.assert_close(method._render_parts(batch)[0], plain._render_parts(batch)[0])
-        labels, _, motion, _ = method._see(batch)
-        found, _ = method._foreground(labels, motion)
-        bare, _ = plain._foreground(labels, motion)
+        inputs = replace(method._inputs(batch), exclude=None)
+        found, _ = method._foreground(inputs)
+        bare, _ = plain._foreground(inputs)
     assert not torch.allclose(found, bare), "it would have been found"
 
 
@@ -193,15 +193,15 @@ def test_without_a_face_in_the_training_frames_nothing_is_enhanced(data: ToyData
     ("variant", "arguments", "message"),
     [
         ("paper", {"features": None}, r"gromov_wasserstein has a weight.*layer relu3_2\. Found: no feature network"),
-        ("paper", {"gromov_wasserstein": {"layer": "conv5_4"}}, r"layer conv5_4\. Found: relu3_2"),
-        ("released", {"wasserstein": {"layer": "conv1_1"}}, r"^wasserstein has a weight.*layer conv1_1"),
-        ("released", {"local": {"wasserstein": {"layer": "relu1_1"}}}, r"local\.wasserstein has a weight"),
-        ("released", {"fusion": {"wasserstein": {"layer": "relu1_1"}}}, r"fusion\.wasserstein has a weight"),
-        ("released", {"face_gan": {"wasserstein": {"layer": "relu1_1"}}}, r"face_gan\.wasserstein has a weight"),
+        ("paper", {"foreground": {"gromov_wasserstein": {"layer": "conv5_4"}}}, r"layer conv5_4\. Found: relu3_2"),
+        *(
+            ("released", {gan: {"wasserstein": {"layer": "conv1_1"}}}, rf"^{gan}\.losses\.wasserstein has a weight")
+            for gan in ("foreground", "local", "fusion", "face_gan")
+        ),
         ("paper", {"local": {"losses": {"perceptual": 1.0}}}, "perceptual loss of crops has a weight and no network"),
         (
             "paper",
-            {"features": None, "gromov_wasserstein": {"weight": 0.0}, "face": {"by_image": True}},
+            {"features": None, "foreground": {"losses": {"gromov_wasserstein": 0.0}}, "face": {"by_image": True}},
             "face search by image features needs features",
         ),
     ],
@@ -215,7 +215,7 @@ def test_an_image_that_the_generator_cannot_halve_is_refused(data: ToyData) -> N
     method = build("paper", image_size=[30, 30])
     method.subject = "ann"
     trial = data.trials(method.request, "test")[0]
-    with pytest.raises(ConfigError, match=r"DenseUNet cannot work at this size.*28x28 or 32x32"):
+    with pytest.raises(ConfigError, match=r"DenseUNet cannot work at this image size.*28x28 or 32x32"):
         frames(method, trial)
 
 
@@ -232,7 +232,7 @@ def test_a_stage_takes_all_that_it_uses_to_its_device() -> None:
             used -= {s.name for s in method.stages[number:]} | (set() if number else {"generator"})
             upstream = {name for name, network in painters if any(network is u for u in stage.upstream)}
             assert upstream == used, f"{variant}: stage {stage.name}"
-            assert any(method._training["features"] is u for u in stage.upstream), f"{variant}: stage {stage.name}"
+            assert any(method._shared["features"] is u for u in stage.upstream), f"{variant}: stage {stage.name}"
 
 
 def test_stages_train_on_what_earlier_ones_paint_and_depend_on_them() -> None:
@@ -247,11 +247,10 @@ def test_stages_train_on_what_earlier_ones_paint_and_depend_on_them() -> None:
 def test_what_a_later_stage_says_does_not_refit_an_earlier_one() -> None:
     keys = {s.name: set(s.config_keys) for s in build("released").stages}
     assert not keys["foreground"] & {"face", "face_gan", "fusion", "local", "normalisation"}
-    assert not keys["face"] & {"fusion", "local", "schedule", "losses"}
+    assert not keys["face"] & {"fusion", "local", "foreground"}
     assert not keys["fusion"] & {"local"}
-    assert {"label", "generator", "losses", "gromov_wasserstein", "wasserstein", "schedule", "temporal"} <= keys[
-        "foreground"
-    ]
+    assert {"pose", "foreground", "gan", "features"} <= keys["foreground"]
+    assert all({name, "face"} <= keys[stage] for stage, name in (("face", "face_gan"), ("local", "local")))
 
 
 def test_a_motion_of_another_skeleton_is_refused(data: ToyData, trial: Trial) -> None:

@@ -10,13 +10,12 @@ import torch
 
 from benchmarks.bench.config_stack import ablations
 from methods.fakemotion.face_search import FeatureSimilarity
-from methods.fakemotion.foreground import ForegroundStage
-from methods.fakemotion.local import PartStage
 from methods.fakemotion.method import FakeMotion
-from methods.fakemotion.temporal import TemporalCritic
+from methods.fakemotion.networks import TemporalDiscriminator
+from methods.fakemotion.stages import CropStage, ForegroundStage
 from motioncopy.batch import MotionBatch
 from motioncopy.training import checkpoint
-from tests.methods.fakemotion.test_stages import run
+from tests.methods.fakemotion.test_stages import losses, run
 from tests.methods.tiny import NOT_FOR, SIZE, tiny
 from tests.toys import ToyData, write_clip
 
@@ -47,8 +46,7 @@ def foreground(method: FakeMotion) -> ForegroundStage:
 def terms(method: FakeMotion, data: ToyData) -> set[str]:
     stage = foreground(method)
     windows = data.train_windows(stage.request)
-    scene = stage._scene(MotionBatch.collate([windows[0], windows[5]]).as_float())
-    return set(stage._generator_terms(scene, stage.generator(scene.labels)))
+    return set(losses(stage, stage.generate(MotionBatch.collate([windows[0], windows[5]]).as_float()))[0])
 
 
 def networks(method: FakeMotion) -> set[str]:
@@ -61,15 +59,15 @@ def networks(method: FakeMotion) -> set[str]:
 def test_the_whole(variant: str, data: ToyData) -> None:
     method = build(variant)
     assert [s.name for s in method.stages] == STAGES[variant]
-    assert {"foreground.quality", "foreground.temporal"} <= {n.rsplit(".", 1)[0] for n in networks(method)}
+    assert {"foreground.discriminators.0", "foreground.discriminators.1"} <= networks(method)
     expected = {"paper": {"gromov_wasserstein", "mask", "l1"}, "released": {"wasserstein", "feature_matching", "l1"}}
-    assert terms(method, data) == {"quality", "temporal"} | expected[variant]
+    assert terms(method, data) == {"adversarial", "temporal"} | expected[variant]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_no_temporal(variant: str, data: ToyData) -> None:
     method = build(variant, "no_temporal")
-    assert not any(isinstance(m, TemporalCritic) for s in method.stages for m in s.modules())
+    assert not any(isinstance(m, TemporalDiscriminator) for s in method.stages for m in s.modules())
     assert terms(method, data) == terms(build(variant), data) - {"temporal"}
 
 
@@ -78,7 +76,7 @@ def test_no_local(variant: str) -> None:
     method = build(variant, "no_local")
     assert [s.name for s in method.stages] == STAGES[variant][:-1]
     assert networks(build(variant)) - networks(method) == {
-        "method.local.refiners", "local.painter.refiners", *(f"local.discriminators.{k}" for k in range(5)),
+        "method.local.refiners", "local.generator.refiners", *(f"local.discriminators.{k}" for k in range(5)),
     }  # fmt: skip
 
 
@@ -96,7 +94,7 @@ def test_no_face(variant: str, data: ToyData) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_no_dense_skips(variant: str) -> None:
     whole, method = build(variant).generator, build(variant, "no_dense_skips").generator
-    dense = {"paper": "dense", "released": "fusion"}[variant]
+    dense = {"paper": "dense", "released": "skips"}[variant]
     assert {n.split(".")[0] for n, _ in whole.named_parameters()} - {
         n.split(".")[0] for n, _ in method.named_parameters()
     } == {dense}
@@ -146,7 +144,7 @@ def test_vectors(variant: str, all_of_them: int, count: int) -> None:
 def test_stabilised_adds_pixel_losses() -> None:
     for variant in VARIANTS:
         stage = build(variant, "stabilised").stages[-1]
-        assert isinstance(stage, PartStage)
+        assert isinstance(stage, CropStage)
         assert stage.losses.l1 > 0
 
 

@@ -10,19 +10,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from torch import nn
 
 from benchmarks.cli import main
-from methods.fakemotion.foreground import ForegroundStage
-from methods.fakemotion.fusing import FusionStage
-from methods.fakemotion.local import PartStage
 from methods.fakemotion.method import FakeMotion
-from methods.fakemotion.temporal import DilatedCritic, PairCritic
-from methods.fakemotion.training import Schedule
+from methods.fakemotion.stages import CropStage, ForegroundStage, FusionStage, RefinedCrops, fused_l1
 from motioncopy.batch import MotionBatch
-from motioncopy.errors import ConfigError
-from motioncopy.losses.weighted import weighted
 from motioncopy.training import checkpoint
+from motioncopy.training.gan import GANStage, Weighted
 from tests.datamodules.making import still, write_discs
 from tests.methods.tiny import SIZE, tiny
 from tests.toys import ToyData, write_clip
@@ -53,17 +47,17 @@ def batch(data: ToyData, stage: Any) -> MotionBatch:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_training_and_generation_draw_the_same_labels(data: ToyData, variant: str) -> None:
+def test_training_and_generation_draw_the_same_inputs(data: ToyData, variant: str) -> None:
     """Also at both ends, where a frame stands beside itself."""
     method = build(variant)
     stage = method.stages[0]
     assert isinstance(stage, ForegroundStage)
     trained: dict[int, torch.Tensor] = {}
     for window in data.train_windows(stage.request):
-        scene = stage._scene(window.as_float())
+        windows = stage.windows(window.as_float())
         numbers = window.frames[0, stage.lead : stage.lead + stage.generated].tolist()
-        for number, label in zip(numbers, scene.labels, strict=True):
-            trained.setdefault(number, label)  # the last window of all stands still
+        for number, drawn in zip(numbers, windows.inputs, strict=True):
+            trained.setdefault(number, drawn)  # the last window of all stands still
     seen: list[torch.Tensor] = []
     method.generator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     method.prepare(data)
@@ -72,27 +66,27 @@ def test_training_and_generation_draw_the_same_labels(data: ToyData, variant: st
     list(method.generate(trial.appearance, motion, chunk=7))
     generated = torch.cat(seen)
     assert sorted(trained) == list(range(len(motion)))
-    inner = range(len(motion)) if method.label.after == 0 else range(len(motion) - 1)  # behind the last: test frames
+    inner = range(len(motion)) if method.pose.after == 0 else range(len(motion) - 1)  # behind the last: test frames
     for number in inner:
         assert torch.equal(trained[number], generated[number]), f"frame {number}"
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_scene_pairs_poses_with_the_person_on_nothing(data: ToyData, variant: str) -> None:
+def test_windows_pair_poses_with_the_person_on_nothing(data: ToyData, variant: str) -> None:
     method = build(variant)
     stage = method.stages[0]
     assert isinstance(stage, ForegroundStage)
     given = batch(data, stage)
-    scene = stage._scene(given)
-    n, g, end = stage.judged, stage.generated, stage.lead + stage.generated
-    assert torch.equal(scene.real, (given.images * given.mask)[:, end - n : end])
-    assert torch.equal(scene.poses, method.label.draw(given.motion)[:, end - n : end])
-    assert torch.equal(scene.frames.unflatten(0, (-1, g)), given.images[:, end - g : end])
-    assert torch.equal(scene.background[::g], given.appearance.background)
+    windows = stage.windows(given)
+    n, g, end = stage.shown, stage.generated, stage.lead + stage.generated
+    assert torch.equal(windows.real, (given.images * given.mask)[:, end - n : end])
+    assert torch.equal(windows.poses, method.pose.draw(given.motion)[:, end - n : end])
+    assert torch.equal(windows.frames.unflatten(0, (-1, g)), given.images[:, end - g : end])
+    assert torch.equal(windows.background[::g], given.appearance.background)
     fake = torch.zeros(len(given) * g, 3, *SIZE)
-    clip = stage._fake_clip(scene, fake)
-    assert clip.shape == scene.real.shape
-    assert torch.equal(clip[:, : n - g], scene.real[:, : n - g]), "what comes before is real"
+    clip = stage.generated_clip(windows, fake)
+    assert clip.shape == windows.real.shape
+    assert torch.equal(clip[:, : n - g], windows.real[:, : n - g]), "what comes before is real"
     assert not clip[:, n - g :].any()
 
 
@@ -114,65 +108,68 @@ def test_later_stages_see_one_frame_and_its_neighbours() -> None:
 
 # -- losses -----------------------------------------------------------------------------------------------------------
 
-NONE: dict[str, Any] = {"quality": 0.0, "temporal": 0.0, "mask": 0.0, "l2": 0.0, "l1": 0.0, "feature_matching": 0.0}
-OFF: dict[str, Any] = {"gromov_wasserstein": {"weight": 0.0}, "wasserstein": {"weight": 0.0}}
+
+def losses(stage: GANStage[Any], sample: Any) -> tuple[Weighted, set[str]]:
+    """The generator's terms, and which terms the discriminators learn for."""
+    weight = stage._weight
+    comparisons = [c for c in stage.comparisons(sample) if weight(c.term) or (c.matched and weight("feature_matching"))]
+    return stage.generator_terms(sample, comparisons), set(stage.discriminator_losses(sample, comparisons))
 
 
-def foreground_terms(data: ToyData, **init_args: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    stage = build("paper", **init_args).stages[0]
+OFF = ("adversarial", "temporal", "mask", "l2", "l1", "feature_matching", "gromov_wasserstein", "wasserstein")
+
+
+def foreground_terms(data: ToyData, weights: dict[str, float], **init_args: Any) -> tuple[Weighted, set[str]]:
+    foreground = init_args.pop("foreground", {}) | {"losses": dict.fromkeys(OFF, 0.0) | weights}
+    stage = build("paper", foreground=foreground, **init_args).stages[0]
     assert isinstance(stage, ForegroundStage)
-    scene = stage._scene(batch(data, stage))
-    output = stage.generator(scene.labels)
-    return stage._generator_terms(scene, output), stage._discriminator_terms(scene, output[:, :3].detach())
+    return losses(stage, stage.generate(batch(data, stage)))
 
 
-@pytest.mark.parametrize("term", sorted(NONE))
+@pytest.mark.parametrize("term", OFF[:6])
 def test_a_foreground_term_is_there_if_it_has_a_weight(data: ToyData, term: str) -> None:
-    terms, judged = foreground_terms(data, **OFF, losses=NONE | {term: 0.5})
+    terms, learnt = foreground_terms(data, {term: 0.5})
     assert set(terms) == {term}
     weight, value = terms[term]
     assert weight == 0.5
     assert value.shape == ()
     assert value > 0
-    trained = {"quality": {"quality"}, "feature_matching": {"quality"}, "temporal": {"temporal"}}
-    assert set(judged) == trained.get(term, set())
+    by_term = {"adversarial": {"adversarial"}, "feature_matching": {"adversarial"}, "temporal": {"temporal"}}
+    assert learnt == by_term.get(term, set())
 
 
-def test_transport_terms_are_there_if_they_have_a_weight(data: ToyData) -> None:
+@pytest.mark.parametrize(("term", "layer"), [("gromov_wasserstein", "relu3_2"), ("wasserstein", "logits")])
+def test_transport_terms_are_there_if_they_have_a_weight(data: ToyData, term: str, layer: str) -> None:
     layers = {"init_args": {"layers": ["relu3_2", "logits"]}}
-    for term, other, layer in (
-        ("gromov_wasserstein", "wasserstein", "relu3_2"),
-        ("wasserstein", "gromov_wasserstein", "logits"),
-    ):
-        on = {term: {"weight": 2.0, "layer": layer}, other: {"weight": 0.0}}
-        terms, _ = foreground_terms(data, **on, losses=NONE, features=layers)
-        assert set(terms) == {term}
-        assert terms[term][0] == 2.0
-        assert terms[term][1] >= 0
+    terms, _ = foreground_terms(data, {term: 2.0}, foreground={term: {"layer": layer}}, features=layers)
+    assert set(terms) == {term}
+    assert terms[term][0] == 2.0
+    assert terms[term][1] >= 0
 
 
 def test_every_foreground_term_reaches_the_generator_alone(data: ToyData) -> None:
-    weights = dict.fromkeys(NONE, 1.0)
-    stage = build("paper", losses=weights, gromov_wasserstein={"weight": 1.0}).stages[0]
+    weights = dict.fromkeys(OFF, 1.0) | {"wasserstein": 0.0}
+    stage = build("paper", foreground={"losses": weights}).stages[0]
     assert isinstance(stage, ForegroundStage)
     stage.on_fit_start()
-    scene = stage._scene(batch(data, stage))
-    for name in stage._generator_terms(scene, stage.generator(scene.labels)):
+    given = batch(data, stage)
+    names = list(losses(stage, stage.generate(given))[0])
+    assert len(names) == len(OFF) - 1
+    for name in names:
         stage.zero_grad(set_to_none=True)
-        value = stage._generator_terms(scene, stage.generator(scene.labels))[name][1]
-        value.backward()
+        losses(stage, stage.generate(given))[0][name][1].backward()
         assert any(p.grad is not None and p.grad.any() for p in stage.generator.parameters()), name
-        assert all(p.grad is None for p in stage.features.parameters())
+        assert all(p.grad is None for p in stage.fixed["features"].parameters())
 
 
-def part_terms(data: ToyData, stage: PartStage) -> set[str]:
-    pieces = torch.rand(3, 3, 16, 16) * 2 - 1
-    fake = pieces + stage.painter.refiners[0](pieces)
-    return set(stage._generator_terms([stage.discriminators[0]], [pieces.flip(0)], [fake]))
+def crop_terms(stage: CropStage) -> set[str]:
+    crops = torch.rand(3, 3, 16, 16) * 2 - 1
+    refined = RefinedCrops(0, crops.flip(0), crops + stage.generator.refiners[0](crops))
+    return set(losses(stage, [refined])[0])
 
 
 @pytest.mark.parametrize("term", ["adversarial", "l1", "feature_matching", "wasserstein", "perceptual"])
-def test_a_local_term_is_there_if_it_has_a_weight(data: ToyData, term: str) -> None:
+def test_a_local_term_is_there_if_it_has_a_weight(term: str) -> None:
     off = dict.fromkeys(("adversarial", "l1", "feature_matching", "wasserstein", "perceptual"), 0.0)
     network = {"class_path": "motioncopy.nets.features.FeatureNetwork",
                "init_args": {"network": "random_vgg", "layers": ["relu1_1"], "width": 2}}  # fmt: skip
@@ -180,8 +177,8 @@ def test_a_local_term_is_there_if_it_has_a_weight(data: ToyData, term: str) -> N
                   "init_args": {"features": network, "weights": {"relu1_1": 1.0}}}  # fmt: skip
     local = {"losses": off | {term: 0.5}, "perceptual": perceptual}
     stage = build("released", local=local).stages[-1]
-    assert isinstance(stage, PartStage)
-    assert part_terms(data, stage) == {term}
+    assert isinstance(stage, CropStage)
+    assert crop_terms(stage) == {term}
 
 
 @pytest.mark.parametrize("term", ["adversarial", "l1", "feature_matching", "wasserstein"])
@@ -191,55 +188,8 @@ def test_a_fusion_term_is_there_if_it_has_a_weight(data: ToyData, term: str) -> 
     method.prepare(data)
     stage = method.stages[2]
     assert isinstance(stage, FusionStage)
-    layers = stage.render(batch(data, stage))
-    fake = stage.fusion(layers.foreground, None, layers.background, layers.drawing)
-    terms = stage._generator_terms(layers, fake)
+    terms, _ = losses(stage, stage.generate(batch(data, stage)))
     assert {name: weight for name, (weight, _) in terms.items()} == {term: 0.5}
-
-
-def test_terms_are_weighed_and_summed() -> None:
-    assert weighted({"a": (2.0, torch.tensor(3.0)), "b": (0.5, torch.tensor(4.0))}) == 8
-    with pytest.raises(ConfigError, match="all losses of a stage have weight 0"):
-        weighted({})
-
-
-# -- lengths and rates ------------------------------------------------------------------------------------------------
-
-
-def test_the_rate_stays_and_then_falls_but_never_to_nothing() -> None:
-    network = nn.Linear(1, 1)
-    adam, schedule = Schedule(epochs=6, decay_epochs=3, learning_rate=0.4, betas=(0.5, 0.9)).optimizer(network, None)
-    rates = []
-    for _ in range(6):
-        rates.append(adam.param_groups[0]["lr"])
-        adam.step()
-        schedule.step()
-    assert rates == pytest.approx([0.4, 0.4, 0.4, 0.3, 0.2, 0.1])
-    assert adam.defaults["betas"] == (0.5, 0.9)
-
-
-def test_only_what_wants_gradients_is_optimised() -> None:
-    network = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1).requires_grad_(False))
-    adam, _ = Schedule().optimizer(network)
-    assert adam.param_groups[0]["params"] == list(network[0].parameters())
-
-
-# -- temporal discriminators ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("critic", "sees_poses"), [(DilatedCritic(3, branch_width=2, width=4, layers=1), True), (PairCritic(2), False)]
-)
-def test_a_temporal_discriminator_judges_whole_clips(critic: DilatedCritic | PairCritic, sees_poses: bool) -> None:
-    critic = critic.eval()  # spectral norm: the same at every call
-    poses, images = torch.rand(2, critic.frames, 3, *SIZE), torch.rand(2, critic.frames, 3, *SIZE, requires_grad=True)
-    logits = critic(poses, images)[0][-1]
-    assert logits.shape[:2] == (2, 1)
-    logits.sum().backward()
-    assert images.grad is not None
-    assert all(images.grad[:, k].any() for k in range(critic.frames)), "every frame counts"
-    assert torch.equal(critic(poses.flip(0), images)[0][-1], logits) is not sees_poses
-    assert not torch.equal(critic(poses, images.flip(1))[0][-1], logits), "and so does their order"
 
 
 # -- learning ---------------------------------------------------------------------------------------------------------
@@ -258,8 +208,8 @@ def test_the_foreground_is_learnt(data: ToyData, tmp_path: Path) -> None:
     """Held-out poses are painted better than any still picture shows them."""
     clips = {"class_path": "tests.toys.ToyData", "init_args": {"root": str(data.root)}}
     schedule = {"epochs": 1, "batches": 40, "batch_size": 4, "learning_rate": 5e-3}
-    model = tiny("fakemotion", "paper", "no_face", "no_local", schedule=schedule)
-    assert model["init_args"]["losses"]["l1"] > 0, "stabilised"
+    model = tiny("fakemotion", "paper", "no_face", "no_local", foreground={"schedule": schedule})
+    assert model["init_args"]["foreground"]["losses"]["l1"] > 0, "stabilised"
     before = l1(build("paper"), data)
     run(tmp_path / "fakemotion", model, clips, "fit", "test")
     run(tmp_path / "static", tiny("static", "trivial"), clips, "fit", "test")
@@ -275,8 +225,7 @@ def l1(method: FakeMotion, data: ToyData) -> float:
     stage = method.stages[0]
     assert isinstance(stage, ForegroundStage)
     with torch.no_grad():
-        scene = stage._scene(batch(data, stage))
-        return stage._l1(scene, stage.generator(scene.labels)).item()
+        return fused_l1(*stage.generate(batch(data, stage))).item()
 
 
 def mask_psnr(folder: Path) -> float:

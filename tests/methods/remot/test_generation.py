@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from methods.remot import REMOT
+from methods.remot.layouts import BLACK, PreviousFrames, Source, join_regions, keep_masked, one_hot, region_masks
 from methods.remot.networks import LayoutGenerator
-from methods.remot.scene import BLACK, History, Source, cut, join, one_hot, regions_of
 from motioncopy.batch import Appearance, Motion
 from motioncopy.errors import BatchError
 from motioncopy.request import Trial
@@ -53,22 +53,22 @@ def test_the_source_is_encoded_once(method: REMOT, trial: Trial) -> None:
 
 
 def test_the_whole_is_judged_beside_its_layout_and_pose(method: REMOT, trial: Trial) -> None:
-    state = method.sketcher.start(Source.of(trial.appearance.as_float()))
-    *_, pose = poses = method.sketcher.poses(trial.motion.frames(0, 3))
-    rough = [method.sketcher.draw(state, p) for p in poses][-1]
-    assert rough.condition.shape == (1, 9, *SIZE)
-    torch.testing.assert_close(rough.condition[:, :6], rough.layout)
-    torch.testing.assert_close(rough.condition[:, 6:], pose)
+    state = method.regions.init_state(Source.of(trial.appearance.as_float()))
+    *_, pose = poses = method.regions.poses(trial.motion.frames(0, 3))
+    output = [method.regions.generate(state, p) for p in poses][-1]
+    assert output.condition.shape == (1, 9, *SIZE)
+    torch.testing.assert_close(output.condition[:, :6], output.layout)
+    torch.testing.assert_close(output.condition[:, 6:], pose)
 
 
 def test_a_training_frame_without_a_person_stops_no_training(method: REMOT, trial: Trial) -> None:
     shown = trial.appearance.as_float()
     assert shown.parsing is not None
     nobody = replace(shown, mask=torch.zeros_like(shown.mask), parsing=torch.zeros_like(shown.parsing))
-    state = method.sketcher.start(Source.of(nobody))
-    rough = method.sketcher.draw(state, method.sketcher.poses(trial.motion.frames(0, 1))[0])
-    assert torch.isfinite(rough.foreground).all()
-    assert (rough.source == BLACK).all()
+    state = method.regions.init_state(Source.of(nobody))
+    output = method.regions.generate(state, method.regions.poses(trial.motion.frames(0, 1))[0])
+    assert torch.isfinite(output.foreground).all()
+    assert (output.source == BLACK).all()
 
 
 def test_a_pose_sequence_with_gaps_still_gives_frames(method: REMOT, trial: Trial) -> None:
@@ -100,20 +100,20 @@ def test_regions_are_cut_and_joined_without_loss() -> None:
     labels = torch.randint(0, 6, (2, 1, 8, 6)).to(torch.uint8)
     image, layout = torch.rand(2, 3, 8, 6) * 2 - 1, one_hot(labels)
     assert layout.shape == (2, 6, 8, 6)
-    joined = join(cut(image.repeat_interleave(5, dim=0), regions_of(layout)))
+    joined = join_regions(keep_masked(image.repeat_interleave(5, dim=0), region_masks(layout)))
     torch.testing.assert_close(joined, torch.where(labels > 0, image, BLACK))
     with pytest.raises(BatchError, match="no class"):
         one_hot(labels + 1)
 
 
-def test_history_keeps_two_frames_and_cuts_the_gradient() -> None:
-    history = History(torch.zeros(1, 1, 2, 2))
-    assert history.first
+def test_the_last_two_frames_are_kept_and_detached() -> None:
+    previous = PreviousFrames(torch.zeros(1, 1, 2, 2))
+    assert previous.first
     frames = [torch.full((1, 1, 2, 2), float(t), requires_grad=True) for t in (1, 2, 3)]
     for frame in frames:
-        history.push(frame)
-    assert not history.first
-    assert history.stacked()[0, :, 0, 0].tolist() == [2, 3]
-    assert history.stacked().requires_grad
-    history.detach()
-    assert not history.stacked().requires_grad
+        previous.push(frame)
+    assert not previous.first
+    assert previous.stacked()[0, :, 0, 0].tolist() == [2, 3]
+    assert previous.stacked().requires_grad
+    previous.detach()
+    assert not previous.stacked().requires_grad

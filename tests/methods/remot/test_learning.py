@@ -45,7 +45,7 @@ def test_unseen_people_are_shown_better_than_by_the_trivial_baselines(
     stages = {"layout": {"schedule": length | {"batches": 140}}, "region": {"schedule": length | {"batches": 3}}}
     quick = ConfigStack("remot", "puppets", overlays=("rgn",))
     learnt = run(tmp_path / "remot", quick, {"model": {"init_args": stages}})
-    losses = [float(found) for found in re.findall(r"likelihood ([\d.]+)", capsys.readouterr().out)]
+    losses = [float(found) for found in re.findall(r"negative_log_likelihood ([\d.]+)", capsys.readouterr().out)]
     assert losses[-1] < 0.4 * losses[0], f"negative log-likelihood of the true layout: {losses}"
     for name in ("static", "aligned"):
         trivial = run(tmp_path / name, ConfigStack.asked_for(name, "puppets", "", ""))

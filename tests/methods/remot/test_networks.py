@@ -11,8 +11,8 @@ from jsonargparse import ArgumentParser
 from benchmarks.bench.config_stack import ConfigStack
 from benchmarks.speed.full_size import cut_short
 from methods.remot import REMOT
-from methods.remot.networks import Blended, LayoutGenerator, WholeGenerator
-from motioncopy.errors import BatchError
+from methods.remot.networks import Blended, CompositionGenerator, LayoutGenerator
+from motioncopy.errors import ConfigError
 from motioncopy.method import Method
 from motioncopy.nets.warp import warp
 from tests.methods.tiny import tiny
@@ -30,14 +30,14 @@ def test_the_papers_networks_have_the_papers_sizes() -> None:
     """C2F-FWN's blocks, put together as in figure 2, have 116.5, 70.8 and 116.5 million parameters."""
     with torch.device("meta"):
         method = build(cut_short(ConfigStack("remot", "puppets", preset="full").resolve()["model"], 1))
-    assert method.whole is not None
-    counts = [sum(p.numel() for p in n.parameters()) / 1e6 for n in (method.layout, method.region, method.whole)]
+    assert method.composition is not None
+    counts = [sum(p.numel() for p in n.parameters()) / 1e6 for n in (method.layout, method.region, method.composition)]
     assert counts == pytest.approx([116.5, 70.8, 116.5], rel=0.05)
 
 
 def test_sizes_that_the_stride_does_not_divide_are_refused_with_those_that_work() -> None:
-    layout, region, *_ = build(tiny("remot", "paper"))._training
-    with pytest.raises(BatchError, match=r"32 or 36 x 32 or 36.*34 x 33"):
+    layout, region, _ = build(tiny("remot", "paper"))._gans
+    with pytest.raises(ConfigError, match=r"REMOT cannot work.*34x33.*use 32x32 or 36x36"):
         REMOT(layout=layout, region=region, image_size=(34, 33))
 
 
@@ -64,15 +64,15 @@ def test_layouts_are_probabilities() -> None:
 
 
 def test_a_residual_whole_that_changes_nothing_shows_the_regions_in_the_place() -> None:
-    network = WholeGenerator(width=4, downs=2, encoder_blocks=1, decoder_blocks=1, residual=True)
+    network = CompositionGenerator(width=4, downs=2, encoder_blocks=1, decoder_blocks=1, residual=True)
     for head in (network.image, network.mask):
         for parameter in head.parameters():
             torch.nn.init.zeros_(parameter)
     layouts = torch.zeros(1, 3, 6, 16, 8)
     layouts[:, :, 0, :8], layouts[:, :, 2, 8:] = 1, 1
-    guide = torch.cat((layouts.flatten(1, 2), torch.zeros(1, 9, 16, 8)), dim=1)
+    guidance = torch.cat((layouts.flatten(1, 2), torch.zeros(1, 9, 16, 8)), dim=1)
     regions, place = torch.full((1, 3, 16, 8), -1.0), torch.rand(1, 3, 16, 8) * 2 - 1
     regions[..., 8:, :] = 0.3
-    found = network(regions, regions, torch.full((1, 6, 16, 8), -1.0), guide, place, first=True).image
+    found = network(regions, regions, torch.full((1, 6, 16, 8), -1.0), guidance, place, first=True).image
     torch.testing.assert_close(found[..., :8, :], place[..., :8, :], atol=0.07, rtol=0)
     torch.testing.assert_close(found[..., 8:, :], regions[..., 8:, :], atol=0.07, rtol=0)

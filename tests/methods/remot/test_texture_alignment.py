@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from methods.remot.texture_alignment import TextureAlignment, affinity
+from methods.remot.networks import TextureAlignment, affinity
 
 
 def test_the_weights_of_source_places_sum_to_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ REFERENCE = {
         ("init_args", []),
         ("init_args", {"image_size": math.nan}),
         ("init_args", {"image_size": [10**40, 1]}),
-        ("init_args", {"generator": {"class_path": "torch.fx.graph_module.reduce_graph_module"}}),
+        ("init_args", {"foreground": {"generator": {"class_path": "torch.fx.graph_module.reduce_graph_module"}}}),
         ("init_args", {"nothing_like_it": 1}),
         ("init_args", {1: 2}),
         ("state_dict", {}),
@@ -91,12 +92,12 @@ def test_a_wrong_field_is_refused_with_a_remedy(field: str, value: object, tmp_p
 
 def test_a_network_larger_than_its_parameters_is_refused_before_it_is_made(tmp_path: Path) -> None:
     model = tiny("fakemotion", "paper")
-    wide = {**model["init_args"], "generator": {**model["init_args"]["generator"]}}
-    wide["generator"]["init_args"] = {**wide["generator"]["init_args"], "width": 2**16, "max_width": 2**16}
+    wide = copy.deepcopy(model["init_args"])
+    wide["foreground"]["generator"]["init_args"] |= {"width": 2**16, "max_width": 2**16}
     with pytest.raises(CheckpointError, match="larger networks"):
         checkpoint.load(written(tmp_path / "wide.ckpt", init_args=wide))
-    many = {**model["init_args"], "generator": {**model["init_args"]["generator"]}}
-    many["generator"]["init_args"] = {**many["generator"]["init_args"], "convs": 10**9}
+    many = copy.deepcopy(model["init_args"])
+    many["foreground"]["generator"]["init_args"]["convs"] = 10**9
     with pytest.raises(CheckpointError, match="networks that it has no parameters for"):
         checkpoint.load(written(tmp_path / "many.ckpt", init_args=many))
 

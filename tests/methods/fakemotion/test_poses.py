@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from methods.fakemotion.labels import Label, OneHotPair, StickWindow
+from methods.fakemotion.poses import OneHotPair, PoseInput, StickWindow
 from motioncopy.batch import Motion
 from motioncopy.errors import ConfigError
 from motioncopy.skeletons import BODY25
 from tests.motioncopy.footage.perception.figures import figure_joints
 
 SIZE = (48, 40)
-LABELS = [StickWindow(), OneHotPair()]
+INPUTS = [StickWindow(), OneHotPair()]
 
 
 def motion(frames: int, *, groups: bool = False) -> Motion:
@@ -35,8 +35,8 @@ def without(given: Motion, frame: int, joint: str) -> Motion:
     return replace(given, joints=joints)
 
 
-@pytest.mark.parametrize("label", LABELS, ids=lambda label: type(label).__name__)
-def test_a_label_shows_the_frames_around_its_own(label: Label) -> None:
+@pytest.mark.parametrize("label", INPUTS, ids=lambda label: type(label).__name__)
+def test_a_label_shows_the_frames_around_its_own(label: PoseInput) -> None:
     drawings = label.draw(motion(6))
     assert drawings.shape == (1, 6, label.channels, *SIZE)
     assert drawings.min() >= -1
@@ -50,7 +50,7 @@ def test_a_label_shows_the_frames_around_its_own(label: Label) -> None:
 
 
 def test_the_paper_sees_past_and_future_and_the_released_code_the_past() -> None:
-    paper, released = LABELS
+    paper, released = INPUTS
     assert (paper.before, paper.after, paper.channels * paper.window) == (1, 1, 9)
     assert (released.before, released.after, released.channels * released.window) == (1, 0, 130)
 
