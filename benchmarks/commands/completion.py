@@ -60,7 +60,7 @@ def _names() -> dict[str, list[str]]:
         "preset": sorted(presets),
         "variant": sorted({v for m in methods for v in stack.variants(m)}),
         "ablation": sorted({a for m in methods for a in stack.ablations(m)}),
-        "perception": _stems("motioncopy", "perception", "configs", suffix=".yaml"),
+        "perception": _stems("motioncopy", "footage", "perception", "configs", suffix=".yaml"),
         "protocol show name": _stems("datamodules", "splits", suffix=".json"),
         "sample name": [n for n in _stems("datamodules", "miniatures", suffix=".py") if not n.startswith("_")],
     }
