@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import tables, trial_pictures
-from benchmarks.commands.table import show
+from benchmarks import trial_pictures
 from benchmarks.jobs import Job
 from benchmarks.pictures import write_png
+from benchmarks.tables.results import results
+from benchmarks.tables.table import show
 from motioncopy.errors import RecordError
 from motioncopy.files.documents import read_json
 from motioncopy.files.writing import write_whole
@@ -18,9 +19,9 @@ from motioncopy.request import DataRequest
 
 def table(records: Sequence[Record], path: Path) -> None:
     """Prints the table and keeps it as Markdown."""
-    frame = tables.table(records)
-    write_whole(path, tables.markdown(frame), error=RecordError)
-    show([frame], tables)
+    made = results(records)
+    write_whole(path, made.markdown(), error=RecordError)
+    show([made])
 
 
 def nearness(job: Job) -> None:

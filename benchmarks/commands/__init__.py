@@ -14,12 +14,12 @@ from benchmarks.commands import (
     prepare,
     protocol,
     records,
-    report,
     sample,
     suite,
-    table,
     weights,
 )
+from benchmarks.report import command as report
+from benchmarks.tables import command as table
 
 #: In the order in which ``motioncopy --help`` lists them.
 COMMANDS: tuple[ModuleType, ...] = (

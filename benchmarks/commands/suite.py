@@ -141,8 +141,8 @@ def _estimator(runs: Path) -> Estimator:
     """Knows the committed runs, and those of this folder."""
     import torch
 
-    from benchmarks.commands.table import RESULTS
     from benchmarks.suites.estimate import Estimator
+    from benchmarks.tables import RESULTS
     from motioncopy.records import read, read_all
     from motioncopy.records.provenance import device
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from benchmarks import left_out
 from benchmarks.jobs import Job
 from benchmarks.report.groups import group_id, slug
 from benchmarks.stack import Stack
+from benchmarks.tables.selection import BASELINES
 from datamodules.base import ClipDataModule
 from motioncopy.errors import DataError, RecordError
 from motioncopy.files.documents import read_json, read_yaml
@@ -212,13 +213,5 @@ def _within(folder: Path, *names: str) -> Path:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    from benchmarks.tables import BASELINES
-
     r = run.record
     return (r.method in BASELINES, r.method, r.ablation or "", r.subject or "", r.seed or 0, r.created)
-
-
-def seeds_apart(runs: Sequence[Run]) -> bool:
-    """Whether several of them are one method by different seeds, which a reader must tell apart."""
-    names = [(r.record.method, r.record.ablation, r.record.subject) for r in runs]
-    return len(set(names)) < len(names)

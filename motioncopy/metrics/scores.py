@@ -12,6 +12,7 @@ import numpy as np
 
 from motioncopy.errors import RecordError
 from motioncopy.files.schema import decode, encode
+from motioncopy.metrics.bootstrap import mean_interval
 
 
 @dataclass(frozen=True)
@@ -100,16 +101,14 @@ class Aggregate:
     curve: tuple[tuple[float, ...], ...] = ()
 
 
-def aggregate(clips: Sequence[ClipScores], *, seed: int = 0, resamples: int = 2000) -> dict[str, Aggregate]:
+def aggregate(clips: Sequence[ClipScores], *, seed: int = 0) -> dict[str, Aggregate]:
     """Mean over clips and its bootstrap confidence interval, for every metric that has a value.
 
-    The interval is the percentile interval of the mean over ``resamples`` draws of as many clips, with replacement
-    (Efron 1979). The order of the clips does not matter.
+    The interval is that of :mod:`motioncopy.metrics.bootstrap`. The order of the clips does not matter.
 
     Args:
         clips: One a clip.
         seed: Of the draws.
-        resamples: Number of draws.
 
     Raises:
         RecordError: If a clip is there twice.
@@ -124,15 +123,6 @@ def aggregate(clips: Sequence[ClipScores], *, seed: int = 0, resamples: int = 20
         counted = [(s[key].value, s[key].frames) for s in scores if key in s]
         values = np.array([value for value, _ in counted if value is not None])
         if len(values):
-            low, high = interval(values, seed=seed, resamples=resamples)
+            low, high = mean_interval(values, seed=seed)
             aggregates[key] = Aggregate(float(values.mean()), low, high, len(values), sum(n for _, n in counted))
     return aggregates
-
-
-def interval(values: np.ndarray, *, seed: int = 0, resamples: int = 2000) -> tuple[float | None, float | None]:
-    """The 95% percentile bootstrap interval of the mean of ``(n,)`` values; ``None`` for fewer than two."""
-    if len(values) < 2:
-        return None, None
-    draws = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)

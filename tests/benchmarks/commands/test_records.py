@@ -15,7 +15,7 @@ import yaml
 
 from benchmarks import inventory
 from benchmarks.cli import main
-from benchmarks.commands.table import RESULTS
+from benchmarks.tables import RESULTS
 from motioncopy import records
 from motioncopy.metrics.catalogue import METRICS
 from motioncopy.metrics.scores import Aggregate, ClipScores

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import left_out
-from benchmarks.commands.table import RESULTS
+from benchmarks.tables import RESULTS
 from motioncopy.files.names import printable
 
 

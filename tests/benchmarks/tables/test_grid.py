@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.grids import PAGE, Cell, Grid, Note, escape, latex, lettered, markdown, raised, terminal
+from benchmarks.tables.grid import PAGE, Cell, Grid, Note, escape, latex, lettered, markdown, raised, terminal
 from motioncopy.errors import RecordError
 
 ODD = "50% of a_b & c#1 {x} ~ ^ \\ $5 <a|b> ± ≈ ° ↑ ↓ – − Δ → “q” "
