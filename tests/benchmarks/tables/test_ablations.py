@@ -21,8 +21,8 @@ PSNR, LPIPS = "mask_psnr/inside@1", "lpips/alex@1"
 def run(psnr: list[float], ablation: str | None = None, *, seed: int = 0, lpips: float = 0.1, **changes: Any) -> Record:
     """A record of REMOT whose trials have these values."""
     clips = [ClipScores(f"trial{i}", 1, {PSNR: (value,), LPIPS: (lpips,)}) for i, value in enumerate(psnr)]
-    names = {"ablation": ablation, "seed": seed, "regime": "general", "subject": None, "variant": "paper"}
-    return record("remot", **names, results=Results.of({"reconstruction": clips}), **changes)  # type: ignore[arg-type]
+    names = {"ablation": ablation, "seed": seed, "regime": "general", "subject": None, "variant": "paper"} | changes
+    return record("remot", **names, results=Results.of({"reconstruction": clips}))  # type: ignore[arg-type]
 
 
 def line(records: list[Record], ablation: str, metric: str = PSNR) -> dict[Any, Any]:
@@ -69,8 +69,8 @@ def test_a_row_is_compared_with_the_row_that_its_overlay_names() -> None:
     assert (found["compared"], found["worth"]) == ("rgn", pytest.approx(1.0))
     assert line(records, "rgn")["worth"] == pytest.approx(10.0)
     printed = worth_of_parts(records).markdown()
-    assert "rgn_without_gam, against rgn |" in printed
-    assert "rgn, against the whole method |" in printed
+    assert "rgn_without_gam, against rgn (" in printed
+    assert "rgn, against the whole method (" in printed
 
 
 def test_only_seeds_that_both_rows_have_count() -> None:
@@ -89,16 +89,17 @@ def test_nothing_to_compare_with_is_refused() -> None:
 
 def test_the_text_names_part_verdict_and_both_values() -> None:
     text = worth_of_parts([run([20.0, 22.0, 24.0] * 2), run([19.0, 20.0, 21.0] * 2, "without_tam")]).markdown()
+    assert text.startswith("**puppets: remot: without_tam, against the whole method (Texture Alignment Module)**")
     (row,) = [found for found in text.splitlines() if "Mask-PSNR" in found]
-    for cell in (
-        "against the whole method",
-        "Texture Alignment Module",
-        "+2.00 [",
-        "helps",
-        "+2.25 (iper)",
-        "6 trials",
-    ):
+    for cell in ("+2.00 [", "helps", "+2.25 (iper)", "6 trials"):
         assert cell in row
+
+
+def test_people_are_told_apart() -> None:
+    people = [run([20.0] * 6, ablation, subject=name) for name in ("ana", "bo") for ablation in (None, "rgn")]
+    text = worth_of_parts(people).markdown()
+    assert "**puppets, ana: remot: rgn," in text
+    assert "**puppets, bo: remot: rgn," in text
 
 
 @pytest.mark.parametrize("method", stack.methods())

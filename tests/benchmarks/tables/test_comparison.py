@@ -65,8 +65,8 @@ def run(
     return record(method, **names)
 
 
-def cell(made: Table, label: str, metric: str = PSNR) -> dict[str, Any]:
-    frame = made.frame
+def cell(made: Table | pd.DataFrame, label: str, metric: str = PSNR) -> dict[str, Any]:
+    frame = made.frame if isinstance(made, Table) else made
     (line,) = frame[(frame.label == label) & (frame.metric == metric)].to_dict("records")
     return {str(k): v for k, v in line.items()}
 
@@ -298,9 +298,8 @@ def test_frames_a_second_are_costs_of_a_device_and_no_contest() -> None:
 @pytest.mark.parametrize("name", list(papers.tables()))
 def test_every_paper_table_is_laid_out_in_every_form(name: str) -> None:
     table = papers.table(name)
-    made = comparison(
-        table, [run(regime=table.regime, subject="ana" if table.regime == "personal" else None)], "puppets"
-    )
+    subject = "ana" if table.regime == "personal" else None
+    made = comparison(table, [run(regime=table.regime, subject=subject)], "puppets")
     assert len(made.frame) >= len(table.rows) * len(table.columns)
     check_latex(made.latex())
     assert made.terminal(100)[0]

@@ -123,7 +123,7 @@ def test_missing_cells_are_dashes_with_their_reasons() -> None:
         assert line in imitation.splitlines()
     for note in (
         "¹ weights alexnet are not here",
-        "² no made had a value",
+        "² no frame had a value",
         "³ no trial of imitation was scored",
         "⁴ the run failed: loss d is nan at step 7",
         "Without a value: LPIPS (imitation). " + "; ".join((
