@@ -90,7 +90,7 @@ class Worth:
     gain: Cell
     verdict: str
     why: str
-    mark: tuple[float, float, float] | None
+    mark: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def worths(group: Group) -> tuple[list[AblationTable], str | None]:
 def _worth(line: Line, scale: float) -> Worth:
     verdict, _, why = ablations.verdict(line).rstrip(")").partition(" (")
     mark = None if line["low"] is None else tuple(line[name] / scale for name in ("low", "worth", "high"))
-    return Worth(ablations.gain(line), verdict, why, mark)  # type: ignore[arg-type]
+    return Worth(ablations.gain(line), verdict, why, mark)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ Line = Mapping[str, Any]
 
 def layout(frame: pd.DataFrame) -> tuple[list[Grid], list[Note]]:
     """A grid for each kind of trials and data set measured on, one for what its parts are worth, and the notes."""
-    lines: list[Line] = table.cells(frame)
+    lines: list[Line] = list(table.cells(frame))
     doubts = Doubts(lines)
     parts: dict[tuple[str, str], list[Line]] = {}
     for line in lines:

@@ -32,7 +32,13 @@ def printed(paper_table: PrintedTable) -> Table:
     one, lines = paper_table, []
     for row in one.rows:
         compared = one.compared_with(row).label if row.ablation is not None else None
-        named = {"paper": one.paper, "table": one.number, "id": one.id, "row": row.label, "method": row.method}
+        named: dict[str, Any] = {
+            "paper": one.paper,
+            "table": one.number,
+            "id": one.id,
+            "row": row.label,
+            "method": row.method,
+        }
         named |= {"ablation": row.ablation, "compared": compared}
         for cell in row.cells:
             flags = {"flags": list(one.flags_of(row, cell))}

@@ -65,7 +65,7 @@ def results(records: Iterable[Record], *, intervals: bool = False) -> Table:
                 if intervals:
                     lines[-1]["low"], lines[-1]["high"] = measured.bounds(runs, kind, metric, means)
                 # Seeds are averaged before rows are compared.
-                averaged = {trial: {None: mean} for trial, mean in means.items()}
+                averaged: measured.BySeed = {trial: {None: mean} for trial, mean in means.items()}
                 columns[runs[0].subject or "", kind, metric].append((lines[-1], averaged))
     for (_, _, metric), found in columns.items():
         column, values = zip(*found, strict=True)

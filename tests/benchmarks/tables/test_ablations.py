@@ -22,7 +22,7 @@ def run(psnr: list[float], ablation: str | None = None, *, seed: int = 0, lpips:
     """A record of REMOT whose trials have these values."""
     clips = [ClipScores(f"trial{i}", 1, {PSNR: (value,), LPIPS: (lpips,)}) for i, value in enumerate(psnr)]
     names = {"ablation": ablation, "seed": seed, "regime": "general", "subject": None, "variant": "paper"} | changes
-    return record("remot", **names, results=Results.of({"reconstruction": clips}))  # type: ignore[arg-type]
+    return record("remot", **names, results=Results.of({"reconstruction": clips}))
 
 
 def line(records: list[Record], ablation: str, metric: str = PSNR) -> dict[Any, Any]:
