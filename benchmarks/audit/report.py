@@ -18,9 +18,10 @@ reading has a variant of its own; one of each family is the default. A change of
 The definitions below are those of the code (`motioncopy evaluate --list-metrics` prints them too).
 
 Metrics see 8-bit RGB frames. Means are taken over a clip's frames first, then over clips; intervals are 95% bootstrap
-intervals over clips. Metrics over sets (FID, KID, IS, FVD) look at all clips together, state how many samples they saw
-and how the value moves with that number, and refuse to be computed from fewer than their definition asks for. A metric
-whose pretrained network is not on the machine is missing, with the way to get it; nothing stands in for it.
+intervals over clips, expanded for few of them as in `motioncopy.metrics.bootstrap`. Metrics over sets (FID, KID, IS,
+FVD) look at all clips together, state how many samples they saw and how the value moves with that number, and refuse to
+be computed from fewer than their definition asks for. A metric whose pretrained network is not on the machine is
+missing, with the way to get it; nothing stands in for it.
 """
 
 _AUDITED = (

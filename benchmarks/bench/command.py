@@ -102,13 +102,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show_table(records: Sequence[Record], folder: Path) -> None:
     """Prints the table and keeps it as Markdown."""
-    from benchmarks.tables import layouts
-    from benchmarks.tables.command import show
-    from benchmarks.tables.frame import table
+    from benchmarks.tables.results import results
+    from benchmarks.tables.table import show
 
-    frame = table(records)
-    write_whole(folder / "table.md", layouts.markdown(frame), error=RecordError)
-    show([frame], layouts)
+    made = results(records)
+    write_whole(folder / "table.md", made.markdown(), error=RecordError)
+    show([made])
 
 
 def _show_nearness(job: Job) -> None:

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.papers.cells import OURS, UNSTATED, Cell, Paper, Row, Table, papers, table, tables
 from benchmarks.papers.flags import FLAGS
+from benchmarks.papers.printed import (
+    OURS,
+    UNSTATED,
+    Paper,
+    PrintedCell,
+    PrintedRow,
+    PrintedTable,
+    choose,
+    papers,
+    table,
+    tables,
+)
 
 if TYPE_CHECKING:
     from motioncopy.records import Record
 
-__all__ = ["FLAGS", "OURS", "UNSTATED", "Cell", "Paper", "Row", "Table", "papers", "records", "table", "tables"]
+__all__ = [
+    "FLAGS", "OURS", "UNSTATED", "Paper", "PrintedCell", "PrintedRow", "PrintedTable", "choose", "papers", "records",
+    "table", "tables",
+]  # fmt: skip
 
 
 def records() -> list[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.papers.cells import Paper, Row, Table, papers
+from benchmarks.papers.printed import Paper, PrintedRow, PrintedTable, papers
 from motioncopy.metrics.scores import Aggregate
 from motioncopy.records import Costs, PaperRow, Record, Results
 
@@ -26,7 +26,7 @@ def records() -> list[Record]:
     ]
 
 
-def _record(paper: Paper, table: Table, row: Row, data: str) -> Record:
+def _record(paper: Paper, table: PrintedTable, row: PrintedRow, data: str) -> Record:
     cells = [cell for cell in row.cells if cell.data == data]
     flags = dict.fromkeys(flag for cell in cells for flag in table.flags_of(row, cell))
     results = Results()

@@ -114,7 +114,7 @@ def load(place: Path) -> tuple[list[Record], list[Entry]]:
     Raises:
         RecordError: If the place is not there.
     """
-    from benchmarks.tables.frame import metrics_of  # pandas and torch take seconds to import
+    from benchmarks.tables.selection import metrics_of  # pandas and torch take seconds to import
 
     good: dict[str, Entry] = {}
     bad = []

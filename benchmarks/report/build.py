@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import clips, measured, page, printed, provenance
+from benchmarks.report import clips, page, provenance, tables
 from benchmarks.report import groups as grouping
 from benchmarks.report.folder import PAGE, replaced
 from benchmarks.report.runs import find
@@ -68,17 +68,17 @@ def build(
         if found:
             shown, unseen = clips.write(found, groups, folder / "clips", out / "clips" if out.is_dir() else None)
             aside = [*aside, *unseen]
-        compared = [measured.comparisons(group) for group in groups]
+        worths = [tables.worths(group) for group in groups]
         known = provenance.content(groups)
         known["clips"] = shown
         known["metrics"] |= provenance.metrics([key for group in shown for key in group["metrics"]])
         text = page.render(
             title,
-            [measured.table(group) for group in groups],
-            [c for comparisons, _ in compared for c in comparisons],
-            [hindrance for _, hindrance in compared if hindrance],
+            [(group, *tables.results(group)) for group in groups],
+            [ablation for found, _ in worths for ablation in found],
+            [hindrance for _, hindrance in worths if hindrance],
+            tables.beside_papers(groups) if groups else [],
             known,
-            further=[printed.section(groups)] if groups else [],
             aside=[(printable(name), redacted(printable(reason), {})) for name, reason in [*aside, *failures]],
         )
         (folder / PAGE).write_text(text, encoding="utf-8")

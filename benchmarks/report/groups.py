@@ -8,13 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from benchmarks import left_out
-from benchmarks.tables.frame import BASELINES, rows_of, table
+from benchmarks.tables.results import results
+from benchmarks.tables.selection import BASELINES, KINDS, in_order, rows_of
+from benchmarks.tables.table import Table
 from motioncopy.records import Record
 
-_KINDS = ("reconstruction", "imitation")
 #: Of a name in links and files: several stand in one path, and file systems take 255 bytes.
 _LONGEST = 60
 
@@ -54,7 +53,7 @@ class Group:
         protocol: ``"<id>@<version>"``.
         regime: One model a person, or one for all.
         records: All of them.
-        frame: What :func:`benchmarks.tables.frame.table` made of them, with intervals.
+        table: What :func:`benchmarks.tables.results.results` made of them, with intervals.
         rows: In the table's order.
         trials: For each trial its kind, in the records' order.
     """
@@ -64,7 +63,7 @@ class Group:
     protocol: str
     regime: str
     records: tuple[Record, ...]
-    frame: pd.DataFrame
+    table: Table
     rows: tuple[Row, ...]
     trials: Mapping[str, str]
 
@@ -106,21 +105,21 @@ def group_id(data: str, protocol: str, regime: str) -> str:
 
 
 def _group(data: str, protocol: str, regime: str, records: Sequence[Record]) -> Group:
-    frame = table(records, intervals=True)
+    table = results(records, intervals=True)
     trials = {
         name: trial.kind
-        for kind in _KINDS
+        for kind in KINDS
         for r in records
         for name, trial in r.results.trials.items()
         if trial.kind == kind
     }
     rows = tuple(_rows(records))
-    return Group(group_id(data, protocol, regime), data, protocol, regime, tuple(records), frame, rows, trials)
+    return Group(group_id(data, protocol, regime), data, protocol, regime, tuple(records), table, rows, trials)
 
 
 def _rows(records: Sequence[Record]) -> Iterable[Row]:
     taken: set[str] = set()
-    for label, runs in rows_of(sorted(records, key=lambda r: (r.created, r.id))):
+    for label, runs in rows_of(in_order(records)):
         one = runs[0]
         digits = re.search(r" (#[0-9a-f]{6})$", label)
         parts = [one.variant, one.preset, ", ".join(one.overlays), digits[1] if digits else None]

@@ -5,57 +5,42 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from benchmarks import significance
+from benchmarks.papers import Paper
 from benchmarks.report.folder import GENERATOR
-from benchmarks.report.measured import Comparison, Table
+from benchmarks.report.groups import Group
+from benchmarks.report.tables import AblationTable, ComparedTable, ResultTable
+from benchmarks.tables.grid import Note
+from motioncopy.metrics.bootstrap import NOTE
 
 #: In this order they make up the page's script; each relies on those before it only.
 _SCRIPTS = ("core.js", "panel.js", "cost.js", "player.js", "curves.js", "clips.js", "main.js")
 
 
-@dataclass(frozen=True)
-class Section:
-    """A further section of the page, such as a comparison with the papers.
-
-    Attributes:
-        id: Its fragment.
-        title: What the page's menu calls it.
-        template: A file of ``templates``.
-        content: What the template is given, as ``content``.
-    """
-
-    id: str
-    title: str
-    template: str
-    content: Any
-
-
 def render(
     title: str,
-    tables: Sequence[Table],
-    comparisons: Sequence[Comparison],
+    results: Sequence[tuple[Group, Sequence[ResultTable], Sequence[Note]]],
+    ablations: Sequence[AblationTable],
     hindered: Sequence[str],
+    papers: Sequence[tuple[Paper, Sequence[ComparedTable]]],
     data: Mapping[str, Any],
     aside: Sequence[tuple[str, str]],
-    further: Sequence[Section] = (),
 ) -> str:
     """The page as HTML. All that comes from records is escaped.
 
     Args:
         title: Its heading.
-        tables: What was measured.
-        comparisons: What parts are worth.
+        results: What was measured: for each group its tables and the notes below them.
+        ablations: What parts are worth.
         hindered: Why other ablations could not be compared.
+        papers: The tables of each paper, beside what was measured.
         data: What the script knows: see :mod:`benchmarks.report.provenance` and :mod:`benchmarks.report.clips`.
         aside: Run folders whose clips are not shown, and why.
-        further: Further sections, behind the ablations.
     """
     assets = files("benchmarks.report") / "assets"
     script = "(() => {\n" + "\n".join((assets / n).read_text(encoding="utf-8") for n in _SCRIPTS) + "})();\n"
@@ -74,13 +59,13 @@ def render(
         script=Markup(script),
         # The page runs this script, its clips' curves, and no other; it loads nothing from anywhere but its folder.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        tables=tables,
-        comparisons=comparisons,
+        results=results,
+        ablations=ablations,
         hindered=hindered,
+        papers=papers,
         data=data,
         aside=aside,
-        further=further,
-        significance=significance.NOTE,
+        significance=NOTE,
         count=len(records),
         newest=max((r["created"] for r in records), default=""),
     )

@@ -51,7 +51,7 @@ def content(groups: Sequence[Group]) -> dict[str, Any]:
         for row in group.rows:
             records |= {r.id: _record(r, order, pools) for r in row.records}
         cells: dict[str, dict[str, dict[str, Any]]] = {}
-        for line in group.frame.to_dict("records"):
+        for line in group.table.frame.to_dict("records"):
             row = next(r for r in group.rows if (r.label, r.subject or "") == (line["label"], _text(line["subject"])))
             found = [rounded(line[n]) for n in ("mean", "std", "low", "high")]
             flags = int(bool(line["best"])) + 2 * int(bool(line["weak"])) + 4 * int(bool(line["tied"]))
@@ -81,7 +81,7 @@ def content(groups: Sequence[Group]) -> dict[str, Any]:
             }
         )
     return {
-        "metrics": metrics([key for g in groups for key in g.frame["metric"].unique()]),
+        "metrics": metrics([key for g in groups for key in g.table.frame["metric"].unique()]),
         "tables": tables,
         "records": records,
     } | {name: pool.items for name, pool in pools.items()}

@@ -13,6 +13,7 @@ from benchmarks import left_out
 from benchmarks.bench.config_stack import ConfigStack
 from benchmarks.bench.jobs import Job
 from benchmarks.report.groups import group_id, slug
+from benchmarks.tables.selection import BASELINES
 from datamodules.base import ClipDataModule
 from motioncopy.errors import DataError, RecordError
 from motioncopy.files.documents import read_json, read_yaml
@@ -212,7 +213,5 @@ def _within(folder: Path, *names: str) -> Path:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    from benchmarks.tables.frame import BASELINES
-
     r = run.record
     return (r.method in BASELINES, r.method, r.ablation or "", r.subject or "", r.seed or 0, r.created)

@@ -67,7 +67,7 @@ class Suite:
     rows: tuple[SuiteRow, ...]
     data: tuple[str, ...]
     left_out: tuple[tuple[str, str], ...] = ()
-    table: papers.Table | None = None
+    table: papers.PrintedTable | None = None
 
 
 def named(names: Sequence[str]) -> list[Suite]:
@@ -90,7 +90,7 @@ def named(names: Sequence[str]) -> list[Suite]:
     return found
 
 
-def of_table(table: papers.Table) -> Suite:
+def of_table(table: papers.PrintedTable) -> Suite:
     """The rows of a paper's table that methods of this project produce.
 
     Raises:

@@ -8,18 +8,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
 import rich.box
+import rich.table
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import comparison
 from benchmarks.suites.estimate import own_training, spoken
 from benchmarks.suites.plan import Plan, Planned, grouped
 from benchmarks.suites.run import Outcome, time_left, title
-from benchmarks.tables import layouts
-from benchmarks.tables.command import Layout, show
-from benchmarks.tables.frame import table as table_of
+from benchmarks.tables.comparison import comparison
+from benchmarks.tables.results import results
+from benchmarks.tables.table import Table, show
 from motioncopy.errors import RecordError
 from motioncopy.records import Record
 
@@ -27,7 +25,7 @@ from motioncopy.records import Record
 def plan(found: Plan, console: Console) -> None:
     """Prints what will be run, what has finished, what cannot be run, and how long it will take."""
     names = ", ".join(suite.name for suite in found.suites)
-    table = Table(title=f"Plan of {names}", box=rich.box.SIMPLE_HEAD, title_justify="left")
+    table = rich.table.Table(title=f"Plan of {names}", box=rich.box.SIMPLE_HEAD, title_justify="left")
     for heading in ("row", "method", "data", "person", "seeds"):
         table.add_column(heading, overflow="fold")
     for heading in ("runs", "finished", "time left"):
@@ -100,8 +98,7 @@ def tables(found: Plan, came: Outcome, folder: Path) -> list[Path]:
         else:
             chosen = {"-".join(filter(None, (suite.name, data))): data for data in found.options.data or (None,)}
             texts = {
-                name: [_made(name, partial(comparison.compare, suite.table, records, data), comparison)]
-                for name, data in chosen.items()
+                name: [_made(name, partial(comparison, suite.table, records, data))] for name, data in chosen.items()
             }
         _name_changed_rows(own, came)
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,19 +112,19 @@ def tables(found: Plan, came: Outcome, folder: Path) -> list[Path]:
 def _own_tables(records: Sequence[Record]) -> list[str]:
     parts = dict.fromkeys((r.data, r.regime) for r in records)
     chosen = {part: [r for r in records if (r.data, r.regime) == part] for part in parts}
-    return [_made(" ".join(part), partial(table_of, found), layouts) for part, found in chosen.items()]
+    return [_made(" ".join(part), partial(results, found)) for part, found in chosen.items()]
 
 
-def _made(name: str, make: Callable[[], pd.DataFrame], layout: Layout) -> str:
+def _made(name: str, make: Callable[[], Table]) -> str:
     """Prints a table, or why it cannot be made; and gives it as Markdown."""
     try:
-        frame = make()
+        made = make()
     except RecordError as error:
         text = f"No table of {name}: {error}\n"
         print(text)
         return text
-    show([frame], layout)
-    return layout.markdown(frame)
+    show([made])
+    return made.markdown()
 
 
 def _name_changed_rows(runs: Sequence[Planned], came: Outcome) -> None:

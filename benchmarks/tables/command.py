@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import io
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import left_out
 from benchmarks.bench.config_stack import data_sets
 from benchmarks.records import RESULTS
 from motioncopy.errors import ConfigError, RecordError
-from motioncopy.files.names import printable
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from rich.table import Table
-
     from motioncopy.records import Record
 
 
@@ -91,9 +85,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _show_records(args: argparse.Namespace, records: Sequence[Record]) -> list[tuple[str, str]]:
     """Shows the tables that can be made, and returns the others with the reason."""
-    from benchmarks import ablations  # pandas and torch take seconds to import
-    from benchmarks.tables import layouts
-    from benchmarks.tables.frame import table
+    from benchmarks.tables.ablations import worth_of_parts  # pandas and torch take seconds to import
+    from benchmarks.tables.results import results
+    from benchmarks.tables.table import show
 
     presets = {r.preset for r in records if r.preset is not None}
     if args.preset is not None and args.preset not in presets:
@@ -111,28 +105,28 @@ def _show_records(args: argparse.Namespace, records: Sequence[Record]) -> list[t
             remedy="choose one of those found" if records else "run `motioncopy bench`, or name another folder",
         )
     if args.ablations:
-        frame = ablations.compare(chosen)
-        if frame.empty:
+        table = worth_of_parts(chosen)
+        if table.frame.empty:
             raise RecordError(
                 f"{args.results} holds no run of an ablation", remedy="run `motioncopy bench --ablation NAME`"
             )
-        show([frame], ablations, args.format)
+        show([table], args.format)
         return []
     parts = sorted({(r.data, r.regime) for r in chosen}, key=lambda part: (part[0], part[1] == "general"))
-    frames, failures = [], []
+    tables, failures = [], []
     for data, regime in parts:
         try:
             members = [r for r in chosen if (r.data, r.regime) == (data, regime)]
-            frames.append(table(members, intervals=args.intervals))
+            tables.append(results(members, intervals=args.intervals))
         except Exception as error:
             if isinstance(error, RecordError) and len(parts) == 1:
                 raise
             failures.append((f"the table of {data}, {regime}", left_out.reason(error)))
-    if not frames:
+    if not tables:
         raise RecordError(
             "no table can be made of these records", found="; ".join(f"{what}: {why}" for what, why in failures)
         )
-    show(frames, layouts, args.format)
+    show(tables, args.format)
     return failures
 
 
@@ -150,20 +144,22 @@ def _asked_for(record: Record, args: argparse.Namespace) -> bool:
 
 
 def _compare(args: argparse.Namespace, records: Sequence[Record]) -> None:
-    from benchmarks import comparison, papers
+    from benchmarks import papers
+    from benchmarks.tables.comparison import comparison
+    from benchmarks.tables.table import show
 
     if args.ablations or args.intervals:
         raise ConfigError(
             "--table shows intervals and what parts are worth anyway", remedy="leave out --ablations and --intervals"
         )
-    table = papers.table(args.table)
-    places = sorted({r.data for r in records if r.method in {row.method for row in table.rows}})
-    known = {*data_sets(), *table.data, *places}
+    printed = papers.table(args.table)
+    places = sorted({r.data for r in records if r.method in {row.method for row in printed.rows}})
+    known = {*data_sets(), *printed.data, *places}
     if args.data is not None and args.data not in known:
         raise ConfigError(f"there is no data set {args.data}", expected=f"one of {', '.join(sorted(known))}")
-    frame = comparison.compare(table, [r for r in records if _asked_for(r, args)], args.data)
-    show([frame], comparison, args.format)
-    if frame["mean"].isna().all() and args.format == "terminal":
+    table = comparison(printed, [r for r in records if _asked_for(r, args)], args.data)
+    show([table], args.format)
+    if table.frame["mean"].isna().all() and args.format == "terminal":
         print(
             "Nothing was measured beside these cells. "
             + (f"There are records on {', '.join(places)}: `--data {places[0]}` shows those." if places else "")
@@ -171,7 +167,7 @@ def _compare(args: argparse.Namespace, records: Sequence[Record]) -> None:
 
 
 def _show_papers(args: argparse.Namespace) -> int:
-    from benchmarks.papers import show as papers
+    from benchmarks import papers
 
     of_records = (args.ablations, args.intervals, args.whole, args.preset is not None, args.overlays is not None)
     if any(of_records):
@@ -179,59 +175,9 @@ def _show_papers(args: argparse.Namespace) -> int:
             "--ablations, --intervals, --whole, --preset and --overlays are about records",
             remedy="leave out --source paper",
         )
-    if args.format == "latex":
-        raise ConfigError("the papers' own cells are not written as LaTeX", remedy="leave out --source paper")
     chosen = papers.choose(args.table, data=args.data, regime=args.regime, protocol=args.protocol)
-    papers.show(chosen, args.format)
+    from benchmarks.tables.printed import printed  # pandas and torch take seconds to import
+    from benchmarks.tables.table import show
+
+    show([printed(table) for table in chosen], args.format)
     return 0
-
-
-class Layout(Protocol):
-    """The module of a table: how its frame becomes text."""
-
-    def markdown(self, frame: pd.DataFrame) -> str:
-        """As Markdown."""
-
-    def latex(self, frame: pd.DataFrame) -> str:
-        """As LaTeX."""
-
-    def terminal(self, frame: pd.DataFrame, width: int) -> tuple[list[Table], list[str]]:
-        """For a terminal of so many columns: its parts, and the notes below."""
-
-
-def show(frames: Sequence[pd.DataFrame], layout: Layout, style: str = "terminal") -> None:
-    """Prints tables in one of the command's formats."""
-    import pandas as pd
-    from rich.console import Console
-
-    frames = [_printable(frame) for frame in frames]
-    if style == "markdown":
-        print("\n".join(map(layout.markdown, frames)))
-    elif style == "latex":
-        print("\n".join(map(layout.latex, frames)))
-    elif style == "csv":
-        pd.concat(frames).to_csv(sys.stdout, index=False)
-    elif style == "json":
-        print(pd.concat(frames).to_json(orient="records", indent=1, force_ascii=False))
-    else:
-        # A pipe has no width of its own, and a table that is folded to 80 cannot be read.
-        drawn = style == "svg"
-        width = 118 if drawn else None if sys.stdout.isatty() else 160
-        console = Console(highlight=False, width=width, record=drawn, file=io.StringIO() if drawn else None)
-        for frame in frames:
-            parts, notes = layout.terminal(frame, console.width)
-            for part in parts:
-                console.print(part)
-            for note in notes:
-                console.print(note, markup=False)
-        if drawn:
-            print(console.export_svg(title="motioncopy table"))
-
-
-def _printable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Records come from anywhere: none of their texts may command a terminal."""
-    for name, column in frame.items():
-        shown = column.map(lambda value: printable(value) if isinstance(value, str) else value).astype(column.dtype)
-        if any(isinstance(value, str) and value != column.iloc[k] for k, value in enumerate(shown)):
-            frame = frame.assign(**{str(name): shown})
-    return frame

@@ -12,6 +12,7 @@ import numpy as np
 
 from motioncopy.errors import RecordError
 from motioncopy.files.schema import decode, encode
+from motioncopy.metrics.bootstrap import mean_interval
 
 
 @dataclass(frozen=True)
@@ -108,16 +109,14 @@ class Aggregate:
     curve: tuple[tuple[float, ...], ...] = ()
 
 
-def aggregate(clips: Sequence[ClipScores], *, seed: int = 0, resamples: int = 2000) -> dict[str, Aggregate]:
+def aggregate(clips: Sequence[ClipScores], *, seed: int = 0) -> dict[str, Aggregate]:
     """Mean over clips and its bootstrap confidence interval, for every metric that has a value.
 
-    The interval is the percentile interval of the mean over ``resamples`` draws of as many clips, with replacement
-    (Efron 1979). The order of the clips does not matter.
+    The interval is that of :mod:`motioncopy.metrics.bootstrap`. The order of the clips does not matter.
 
     Args:
         clips: One a clip.
         seed: Of the draws.
-        resamples: Number of draws.
 
     Raises:
         RecordError: If a clip is there twice.
@@ -136,9 +135,8 @@ def aggregate(clips: Sequence[ClipScores], *, seed: int = 0, resamples: int = 20
         counted = [(s[key].value, s[key].frames) for s in scores if key in s]
         values = [value for value, _ in counted if value is not None]
         if values:
-            low, high = interval(np.array(values), seed=seed, resamples=resamples)
-            mean = mean_over_clips(values)
-            aggregates[key] = Aggregate(mean, low, high, len(values), sum(n for _, n in counted))
+            low, high = mean_interval(np.array(values), seed=seed)
+            aggregates[key] = Aggregate(mean_over_clips(values), low, high, len(values), sum(n for _, n in counted))
     return aggregates
 
 
@@ -160,16 +158,3 @@ def mean_over_clips(means: Iterable[float | None]) -> float:
     """
     counted = [mean for mean in means if mean is not None]
     return float(np.mean(counted)) if counted else math.nan
-
-
-def interval(values: np.ndarray, *, seed: int = 0, resamples: int = 2000) -> tuple[float | None, float | None]:
-    """The 95% percentile bootstrap interval of the mean of ``(n,)`` values; ``None`` for fewer than two.
-
-    >>> interval(np.array([1.0, 1.0, 1.0])), interval(np.array([1.0]))
-    ((1.0, 1.0), (None, None))
-    """
-    if len(values) < 2:
-        return None, None
-    draws = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)

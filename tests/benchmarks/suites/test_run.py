@@ -30,7 +30,7 @@ from motioncopy import records
 from motioncopy.errors import BusyError
 from tests.benchmarks.in_process import Started
 from tests.benchmarks.suites.conftest import row, write_suite
-from tests.benchmarks.test_tables import record as measured
+from tests.benchmarks.tables.made import record as measured
 
 ROOT = Path(__file__).parents[3]
 

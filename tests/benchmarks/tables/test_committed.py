@@ -10,7 +10,7 @@ from benchmarks.cli import main
 from benchmarks.records import RESULTS
 from motioncopy.records import read_all
 
-DOCS = sorted((Path(__file__).parents[2] / "docs/results").glob("*.md"))
+DOCS = sorted((Path(__file__).parents[3] / "docs/results").glob("*.md"))
 
 
 def test_every_committed_record_is_whole() -> None:

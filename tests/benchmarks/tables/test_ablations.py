@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks import papers
-from benchmarks.ablations import ablations, compare, markdown, verdict
 from benchmarks.bench import config_stack
-from benchmarks.tables import command
+from benchmarks.tables.ablations import ablations, verdict, worth_of_parts
 from motioncopy.errors import RecordError
 from motioncopy.metrics.catalogue import METRICS
 from motioncopy.metrics.scores import ClipScores
 from motioncopy.records import Record, Results, write
-from tests.benchmarks.test_tables import record
+from tests.benchmarks.tables.made import call, record
 
 PSNR, LPIPS = "mask_psnr/inside@1", "lpips/alex@1"
 
@@ -24,12 +22,12 @@ PSNR, LPIPS = "mask_psnr/inside@1", "lpips/alex@1"
 def run(psnr: list[float], ablation: str | None = None, *, seed: int = 0, lpips: float = 0.1, **changes: Any) -> Record:
     """A record of REMOT whose trials have these values."""
     clips = [ClipScores(f"trial{i}", 1, {PSNR: (value,), LPIPS: (lpips,)}) for i, value in enumerate(psnr)]
-    names = {"ablation": ablation, "seed": seed, "regime": "general", "subject": None, "variant": "paper"}
-    return record("remot", **names, results=Results.of({"reconstruction": clips}), **changes)  # type: ignore[arg-type]
+    names = {"ablation": ablation, "seed": seed, "regime": "general", "subject": None, "variant": "paper"} | changes
+    return record("remot", **names, results=Results.of({"reconstruction": clips}))
 
 
 def line(records: list[Record], ablation: str, metric: str = PSNR) -> dict[Any, Any]:
-    frame = compare(records)
+    frame = worth_of_parts(records).frame
     (found,) = frame[(frame.ablation == ablation) & (frame.metric == metric)].to_dict("records")
     return found
 
@@ -71,9 +69,9 @@ def test_a_row_is_compared_with_the_row_that_its_overlay_names() -> None:
     found = line(records, "rgn_without_gam")
     assert (found["compared"], found["worth"]) == ("rgn", pytest.approx(1.0))
     assert line(records, "rgn")["worth"] == pytest.approx(10.0)
-    printed = markdown(compare(records))
-    assert "rgn_without_gam, against rgn |" in printed
-    assert "rgn, against the whole method |" in printed
+    printed = worth_of_parts(records).markdown()
+    assert "rgn_without_gam, against rgn (" in printed
+    assert "rgn, against the whole method (" in printed
 
 
 def test_only_seeds_that_both_rows_have_count() -> None:
@@ -85,23 +83,24 @@ def test_only_seeds_that_both_rows_have_count() -> None:
 
 def test_nothing_to_compare_with_is_refused() -> None:
     with pytest.raises(RecordError, match=r"rgn_without_gam on puppets has nothing to be compared with.*rgn at seed 0"):
-        compare([run([20.0]), run([19.0], "rgn_without_gam")])
+        worth_of_parts([run([20.0]), run([19.0], "rgn_without_gam")])
     with pytest.raises(RecordError, match=r"the whole method at seed 0.*Found: seeds 1"):
-        compare([run([20.0], seed=1), run([19.0], "rgn", seed=0)])
+        worth_of_parts([run([20.0], seed=1), run([19.0], "rgn", seed=0)])
 
 
 def test_the_text_names_part_verdict_and_both_values() -> None:
-    text = markdown(compare([run([20.0, 22.0, 24.0] * 2), run([19.0, 20.0, 21.0] * 2, "without_tam")]))
+    text = worth_of_parts([run([20.0, 22.0, 24.0] * 2), run([19.0, 20.0, 21.0] * 2, "without_tam")]).markdown()
+    assert text.startswith("**puppets: remot: without_tam, against the whole method (Texture Alignment Module)**")
     (row,) = [found for found in text.splitlines() if "Mask-PSNR" in found]
-    for cell in (
-        "against the whole method",
-        "Texture Alignment Module",
-        "+2.00 [",
-        "helps",
-        "+2.25 (iper)",
-        "6 trials",
-    ):
+    for cell in ("+2.00 [", "helps", "+2.25 (iper)", "6 trials"):
         assert cell in row
+
+
+def test_people_are_told_apart() -> None:
+    people = [run([20.0] * 6, ablation, subject=name) for name in ("ana", "bo") for ablation in (None, "rgn")]
+    text = worth_of_parts(people).markdown()
+    assert "**puppets, ana: remot: rgn," in text
+    assert "**puppets, bo: remot: rgn," in text
 
 
 @pytest.mark.parametrize("method", config_stack.methods())
@@ -142,11 +141,9 @@ def test_the_paper_s_row_is_compared_with_the_row_that_the_overlay_names() -> No
 
 def test_the_command_prints_it_and_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(run([20.0, 22.0]), tmp_path)
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    arguments = parser.parse_args(["table", "--ablations", "--results", str(tmp_path)])
+    arguments = ("--ablations", "--results", str(tmp_path))
     with pytest.raises(RecordError, match="no run of an ablation"):
-        command.run(arguments)
+        call(*arguments)
     write(run([19.0, 20.0], "rgn"), tmp_path)
-    assert command.run(arguments) == 0
+    assert call(*arguments) == 0
     assert "Whole Composition Network" in capsys.readouterr().out

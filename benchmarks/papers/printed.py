@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -26,7 +26,7 @@ _ROMAN = {"i": "1", "ii": "2", "iii": "3"}
 
 
 @dataclass(frozen=True)
-class Cell:
+class PrintedCell:
     """One number of a paper.
 
     Attributes:
@@ -47,7 +47,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class PrintedRow:
     """One row of a table.
 
     Attributes:
@@ -65,12 +65,12 @@ class Row:
     ablation: str | None
     ours: bool
     flags: tuple[str, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[PrintedCell, ...]
     compared: str | None = None
 
 
 @dataclass(frozen=True)
-class Table:
+class PrintedTable:
     """One table of a paper.
 
     Attributes:
@@ -96,7 +96,7 @@ class Table:
     method: str
     regime: Literal["personal", "general"]
     protocol: Mapping[str, str | None]
-    rows: tuple[Row, ...]
+    rows: tuple[PrintedRow, ...]
     columns: tuple[tuple[str, Kind, str], ...]
     flags: tuple[str, ...] = ()
 
@@ -105,7 +105,7 @@ class Table:
         """The data sets, in the order of the columns."""
         return tuple(dict.fromkeys(data for data, _, _ in self.columns))
 
-    def row(self, label: str) -> Row:
+    def row(self, label: str) -> PrintedRow:
         """The row of this label.
 
         Raises:
@@ -116,7 +116,7 @@ class Table:
                 return row
         raise ConfigError(f"{self.id} has no row {label!r}", expected=f"one of {', '.join(r.label for r in self.rows)}")
 
-    def compared_with(self, row: Row) -> Row:
+    def compared_with(self, row: PrintedRow) -> PrintedRow:
         """The row that an ablation is compared with: the named one, else the whole method's.
 
         Raises:
@@ -129,7 +129,7 @@ class Table:
                 return other
         raise ConfigError(f"{self.id} has no row of the whole method {row.method}")
 
-    def flags_of(self, row: Row, cell: Cell | None = None) -> tuple[str, ...]:
+    def flags_of(self, row: PrintedRow, cell: PrintedCell | None = None) -> tuple[str, ...]:
         """All doubts that hold for a cell, or for a whole row: the table's, the row's, the cell's own."""
         return tuple(dict.fromkeys((*self.flags, *row.flags, *(cell.flags if cell else ()))))
 
@@ -139,7 +139,7 @@ class Paper:
     """One paper.
 
     Attributes:
-        name: As in ``Table.paper``.
+        name: As in ``PrintedTable.paper``.
         title: Its title.
         venue: Where it appeared.
         published: Year, or year and month; papers sort by it.
@@ -152,7 +152,7 @@ class Paper:
     venue: str
     published: str
     entered: str
-    tables: tuple[Table, ...] = field(default=(), repr=False)
+    tables: tuple[PrintedTable, ...] = field(default=(), repr=False)
 
 
 @cache
@@ -167,12 +167,12 @@ def papers() -> tuple[Paper, ...]:
     return tuple(sorted(found, key=lambda paper: (paper.published, paper.name)))
 
 
-def tables() -> dict[str, Table]:
+def tables() -> dict[str, PrintedTable]:
     """All tables by id, the papers in the order of their names."""
     return {table.id: table for paper in sorted(papers(), key=lambda p: p.name) for table in paper.tables}
 
 
-def table(id: str) -> Table:
+def table(id: str) -> PrintedTable:
     """The table of an id, however its number is written: ``cpfnet/table3``, ``cpfnet/3``, ``cpfnet/III``.
 
     Raises:
@@ -188,6 +188,38 @@ def table(id: str) -> Table:
             f"there is no paper table {id!r}",
             expected=f"one of {', '.join(known)}",
             remedy=f"did you mean {near[0]}?" if near else "see docs/suites.md",
+        )
+    return found
+
+
+def choose(
+    id: str | None = None, *, data: str | None = None, regime: str | None = None, protocol: str | None = None
+) -> list[PrintedTable]:
+    """The tables that a command line asks for, reduced to the data sets that it asks for.
+
+    Args:
+        id: Of one table; ``None`` for all.
+        data: Only this data set's columns.
+        regime: Only tables of methods of this regime.
+        protocol: Only columns that this protocol comes nearest to.
+
+    Raises:
+        ConfigError: If nothing is left.
+    """
+    asked = [table(id)] if id is not None else list(tables().values())
+    found = []
+    for one in asked:
+        kept = {d for d in one.data if data in (None, d) and protocol in (None, one.protocol[d])}
+        if kept and regime in (None, one.regime):
+            rows = tuple(replace(row, cells=tuple(c for c in row.cells if c.data in kept)) for row in one.rows)
+            found.append(replace(one, rows=rows, columns=tuple(c for c in one.columns if c[0] in kept)))
+    if not found:
+        known = sorted({d for one in asked for d in one.data})
+        what = "the papers' tables have" if id is None else f"{id} has"
+        raise ConfigError(
+            f"{what} no such cells",
+            expected=f"cells on {', '.join(known)}",
+            remedy="leave out --data, --regime and --protocol; without --source paper, what was measured is shown",
         )
     return found
 
@@ -247,10 +279,10 @@ def parse(content: Any, source: str) -> Paper:
     return Paper(file.paper, file.title, file.venue, file.published, file.entered, found)
 
 
-def _table(file: _File, table: _FileTable, source: str) -> Table:
+def _table(file: _File, table: _FileTable, source: str) -> PrintedTable:
     columns = tuple((data, kind, metric) for data, kind, metrics in table.columns for metric in metrics)
     id = f"{file.paper}/table{_ROMAN.get(table.number.lower(), table.number)}"
-    return Table(
+    return PrintedTable(
         id,
         file.paper,
         table.number,
@@ -265,7 +297,9 @@ def _table(file: _File, table: _FileTable, source: str) -> Table:
     )
 
 
-def _row(row: _FileRow, columns: Sequence[tuple[str, Kind, str]], by_data: Mapping[str, Flags], source: str) -> Row:
+def _row(
+    row: _FileRow, columns: Sequence[tuple[str, Kind, str]], by_data: Mapping[str, Flags], source: str
+) -> PrintedRow:
     if len(row.values) != len(columns):
         raise ConfigError(
             f"{source}: row {row.label} has not one value a column", expected=len(columns), found=len(row.values)
@@ -276,20 +310,20 @@ def _row(row: _FileRow, columns: Sequence[tuple[str, Kind, str]], by_data: Mappi
         _cell(column, text, (*by_data.get(column[0], ()), *row.cells.get(_short(column[0], column[2]), ())), source)
         for column, text in zip(columns, row.values, strict=True)
     )
-    return Row(row.label, row.method, row.ablation, row.method in OURS, row.flags, cells, row.compared)
+    return PrintedRow(row.label, row.method, row.ablation, row.method in OURS, row.flags, cells, row.compared)
 
 
-def _cell(column: tuple[str, Kind, str], text: str, flags: tuple[str, ...], source: str) -> Cell:
+def _cell(column: tuple[str, Kind, str], text: str, flags: tuple[str, ...], source: str) -> PrintedCell:
     data, kind, metric = column
     if text == _NONE:
-        return Cell(data, kind, metric, None, flags)
+        return PrintedCell(data, kind, metric, None, flags)
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise ConfigError(f"{source}: a value of {data} {metric} is no number", found=repr(text[:80]))
-    return Cell(data, kind, metric, value, flags, text)
+    return PrintedCell(data, kind, metric, value, flags, text)
 
 
 def _short(data: str, metric: str) -> str:

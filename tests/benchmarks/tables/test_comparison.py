@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import math
@@ -13,31 +12,33 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks import comparison, papers
-from benchmarks.comparison import COLUMNS, compare
-from benchmarks.papers import Cell, Row, Table
-from benchmarks.tables import command
+from benchmarks import papers
+from benchmarks.papers import PrintedCell, PrintedRow, PrintedTable
+from benchmarks.tables.comparison import COLUMNS, comparison
+from benchmarks.tables.table import Table
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.scores import Aggregate, ClipScores
 from motioncopy.records import Costs, Record, Results, write
-from tests.benchmarks.test_grids import check_latex
-from tests.benchmarks.test_tables import record
+from tests.benchmarks.tables.made import call, record
+from tests.benchmarks.tables.test_grid import check_latex
 
 PSNR, LPIPS, FID = "mask_psnr/inside@1", "lpips/alex@1", "fid/tf@1"
 WAVES = (20.0, 22.0, 24.0, 26.0, 20.0, 22.0, 24.0, 26.0)
 UP_AND_DOWN = (0.5, -0.5) * 4
 
 
-def row(label: str, method: str, psnr: float | None, lpips: float | None = None, **fields: Any) -> Row:
+def row(label: str, method: str, psnr: float | None, lpips: float | None = None, **fields: Any) -> PrintedRow:
     cells = tuple(
-        Cell("iper", "reconstruction", key, value, (), "" if value is None else str(value))
+        PrintedCell("iper", "reconstruction", key, value, (), "" if value is None else str(value))
         for key, value in ((PSNR, psnr), (LPIPS, lpips))
     )
     ours = method in papers.OURS
-    return Row(label, method, fields.get("ablation"), ours, fields.get("flags", ()), cells, fields.get("compared"))
+    return PrintedRow(
+        label, method, fields.get("ablation"), ours, fields.get("flags", ()), cells, fields.get("compared")
+    )
 
 
-def paper(*rows: Row, kind: Any = "ablation", **fields: Any) -> Table:
+def paper(*rows: PrintedRow, kind: Any = "ablation", **fields: Any) -> PrintedTable:
     rows = rows or (
         row("w/o TAM", "remot", 26.6, 0.07, ablation="without_tam"),
         row("w/o WCN", "remot", 21.3, ablation="rgn"),
@@ -47,7 +48,7 @@ def paper(*rows: Row, kind: Any = "ablation", **fields: Any) -> Table:
     columns: Any = (("iper", "reconstruction", PSNR), ("iper", "reconstruction", LPIPS))
     known: dict[str, Any] = {"protocol": {"iper": "iper@1"}, "rows": rows, "columns": columns}
     known |= {"regime": "general"} | fields
-    return Table(id="remot/table9", paper="remot", number="9", title="Parts", kind=kind, method="remot", **known)
+    return PrintedTable(id="remot/table9", paper="remot", number="9", title="Parts", kind=kind, method="remot", **known)
 
 
 def run(
@@ -64,7 +65,8 @@ def run(
     return record(method, **names)
 
 
-def cell(frame: pd.DataFrame, label: str, metric: str = PSNR) -> dict[str, Any]:
+def cell(made: Table | pd.DataFrame, label: str, metric: str = PSNR) -> dict[str, Any]:
+    frame = made.frame if isinstance(made, Table) else made
     (line,) = frame[(frame.label == label) & (frame.metric == metric)].to_dict("records")
     return {str(k): v for k, v in line.items()}
 
@@ -74,13 +76,13 @@ def less(by: float) -> tuple[float, ...]:
 
 
 def test_paper_and_measured_stand_side_by_side() -> None:
-    frame = compare(paper(), [run(data="iper", preset="full"), run(less(2.0), data="iper", preset="full", seed=1)])
-    assert tuple(frame.columns) == COLUMNS
-    ours = cell(frame, "Ours")
+    made = comparison(paper(), [run(data="iper", preset="full"), run(less(2.0), data="iper", preset="full", seed=1)])
+    assert tuple(made.frame.columns) == COLUMNS
+    ours = cell(made, "Ours")
     assert (ours["paper"], ours["mean"], ours["seeds"], ours["trials"]) == (28.8, pytest.approx(22.0), 2, 8)
     assert ours["low"] < 22.0 < ours["high"]
     assert ours["difference"] == pytest.approx(22.0 - 28.8)
-    text = comparison.markdown(frame)
+    text = made.markdown()
     assert "| Ours (remot), 2 seeds | **28.8** | **22.00 [" in text
     assert "−6.80" in text
     assert "no difference" not in text.lower()
@@ -88,40 +90,40 @@ def test_paper_and_measured_stand_side_by_side() -> None:
 
 
 def test_on_another_data_set_or_protocol_there_is_no_difference_and_a_note_says_so() -> None:
-    elsewhere = compare(paper(), [run()], "puppets")
+    elsewhere = comparison(paper(), [run()], "puppets")
     assert cell(elsewhere, "Ours")["mean"] == pytest.approx(23.0)
-    assert elsewhere.difference.isna().all()
-    assert "Values on puppets and on iper cannot be compared" in comparison.markdown(elsewhere)
-    miniature = compare(paper(), [run(data="iper", protocol="iper-miniature@1")])
+    assert elsewhere.frame.difference.isna().all()
+    assert "Values on puppets and on iper cannot be compared" in elsewhere.markdown()
+    miniature = comparison(paper(), [run(data="iper", protocol="iper-miniature@1")])
     assert cell(miniature, "Ours")["mean"] == pytest.approx(23.0)
-    assert miniature.difference.isna().all()
-    assert "iper@1 comes nearest to the paper's, and this is iper-miniature@1" in comparison.markdown(miniature)
+    assert miniature.frame.difference.isna().all()
+    assert "iper@1 comes nearest to the paper's, and this is iper-miniature@1" in miniature.markdown()
 
 
 def test_the_sign_of_a_part_is_the_papers_and_ours() -> None:
     gains = tuple(v - 0.1 + d for v, d in zip(WAVES, UP_AND_DOWN, strict=True))
-    frame = compare(
+    made = comparison(
         paper(), [run(), run(less(1.0), "without_tam"), run(WAVES, "rgn"), run(gains, "rgn_without_gam")], "puppets"
     )
-    tam = cell(frame, "w/o TAM")
+    tam = cell(made, "w/o TAM")
     assert (tam["compared"], tam["paper_worth"], tam["worth"]) == ("Ours", pytest.approx(2.2), pytest.approx(1.0))
     assert (tam["sign"], tam["worth_low"], tam["worth_high"]) == ("+", pytest.approx(1.0), pytest.approx(1.0))
-    gam = cell(frame, "w/o GAM")
+    gam = cell(made, "w/o GAM")
     assert (gam["compared"], gam["sign"], gam["worth"]) == ("w/o WCN", "≈", pytest.approx(0.1))
     assert gam["paper_worth"] == pytest.approx(-0.1)
     assert gam["worth_low"] < 0 < gam["worth_high"]
-    harmful = compare(paper(), [run(), run(less(-1.0), "without_tam")], "puppets")
+    harmful = comparison(paper(), [run(), run(less(-1.0), "without_tam")], "puppets")
     assert cell(harmful, "w/o TAM")["sign"] == "-"
-    text = comparison.markdown(frame)
+    text = made.markdown()
     assert "| w/o GAM, against w/o WCN | −0.1 | +0.10 [" in text
     assert "]≈ |" in text
 
 
 def test_few_trials_give_a_sign_in_parentheses_and_sets_too() -> None:
-    frame = compare(paper(), [run((20.0, 21.0)), run((19.0, 20.0), "without_tam")], "puppets")
-    found = cell(frame, "w/o TAM")
+    made = comparison(paper(), [run((20.0, 21.0)), run((19.0, 20.0), "without_tam")], "puppets")
+    found = cell(made, "w/o TAM")
     assert (found["sign"], found["worth_untested"]) == ("(+)", "2 trials, and a 95% test needs 6")
-    text = comparison.markdown(frame)
+    text = made.markdown()
     assert "+1.00 [+1.00, +1.00]?" in text
     assert "Differences not tested: 2 trials, and a 95% test needs 6." in text.splitlines()
 
@@ -130,22 +132,22 @@ def test_few_trials_give_a_sign_in_parentheses_and_sets_too() -> None:
         return one
 
     column: Any = (("iper", "reconstruction", FID),)
-    cells = {"w/o TAM": Cell("iper", "reconstruction", FID, 55.2, (), "55.2")}
+    cells = {"w/o TAM": PrintedCell("iper", "reconstruction", FID, 55.2, (), "55.2")}
     rows = tuple(
-        replace(r, cells=(cells.get(r.label, Cell("iper", "reconstruction", FID, 53.0, (), "53.0")),))
+        replace(r, cells=(cells.get(r.label, PrintedCell("iper", "reconstruction", FID, 53.0, (), "53.0")),))
         for r in paper().rows
     )
     records = [with_fid(run(), 30.0), with_fid(run(WAVES, "without_tam"), 31.0)]
-    sets = cell(compare(paper(*rows, columns=column), records, "puppets"), "w/o TAM", FID)
+    sets = cell(comparison(paper(*rows, columns=column), records, "puppets"), "w/o TAM", FID)
     assert (sets["sign"], sets["worth"], sets["worth_low"]) == ("(+)", pytest.approx(1.0), None)
     assert sets["worth_untested"] == "one value of all trials together"
 
 
 def test_only_seeds_that_both_rows_have_decide_a_sign() -> None:
     records = [run(), run(less(-9.0), seed=1), run(less(1.0), "without_tam")]
-    found = cell(compare(paper(), records, "puppets"), "w/o TAM")
+    found = cell(comparison(paper(), records, "puppets"), "w/o TAM")
     assert (found["worth"], found["worth_seeds"]) == (pytest.approx(1.0), 1)
-    alone = cell(compare(paper(), [run(seed=3), run(less(1.0), "without_tam")], "puppets"), "w/o TAM")
+    alone = cell(comparison(paper(), [run(seed=3), run(less(1.0), "without_tam")], "puppets"), "w/o TAM")
     assert (alone["sign"], alone["worth"]) == (None, None)
     assert "not run at the same seed" in alone["worth_untested"]
 
@@ -156,8 +158,8 @@ def test_every_missing_cell_says_why() -> None:
     part = row("w/o all", "remot", 2.0, ablation="without_everything")
     rows = (*paper().rows, other, planned, part)
     broken = run((), "rgn", status="failed", reason="loss d is nan at step 7", results=Results())
-    frame = compare(paper(*rows), [run(), broken], "puppets")
-    reasons = {label: cell(frame, label)["reason"] for label in ("C2F", "Later", "w/o all", "w/o TAM", "w/o WCN")}
+    made = comparison(paper(*rows), [run(), broken], "puppets")
+    reasons = {label: cell(made, label)["reason"] for label in ("C2F", "Later", "w/o all", "w/o TAM", "w/o WCN")}
     assert reasons == {
         "C2F": "not a method of this project",
         "Later": "this project does not have the method yet",
@@ -165,32 +167,32 @@ def test_every_missing_cell_says_why() -> None:
         "w/o TAM": "not run on puppets",
         "w/o WCN": "the run failed: loss d is nan at step 7",
     }
-    assert cell(frame, "Ours", LPIPS)["reason"] == "no weights"
-    text = comparison.markdown(frame)
+    assert cell(made, "Ours", LPIPS)["reason"] == "no weights"
+    text = made.markdown()
     assert "| w/o WCN" in text
     assert "the run failed: loss d is nan at step 7" in text
     assert "w/o WCN: seed 0 failed: loss d is nan at step 7" in text.splitlines()
     assert "| C2F" in text
     assert "| 24.9 | – |" in text
-    nowhere = cell(compare(paper(), [run()]), "Ours")
+    nowhere = cell(comparison(paper(), [run()]), "Ours")
     assert nowhere["reason"] == "not run on iper; run on puppets (puppets@1, general)"
 
 
 def test_a_failed_seed_beside_finished_ones_is_told() -> None:
     broken = run((), seed=1, status="failed", reason="loss d is nan at step 7", results=Results())
-    frame = compare(paper(), [run(), broken], "puppets")
-    assert cell(frame, "Ours")["seeds"] == 1
-    assert "Ours: seed 1 failed: loss d is nan at step 7" in comparison.markdown(frame).splitlines()
+    made = comparison(paper(), [run(), broken], "puppets")
+    assert cell(made, "Ours")["seeds"] == 1
+    assert "Ours: seed 1 failed: loss d is nan at step 7" in made.markdown().splitlines()
     again = run(less(1.0), seed=1, created="2025-01-31T12:00:09Z")
-    assert compare(paper(), [run(), broken, again], "puppets").failed.isna().all()
+    assert comparison(paper(), [run(), broken, again], "puppets").frame.failed.isna().all()
 
 
 def test_older_configs_do_not_count_and_are_told() -> None:
     old = run(less(5.0), seed=2, config={"model": {"width": 4}})
     new = run(created="2025-01-31T12:00:09Z")
-    frame = compare(paper(), [old, new], "puppets")
-    assert (cell(frame, "Ours")["mean"], cell(frame, "Ours")["aside"]) == (pytest.approx(23.0), 1)
-    assert "Ours on puppets: 1 finished runs of older configs do not count." in comparison.markdown(frame)
+    made = comparison(paper(), [old, new], "puppets")
+    assert (cell(made, "Ours")["mean"], cell(made, "Ours")["aside"]) == (pytest.approx(23.0), 1)
+    assert "Ours on puppets: 1 finished runs of older configs do not count." in made.markdown()
 
 
 def test_baselines_and_for_a_comparison_other_methods_stand_below() -> None:
@@ -200,18 +202,18 @@ def test_baselines_and_for_a_comparison_other_methods_stand_below() -> None:
         run(less(2.0), method="aligned"),
         run(less(-1.0), method="cocosnet"),
     ]
-    labels = compare(paper(kind="comparison"), records, "puppets").label.unique()
+    labels = comparison(paper(kind="comparison"), records, "puppets").frame.label.unique()
     assert list(labels[-4:]) == ["Ours", "cocosnet (paper)", "static", "aligned"]
-    frame = compare(paper(), [*records, run(less(4.0), "rgn")], "puppets")
-    assert list(frame.label.unique()[-3:]) == ["Ours", "static", "aligned"]
-    assert (cell(frame, "w/o WCN")["weak"], cell(frame, "Ours")["weak"], cell(frame, "static")["weak"]) == (
+    made = comparison(paper(), [*records, run(less(4.0), "rgn")], "puppets")
+    assert list(made.frame.label.unique()[-3:]) == ["Ours", "static", "aligned"]
+    assert (cell(made, "w/o WCN")["weak"], cell(made, "Ours")["weak"], cell(made, "static")["weak"]) == (
         True,
         False,
         False,
     )
-    assert "°" in comparison.markdown(frame)
+    assert "°" in made.markdown()
     close = tuple(v + d - 0.1 for v, d in zip(WAVES, UP_AND_DOWN, strict=True))
-    tied = compare(paper(kind="comparison"), [run(), run(close, method="cocosnet")], "puppets")
+    tied = comparison(paper(kind="comparison"), [run(), run(close, method="cocosnet")], "puppets")
     assert (cell(tied, "Ours")["best"], cell(tied, "cocosnet (paper)")["tied"]) == (True, True)
 
 
@@ -220,7 +222,7 @@ def test_flags_have_a_footnote_each_where_they_belong() -> None:
     rows[0] = replace(rows[0], flags=("not_single_factor",))
     first, second = rows[3].cells
     rows[3] = replace(rows[3], cells=(replace(first, flags=("contradicts",)), second))
-    text = comparison.markdown(compare(paper(*rows, flags=("trials_unstated",)), [run()], "puppets"))
+    text = comparison(paper(*rows, flags=("trials_unstated",)), [run()], "puppets").markdown()
     lines = text.splitlines()
     assert f"The paper's whole table: {papers.FLAGS['trials_unstated']}" in lines
     assert f"ᵃ {papers.FLAGS['not_single_factor']}" in lines
@@ -228,8 +230,9 @@ def test_flags_have_a_footnote_each_where_they_belong() -> None:
     assert any(line.startswith("| w/o TAMᵃ") for line in lines)
     assert "| **28.8**ᵇ |" in text
     everywhere = [replace(r, cells=tuple(replace(c, flags=("data_not_public",)) for c in r.cells)) for r in rows]
-    assert f"All cells of iper: {papers.FLAGS['data_not_public']}" in comparison.markdown(
-        compare(paper(*everywhere), [run()], "puppets")
+    assert (
+        f"All cells of iper: {papers.FLAGS['data_not_public']}"
+        in comparison(paper(*everywhere), [run()], "puppets").markdown()
     )
 
 
@@ -244,70 +247,64 @@ def test_flags_have_a_footnote_each_where_they_belong() -> None:
 )
 def test_what_cannot_stand_in_one_table_is_refused(other: dict[str, Any], message: str) -> None:
     with pytest.raises(RecordError, match=message):
-        compare(paper(), [run(), run(ablation="rgn", **other)], "puppets")
+        comparison(paper(), [run(), run(ablation="rgn", **other)], "puppets")
 
 
 def test_other_regimes_and_people_are_not_mixed_in() -> None:
-    frame = compare(paper(), [run(), run(less(9.0), regime="personal", subject="ana")], "puppets")
-    assert cell(frame, "Ours")["mean"] == pytest.approx(23.0)
+    made = comparison(paper(), [run(), run(less(9.0), regime="personal", subject="ana")], "puppets")
+    assert cell(made, "Ours")["mean"] == pytest.approx(23.0)
     personal = paper(regime="personal")
     people: list[dict[str, Any]] = [{"regime": "personal", "subject": name} for name in ("ana", "bob")]
     ana, bob = people
     both = [run(**ana), run(less(4.0), **bob), run(less(1.0), "rgn", **ana)]
-    found = compare(personal, both, "puppets")
+    found = comparison(personal, both, "puppets")
     assert cell(found, "Ours")["mean"] == pytest.approx(23.0), "bob alone is not shown by every row"
     assert cell(found, "Ours")["subjects"] == "ana"
-    pooled = compare(personal, both[:2], "puppets")
+    pooled = comparison(personal, both[:2], "puppets")
     assert (cell(pooled, "Ours")["mean"], cell(pooled, "Ours")["trials"]) == (pytest.approx(21.0), 16)
     with pytest.raises(RecordError, match="different people"):
-        compare(personal, [run(**ana), run(less(1.0), "rgn", **bob)], "puppets")
+        comparison(personal, [run(**ana), run(less(1.0), "rgn", **bob)], "puppets")
 
 
 def test_one_of_the_papers_data_sets_can_be_chosen() -> None:
     columns: Any = (("iper", "reconstruction", PSNR), ("dmt", "reconstruction", PSNR))
-    cells = {name: Cell(name, "reconstruction", PSNR, 20.0, (), "20.0") for name in ("iper", "dmt")}
-    one = Row("Ours", "remot", None, True, (), tuple(cells.values()))
+    cells = {name: PrintedCell(name, "reconstruction", PSNR, 20.0, (), "20.0") for name in ("iper", "dmt")}
+    one = PrintedRow("Ours", "remot", None, True, (), tuple(cells.values()))
     two = paper(one, kind="comparison", columns=columns, protocol={"iper": "iper@1", "dmt": None})
-    frame = compare(two, [run(data="iper", preset="full"), run(data="dmt", preset="full")])
-    assert list(zip(frame.data, frame.measured_on, strict=True))[:2] == [("iper", "iper"), ("dmt", "dmt")]
-    assert list(frame.difference.isna()) == [False, True], "no protocol of ours is that of dmt"
-    assert set(compare(two, [run(data="iper")], "iper").data) == {"iper"}
-    beside = compare(two, [run()], "puppets")
-    text = comparison.markdown(beside)
+    made = comparison(two, [run(data="iper", preset="full"), run(data="dmt", preset="full")])
+    assert list(zip(made.frame.data, made.frame.measured_on, strict=True))[:2] == [("iper", "iper"), ("dmt", "dmt")]
+    assert list(made.frame.difference.isna()) == [False, True], "no protocol of ours is that of dmt"
+    assert set(comparison(two, [run(data="iper")], "iper").frame.data) == {"iper"}
+    beside = comparison(two, [run()], "puppets")
+    text = beside.markdown()
     assert "| PSNR" not in text
     assert "Mask-PSNR ↑ (dB) iper | Mask-PSNR ↑ (dB) dmt | Mask-PSNR ↑ (dB) puppets" in text
 
 
 def test_frames_a_second_are_costs_of_a_device_and_no_contest() -> None:
     columns: Any = (("unstated", "imitation", "fps"),)
-    one = Row("Ours", "remot", None, True, (), (Cell("unstated", "imitation", "fps", 15.0, (), "15"),))
+    one = PrintedRow("Ours", "remot", None, True, (), (PrintedCell("unstated", "imitation", "fps", 15.0, (), "15"),))
     table = paper(one, kind="cost", columns=columns, protocol={"unstated": None})
     records = [run(costs=Costs(fps=40.0)), run(method="static", costs=Costs(fps=9000.0))]
-    frame = compare(table, records, "puppets")
-    found = cell(frame, "Ours", "fps")
+    made = comparison(table, records, "puppets")
+    found = cell(made, "Ours", "fps")
     assert (found["mean"], found["difference"], found["weak"], found["low"]) == (40.0, None, False, None)
-    text = comparison.markdown(frame)
+    text = made.markdown()
     assert "on A CPU, threads: 2" in text
     assert "depend on the device" in text
-    assert "does not say on which data" in cell(compare(table, records), "Ours", "fps")["reason"]
+    assert "does not say on which data" in cell(comparison(table, records), "Ours", "fps")["reason"]
 
 
 @pytest.mark.parametrize("name", list(papers.tables()))
 def test_every_paper_table_is_laid_out_in_every_form(name: str) -> None:
     table = papers.table(name)
-    frame = compare(table, [run(regime=table.regime, subject="ana" if table.regime == "personal" else None)], "puppets")
-    assert len(frame) >= len(table.rows) * len(table.columns)
-    check_latex(comparison.latex(frame))
-    assert comparison.terminal(frame, 100)[0]
+    subject = "ana" if table.regime == "personal" else None
+    made = comparison(table, [run(regime=table.regime, subject=subject)], "puppets")
+    assert len(made.frame) >= len(table.rows) * len(table.columns)
+    check_latex(made.latex())
+    assert made.terminal(100)[0]
     for one in table.rows:
-        assert f"| {one.label}" in comparison.markdown(frame)
-
-
-def call(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    parsed = parser.parse_args(["table", *arguments])
-    return int(parsed.run_command(parsed))
+        assert f"| {one.label}" in made.markdown()
 
 
 def test_the_command_shows_the_committed_records(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 
 import pytest
 
-from benchmarks.papers import FLAGS, tables
-from benchmarks.papers.show import choose, markdown
-from benchmarks.tables import command
+from benchmarks.papers import FLAGS, choose, tables
+from benchmarks.tables.printed import printed
 from motioncopy.errors import ConfigError
+from tests.benchmarks.tables.made import call
 
 
-def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    parsed = parser.parse_args(["table", "--source", "paper", *arguments])
-    assert command.run(parsed) == 0
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert call("--source", "paper", *arguments) == 0
     return capsys.readouterr().out
 
 
 def test_json_holds_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
-    cells = json.loads(printed(capsys, "--format", "json"))
+    cells = json.loads(said(capsys, "--format", "json"))
     assert len(cells) == sum(len(t.rows) * len(t.columns) for t in tables().values())
     (one,) = [c for c in cells if (c["id"], c["row"]) == ("cpfnet/table1", "Liquid Warping GAN")]
     assert one == {
@@ -45,7 +41,7 @@ def test_json_holds_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_csv_holds_every_cell_too(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = list(csv.DictReader(printed(capsys, "--format", "csv", "--table", "remot/4").splitlines()))
+    lines = list(csv.DictReader(said(capsys, "--format", "csv", "--table", "remot/4").splitlines()))
     assert len(lines) == 20
     assert lines[0]["compared"] == "REMOT w/o WCN"
     assert (lines[1]["value"], lines[2]["value"]) == ("24.56", "")
@@ -53,7 +49,7 @@ def test_csv_holds_every_cell_too(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("style", ["terminal", "markdown"])
 def test_every_table_is_shown_with_the_sentence_of_each_flag(style: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = printed(capsys, "--format", style)
+    text = said(capsys, "--format", style)
     whole = " ".join(text.split())
     for id, t in tables().items():
         assert f"{id}: {t.title}" in text
@@ -63,17 +59,17 @@ def test_every_table_is_shown_with_the_sentence_of_each_flag(style: str, capsys:
 
 
 def test_digits_are_those_of_the_paper_and_marks_stand_at_the_cell() -> None:
-    text = markdown(tables()["fakevideo/table2"])
-    assert "| 3 face vectors (b, c) | 0.758 | 25.62 | 0.079 | 56.80 | 3.331 |" in text
-    assert "| 3 face vectors (b, c) | 0.807 (d) |" in text
-    assert f"- (d) {FLAGS['typo_corrected']}" in text
-    assert "complexmotion (a)**" in text
-    assert "iper**" in text
-    assert f"- (a) {FLAGS['data_not_public']}" in text
+    text = printed(tables()["fakevideo/table2"]).markdown()
+    assert "| 3 face vectorsᵃᵇ | 0.758 | 25.62 | 0.079 | 56.80 | 3.331 |" in text
+    assert "| 3 face vectorsᵃᵇ | 0.807ᵉ |" in text
+    lines = text.splitlines()
+    assert f"ᵉ {FLAGS['typo_corrected']}" in lines
+    assert f"All cells of complexmotion: {FLAGS['data_not_public']}" in lines
+    assert not any(line.startswith("All cells of iper") for line in lines)
 
 
 def test_an_svg_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
-    assert printed(capsys, "--table", "cpfnet/III", "--format", "svg").startswith("<svg")
+    assert said(capsys, "--table", "cpfnet/III", "--format", "svg").startswith("<svg")
 
 
 def test_one_data_set_regime_or_protocol_is_chosen() -> None:
@@ -85,8 +81,8 @@ def test_one_data_set_regime_or_protocol_is_chosen() -> None:
 
 def test_what_leaves_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match=r"no such cells.*solodance"):
-        printed(capsys, "--data", "nowhere")
+        said(capsys, "--data", "nowhere")
     with pytest.raises(ConfigError, match="there is no paper table 'remot/5'"):
-        printed(capsys, "--table", "remot/5")
+        said(capsys, "--table", "remot/5")
     with pytest.raises(ConfigError, match="leave out --source paper"):
-        printed(capsys, "--ablations")
+        said(capsys, "--ablations")

@@ -1,4 +1,4 @@
-"""Tables as text: one grid of cells, written for a terminal, as Markdown or as LaTeX.
+"""Tables as text: a grid of cells with footnotes, written for a terminal, as Markdown or as LaTeX.
 
 What is in a cell is decided elsewhere; here only how it looks. Signs that LaTeX has no letter for may be used freely:
 those of :data:`_LATEX`.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -17,12 +17,7 @@ import rich.table
 from rich.text import Text
 
 from motioncopy.errors import RecordError
-from motioncopy.metrics.catalogue import definition
 
-#: The one column of papers' tables that is no metric of frames, but a cost.
-FPS = "fps"
-#: Characters of a heading of a terminal's column before it is folded.
-FOLD = 16
 #: Characters between two columns, and at the edges of a table.
 _GAP, _EDGES = 3, 1
 #: Characters that stand side by side on a page of LaTeX in ``\footnotesize``.
@@ -45,14 +40,27 @@ class Cell:
     """What stands in one place.
 
     Attributes:
-        text: The value.
+        value: The value.
+        interval: The ends of its interval; may be empty.
+        deviation: Its deviation over seeds, which text shows where there is no interval; may be empty.
         bold: Whether it is the best.
-        marks: Signs of footnotes behind it.
+        marks: Signs behind it, of footnotes.
+        line: Index of the line of the frame behind the grid that it shows.
     """
 
-    text: str = ""
+    value: str = ""
+    interval: str = ""
+    deviation: str = ""
     bold: bool = False
     marks: str = ""
+    line: Hashable = None
+
+    @property
+    def text(self) -> str:
+        """The value and how far it is to be trusted."""
+        if self.interval:
+            return f"{self.value} [{self.interval}]"
+        return f"{self.value} ± {self.deviation}" if self.deviation else self.value
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,28 @@ class Note:
 
     def __str__(self) -> str:
         return f"{self.sign} {self.text}".strip()
+
+
+class Footnotes:
+    """Footnotes, signed in the order in which they are first asked for.
+
+    Args:
+        sign: The sign of a footnote's number from 1: :func:`raised` or :func:`lettered`.
+    """
+
+    def __init__(self, sign: Callable[[int], str]) -> None:
+        self._sign = sign
+        self._texts: dict[str, str] = {}
+
+    def mark(self, text: str) -> str:
+        """The sign of the footnote of this text."""
+        if text not in self._texts:
+            self._texts[text] = self._sign(len(self._texts) + 1)
+        return self._texts[text]
+
+    def notes(self) -> list[Note]:
+        """All that were asked for."""
+        return [Note(text, sign) for text, sign in self._texts.items()]
 
 
 @dataclass(frozen=True)
@@ -174,19 +204,6 @@ def lettered(number: int) -> str:
     if number > len(_LETTERS):
         raise RecordError("a table holds too many footnotes", expected=f"at most {len(_LETTERS)}", found=number)
     return _LETTERS[number - 1]
-
-
-def digits(metric: str) -> int:
-    """Digits behind the point of a metric's values."""
-    return 2 if metric == FPS or definition(metric).unit == "dB" else 3
-
-
-def heading(metric: str) -> str:
-    """What a metric's column is called, with its direction and unit."""
-    if metric == FPS:
-        return "FPS ↑"
-    found = definition(metric)
-    return " ".join(part for part in (found.title, found.arrow, f"({found.unit})" if found.unit else "") if part)
 
 
 def markdown(grids: Iterable[Grid], notes: Iterable[Note]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.significance import ENOUGH, Difference, paired
 from motioncopy.errors import RecordError
+from motioncopy.metrics.bootstrap import ENOUGH, Difference
+from motioncopy.metrics.bootstrap import paired_difference as paired
 
 
 def values(numbers: np.ndarray) -> dict[str, float]:
@@ -52,7 +53,7 @@ def test_pairing_is_by_trial_and_not_by_order() -> None:
     one = {f"trial{i}": float(i) + 1 for i in range(8)}
     other = {f"trial{i}": float(i) for i in reversed(range(8))}
     assert paired(one, other) == Difference(1.0, 1.0, 1.0, 8)
-    assert paired(one, {"trial3": 0.0, "elsewhere": 9.0}).trials == 1
+    assert paired(one, {"trial3": 0.0, "elsewhere": 9.0}).clips == 1
 
 
 def test_the_same_call_gives_the_same_interval() -> None:

@@ -11,8 +11,8 @@ from itertools import combinations
 import pytest
 
 from benchmarks.bench import config_stack
-from benchmarks.papers import FLAGS, OURS, UNSTATED, Cell, Row, Table, papers, table, tables
-from benchmarks.papers.cells import parse
+from benchmarks.papers import FLAGS, OURS, UNSTATED, PrintedCell, PrintedRow, PrintedTable, papers, table, tables
+from benchmarks.papers.printed import parse
 from datamodules.protocols import protocol
 from motioncopy.errors import ConfigError
 from motioncopy.metrics.catalogue import METRICS
@@ -63,7 +63,7 @@ LINES = (
 )
 #: What a metric of this family can be at most; none is below 0.
 MOST = {"ssim": 1, "mask_ssim": 1, "lpips": 1, "tcm": 1, "is": 10, "psnr": 40, "mask_psnr": 40, "sd": 40, "fid": 200}
-Place = tuple[Table, Row, Cell]
+Place = tuple[PrintedTable, PrintedRow, PrintedCell]
 
 
 def family(metric: str) -> str:
@@ -157,7 +157,7 @@ def test_parts_are_compared_with_the_row_that_has_them() -> None:
             assert row.ablation is None or t.compared_with(row).method == row.method
 
 
-def key(cell: Cell) -> tuple[str, str]:
+def key(cell: PrintedCell) -> tuple[str, str]:
     """What a cell measures. Not the kind of trial, which papers do not say, and on which TCM's variant hangs."""
     return cell.data, family(cell.metric)
 
@@ -290,8 +290,6 @@ def test_a_damaged_file_is_refused(changes: dict[str, object], message: str) -> 
 
 
 def test_reading_them_imports_nothing_slow() -> None:
-    code = (
-        "import sys; from benchmarks.papers import show; show.choose(); print({'torch', 'pandas'} & set(sys.modules))"
-    )
+    code = "import sys; from benchmarks.papers import choose; choose(); print({'torch', 'pandas'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.grids import PAGE, Cell, Grid, Note, escape, latex, lettered, markdown, raised, terminal
+from benchmarks.tables.grid import PAGE, Cell, Grid, Note, escape, latex, lettered, markdown, raised, terminal
 from motioncopy.errors import RecordError
 
 ODD = "50% of a_b & c#1 {x} ~ ^ \\ $5 <a|b> ± ≈ ° ↑ ↓ – − Δ → “q” "
@@ -97,7 +97,7 @@ def test_marks_do_not_move_the_digits() -> None:
 
 
 def test_markdown_keeps_a_bar_inside_its_cell() -> None:
-    text = markdown([Grid("t", ("", "a\nb"), ((Cell("x|y"), Cell("1", True, "¹")),))], [Note("why", "¹")])
+    text = markdown([Grid("t", ("", "a\nb"), ((Cell("x|y"), Cell("1", bold=True, marks="¹")),))], [Note("why", "¹")])
     assert text == "**t**\n\n|  | a b |\n| --- | --: |\n| x\\|y | **1**¹ |\n\n¹ why\n"
 
 

@@ -13,7 +13,6 @@ the row that this one is compared with.
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,20 +20,23 @@ from importlib.resources import files
 from typing import Any
 
 import pandas as pd
-import rich.table
 
-from benchmarks import grids, papers, significance
+from benchmarks import papers
 from benchmarks.bench import config_stack
-from benchmarks.grids import Cell, Grid, Note
+from benchmarks.tables.columns import direction, heading, interval, number
+from benchmarks.tables.grid import Cell, Grid, Note
+from benchmarks.tables.measured import worth
+from benchmarks.tables.selection import KINDS, in_order
+from benchmarks.tables.table import Table, cells
 from motioncopy.errors import ConfigError, RecordError
-from motioncopy.metrics.catalogue import definition
+from motioncopy.metrics.bootstrap import NOTE, Difference
 from motioncopy.records import Record
 
 COLUMNS = (
     "data", "protocol", "subject", "method", "ablation", "part", "compared", "kind", "metric",
     "worth", "low", "high", "trials", "seeds", "paper",
 )  # fmt: skip
-_NOTE = Note(f"Worth: how much better the score is with the part than without it, trial by trial. {significance.NOTE}")
+_NOTE = Note(f"Worth: how much better the score is with the part than without it, trial by trial. {NOTE}")
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ class Ablation:
 
     def found_by_the_paper(self, kind: str, metric: str) -> str:
         """The paper's own differences, signed so that positive is better with the part; empty if it has none."""
-        sign = 1 if definition(metric).direction == "higher" else -1
         pairs = {data: pair for (data, *rest), pair in self.paper.items() if rest == [kind, metric]}
-        return ", ".join(f"{sign * (more - less):+.3g} ({data})" for data, (less, more) in pairs.items())
+        gains = {data: direction(metric) * (more - less) for data, (less, more) in pairs.items()}
+        return ", ".join(f"{gain:+.3g} ({data})" for data, gain in gains.items())
 
 
 def ablations(method: str) -> dict[str, Ablation]:
@@ -92,118 +94,97 @@ def _printed(method: str, ablation: str) -> dict[tuple[str, str, str], tuple[flo
     return found
 
 
-def compare(records: Iterable[Record]) -> pd.DataFrame:
+def worth_of_parts(records: Iterable[Record]) -> Table:
     """Every ablation that was run, against the row with the part, for every metric and kind of trial.
 
     Args:
         records: Of any methods, data sets and protocols; failed ones and those of papers are left aside.
 
     Returns:
-        A frame with :data:`COLUMNS`. ``worth`` is the mean over trials of the score's gain by the part, positive where
-        the part helps, with the 95% interval ``low`` to ``high`` (NaN for fewer than two trials).
+        A table whose frame has :data:`COLUMNS`. ``worth`` is the mean over trials of the score's gain by the part,
+        positive where the part helps, with the 95% interval ``low`` to ``high`` (``None`` for fewer than two trials).
 
     Raises:
         RecordError: If an ablation was run, and no row with the part at the same seed.
     """
     runs: dict[tuple[Any, ...], dict[str | None, dict[int | None, Record]]] = defaultdict(lambda: defaultdict(dict))
-    for r in sorted(records, key=lambda r: (r.created, r.id)):
+    for r in in_order(records):
         if r.kind == "measured" and r.status == "finished" and not r.changed:
             same = (r.data, r.protocol, r.subject, r.method, r.variant, r.preset, r.overlays)
             runs[same][r.ablation][r.seed] = r
     lines = []
     for (data, protocol, subject, method, *_), rows in runs.items():
         for name, ablation in ablations(method).items():
-            without, with_ = rows.get(name, {}), rows.get(ablation.compared, {})
+            without, with_part = rows.get(name, {}), rows.get(ablation.compared, {})
             if not without:
                 continue
-            seeds = sorted(without.keys() & with_.keys(), key=str)
-            if not seeds:
+            if not without.keys() & with_part.keys():
                 raise RecordError(
                     f"{method}'s ablation {name} on {data} has nothing to be compared with",
                     expected=f"{ablation.compared or 'the whole method'} at seed {', '.join(map(str, without))}",
-                    found=f"seeds {', '.join(map(str, with_)) or 'none'}",
+                    found=f"seeds {', '.join(map(str, with_part)) or 'none'}",
                     remedy=f"run `make bench METHOD={method} DATA={data} ABLATION={ablation.compared or ''} SEED=...`",
                 )
             fixed = {"data": data, "protocol": protocol, "subject": subject, "method": method, "ablation": name}
-            named = fixed | {"part": ablation.part, "compared": ablation.compared, "seeds": len(seeds)}
-            lines += [named | line for line in _differences([(without[s], with_[s]) for s in seeds], ablation)]
+            fixed |= {"part": ablation.part, "compared": ablation.compared}
+            lines += [fixed | line for line in _gains(list(with_part.values()), list(without.values()), ablation)]
     # As objects: pandas would turn the None of the whole method into a NaN beside another row's name.
-    return pd.DataFrame(lines, columns=list(COLUMNS), dtype=object)
+    return Table(pd.DataFrame(lines, columns=list(COLUMNS), dtype=object), _layout)
 
 
-def _differences(pairs: Sequence[tuple[Record, Record]], ablation: Ablation) -> list[dict[str, Any]]:
-    """One line for each kind of trial and metric that every run of both rows has values of."""
-    gains: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for without, with_ in pairs:
-        for name in without.results.trials.keys() & with_.results.trials.keys():
-            a, b = without.results.trials[name], with_.results.trials[name]
-            for key in a.scores.keys() & b.scores.keys():
-                less, more, direction = a.scores[key].value, b.scores[key].value, definition(key).direction
-                if less is not None and more is not None and direction != "none":
-                    gains[a.kind, key][name].append(more - less if direction == "higher" else less - more)
+def _gains(with_part: Sequence[Record], without: Sequence[Record], ablation: Ablation) -> list[dict[str, Any]]:
+    """One line for each kind of trial and metric of which trials of both rows have values."""
+    trials = [trial for record in without for trial in record.results.trials.values()]
     lines = []
-    for (kind, key), by_trial in gains.items():
-        values = {name: statistics.fmean(v) for name, v in by_trial.items() if len(v) == len(pairs)}
-        if not values:
-            continue
-        found = significance.paired(values, dict.fromkeys(values, 0.0))
-        line = {"kind": kind, "metric": key, "worth": found.mean, "trials": found.trials}
-        paper = ablation.found_by_the_paper(kind, key)
-        lines.append(line | {"low": found.low, "high": found.high, "paper": paper})
-    return sorted(lines, key=lambda line: (line["kind"] != "reconstruction", str(line["metric"])))
+    for kind in KINDS:
+        for metric in sorted({key for trial in trials if trial.kind == kind for key in trial.scores}):
+            gain = worth(with_part, without, kind, metric) if direction(metric) else {}
+            if "trials" in gain:
+                line = {name: gain[name] for name in ("worth", "low", "high", "trials", "seeds")}
+                paper = ablation.found_by_the_paper(kind, metric)
+                lines.append(line | {"kind": kind, "metric": metric, "paper": paper})
+    return lines
 
 
-def verdict(line: Mapping[Any, Any]) -> str:
+def verdict(line: Mapping[str, Any]) -> str:
     """Whether the part helped, by the interval."""
-    found = significance.Difference(line["worth"], line["low"], line["high"], line["trials"])
+    found = Difference(line["worth"], line["low"], line["high"], line["trials"])
     if found.told_apart is None:
         return f"not tested ({found.untested})"
     return ("helps" if found.mean > 0 else "harms") if found.told_apart else "not shown"
 
 
-def _cells(frame: pd.DataFrame) -> list[list[str]]:
-    cells = []
-    for line in frame.to_dict("records"):
-        metric = definition(line["metric"])
-        digits = grids.digits(line["metric"])
-        bounds = "" if line["low"] is None else f" [{line['low']:+.{digits}f}, {line['high']:+.{digits}f}]"
-        where = line["data"] + (f", {line['subject']}" if line["subject"] else "")
-        row = f"{line['method']}: {line['ablation']}, against {line['compared'] or 'the whole method'}"
-        seeds = f"{line['seeds']} seed{'s' if line['seeds'] > 1 else ''}"
-        counted = f"{line['trials']} trials, {seeds}"
-        worth = f"{line['worth']:+.{digits}f}{bounds}"
-        name = f"{metric.title}{f' ({metric.unit})' if metric.unit else ''}"
-        cells.append(
-            [where, row, line["part"], line["kind"], name, worth, counted, verdict(line), line["paper"] or "–"]
+def seeds(line: Mapping[str, Any]) -> str:
+    """Over how many seeds a gain is."""
+    return f"{line['seeds']} seed{'s' if line['seeds'] > 1 else ''}"
+
+
+def _layout(frame: pd.DataFrame) -> tuple[list[Grid], list[Note]]:
+    """A grid for each ablation, and the note."""
+    headings = ("trials of", "metric", "worth", "over", "here it", "paper's worth")
+    grids = []
+    for _, of_ablation in frame.groupby(["data", "subject", "method", "ablation"], sort=False, dropna=False):
+        lines = cells(of_ablation)
+        one = lines[0]
+        where = one["data"] + (f", {one['subject']}" if one["subject"] else "")
+        against = f"{one['ablation']}, against {one['compared'] or 'the whole method'}"
+        rows = tuple(
+            (
+                Cell(line["kind"]),
+                Cell(heading(line["metric"], arrow=False)),
+                gain(line),
+                Cell(f"{line['trials']} trials, {seeds(line)}"),
+                Cell(verdict(line)),
+                Cell(line["paper"] or "–"),
+            )
+            for line in lines
         )
-    return cells
+        grids.append(Grid(f"{where}: {one['method']}: {against} ({one['part']})", headings, rows, left=len(headings)))
+    return grids, [_NOTE]
 
 
-_HEADINGS = ("data", "ablation", "part", "trials of", "metric", "worth", "over", "here it", "paper's worth")
-
-
-def markdown(frame: pd.DataFrame) -> str:
-    """The comparison in Markdown."""
-    lines = [list(_HEADINGS), ["---"] * len(_HEADINGS), *_cells(frame)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{_NOTE}\n"
-
-
-def latex(frame: pd.DataFrame) -> str:
-    """The comparison in LaTeX, for the package booktabs: a float for each ablation, with the note below."""
-    return grids.latex(_layout(frame), [_NOTE])
-
-
-def terminal(frame: pd.DataFrame, width: int = 160) -> tuple[list[rich.table.Table], list[str]]:
-    """The comparison for a terminal: a part for each ablation, and the note."""
-    return [part for grid in _layout(frame) for part in grids.terminal(grid, width)], [str(_NOTE)]
-
-
-def _layout(frame: pd.DataFrame) -> list[Grid]:
-    """A grid for each ablation."""
-    found = []
-    for _, lines in frame.groupby(["data", "method", "ablation"], sort=False):
-        cells = _cells(lines)
-        where, row, part, *_ = cells[0]
-        rows = tuple(tuple(map(Cell, cell[3:])) for cell in cells)
-        found.append(Grid(f"{where}: {row} ({part})", _HEADINGS[3:], rows, left=len(_HEADINGS[3:])))
-    return found
+def gain(line: Mapping[str, Any]) -> Cell:
+    """What the part is worth, with its interval."""
+    metric = line["metric"]
+    ends = "" if line["low"] is None else interval(line["low"], line["high"], metric, signed=True)
+    return Cell(number(line["worth"], metric, signed=True), ends)
