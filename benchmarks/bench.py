@@ -25,8 +25,8 @@ from benchmarks.stack import Stack
 from benchmarks.watch import ending
 from datamodules.base import ClipDataModule
 from motioncopy import records
-from motioncopy.errors import TrainingError
-from motioncopy.files.schema import decode
+from motioncopy.errors import RecordError, TrainingError
+from motioncopy.files.schema import validated
 from motioncopy.files.writing import write_whole
 from motioncopy.metrics.scores import Aggregate
 from motioncopy.records import Costs, Record, Results, StageTraining
@@ -154,7 +154,10 @@ def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, secon
         sets: dict[records.Kind, dict[str, Aggregate]] = {}
         missing: dict[str, str] = dict(test["missing"])
         for kind, found in test["sets"].items():
-            sets[kind] = {key: decode(Aggregate, value, "summary.json", key) for key, value in found["values"].items()}
+            sets[kind] = {
+                key: validated(Aggregate, value, error=RecordError, what=f"summary.json: {key}")
+                for key, value in found["values"].items()
+            }
             missing |= found["missing"]
         results = Results.of(clips, missing, sets)
         if fit["features"]:
@@ -162,13 +165,13 @@ def _record(job: Job, data: ClipDataModule, *, failure: str | None = None, secon
         networks |= test["networks"]
         training = {
             stage["stage"]: replace(
-                decode(StageTraining, stage["training"], "done.json", stage["stage"]),
+                validated(StageTraining, stage["training"], error=RecordError, what=f"done.json of {stage['stage']}"),
                 taken_over=stage.get("taken_over", False),
             )
             for stage in fit["stages"]
             if "training" in stage  # not in one taken over from an older version
         }
-        generator = decode(Device, test["device"], "summary.json", "device")
+        generator = validated(Device, test["device"], error=RecordError, what="summary.json: device")
         machine = [generator, *(stage.device for stage in training.values() if stage.device is not None)][-1]
         speeds = sorted(t["generation_fps"] for t in test["trials"] if t["generation_fps"])
         costs = Costs(

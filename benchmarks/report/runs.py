@@ -18,7 +18,7 @@ from motioncopy.errors import DataError, RecordError
 from motioncopy.files.documents import read_json, read_yaml
 from motioncopy.files.limits import check_limit
 from motioncopy.files.names import printable
-from motioncopy.files.schema import decode
+from motioncopy.files.schema import validated
 from motioncopy.files.writing import unreadable
 from motioncopy.footage import Footage, open_footage
 from motioncopy.metrics.scores import ClipScores
@@ -184,7 +184,7 @@ def _read(folder: Path) -> Run:
     names = ("id", "kind", "person", "driver", "fps", "frames", "scores")
     trials = {}
     for content in read_json(summary, error=RecordError)["trials"]:
-        one = decode(Summary, {name: content[name] for name in names}, str(summary))
+        one = validated(Summary, {n: content[n] for n in names}, error=RecordError, what=str(summary))
         trials[one.id] = one
     run = Run(folder, record, read_yaml(_within(folder, "stack.yaml"), error=RecordError), trials)
     _ = run.request, run.view
