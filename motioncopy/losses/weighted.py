@@ -14,6 +14,12 @@ def weighted(terms: Mapping[str, tuple[float, Tensor]]) -> Tensor:
 
     Raises:
         ConfigError: If there is none.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.losses.weighted import weighted
+        >>> weighted({"pixel": (10.0, torch.tensor(0.5)), "adversarial": (1.0, torch.tensor(2.0))})
+        tensor(7.)
     """
     if not terms:
         raise ConfigError("all losses of a stage have weight 0", remedy="weigh one of them, or train 0 epochs")
