@@ -120,7 +120,7 @@ test-slow: $(STAMP)  ## the tests that take longer
 test-ddp: $(STAMP)  ## the tests on several processes
 	@$(RUN) pytest -m ddp $(ARGS)
 
-fuzz: $(STAMP)  ## feed 12,000 hostile files to every reader, in about 5 minutes
+fuzz: $(STAMP)  ## feed 12,000 hostile files to every reader, in a minute or two
 	@$(RUN) tests.fuzz $(ARGS)
 
 lint: $(STAMP)  ## ruff: style, mistakes, formatting

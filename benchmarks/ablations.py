@@ -23,7 +23,8 @@ from typing import Any
 import pandas as pd
 import rich.table
 
-from benchmarks import grids, papers, significance, stack
+from benchmarks import grids, papers, significance
+from benchmarks.bench import config_stack
 from benchmarks.grids import Cell, Grid, Note
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.catalogue import definition
@@ -64,8 +65,8 @@ def ablations(method: str) -> dict[str, Ablation]:
         ConfigError: If a block ``ablation`` says something else than it may.
     """
     found = {}
-    for name in stack.ablations(method):
-        block = stack.read(files("methods") / method / "ablations" / f"{name}.yaml").get("ablation")
+    for name in config_stack.ablations(method):
+        block = config_stack.read(files("methods") / method / "ablations" / f"{name}.yaml").get("ablation")
         if block is None:
             continue
         try:

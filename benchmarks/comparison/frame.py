@@ -19,8 +19,7 @@ from benchmarks.comparison.runs import Line, Pool, Runs, lines, not_run, pool, r
 from benchmarks.comparison.seeds import BySeed, over_seeds, pair
 from benchmarks.grids import FPS, digits
 from benchmarks.papers import Table
-from benchmarks.tables import BASELINES, bounds, trial_values
-from benchmarks.tables.frame import Trial, reason_of
+from benchmarks.tables.frame import BASELINES, Trial, bounds, reason_of, trial_values
 from datamodules.protocols import protocol
 from motioncopy.errors import DataError, RecordError
 from motioncopy.metrics.catalogue import definition

@@ -7,10 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from benchmarks import stack
+from benchmarks.bench import config_stack
 from benchmarks.papers import UNSTATED, Row, Table
-from benchmarks.tables import BASELINES
-from benchmarks.tables.frame import check_one, check_trials, metrics_of, seedless
+from benchmarks.tables.frame import BASELINES, check_one, check_trials, metrics_of, seedless
 from motioncopy.errors import RecordError
 from motioncopy.records import Record
 
@@ -187,10 +186,10 @@ def runs(line: Line, found: Pool) -> Runs:
 
 def not_run(line: Line, found: Pool) -> str:
     """Why there is no record of a row."""
-    if line.method not in stack.methods():
+    if line.method not in config_stack.methods():
         planned = line.paper is not None and line.paper.ours
         return "this project does not have the method yet" if planned else "not a method of this project"
-    if line.ablation is not None and line.ablation not in stack.ablations(line.method):
+    if line.ablation is not None and line.ablation not in config_stack.ablations(line.method):
         return "this project does not have the overlay yet"
     if found.data == UNSTATED:
         return "the paper does not say on which data it measured this"

@@ -20,7 +20,7 @@ def pair(one: BySeed, other: BySeed, *, unpaired: bool = True) -> tuple[dict[Tri
     """Two rows' means over the same seeds: the difference of both is the mean of the differences seed by seed.
 
     Args:
-        one: See :func:`benchmarks.tables.trial_values`.
+        one: See :func:`benchmarks.tables.frame.trial_values`.
         other: Of the row it is compared with.
         unpaired: Whether a trial that has values of both rows, but at no seed of both, counts with the means over the
             seeds that either has; else it is left out.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks import left_out, tables
-from benchmarks.tables.frame import rows_of
+from benchmarks import left_out
+from benchmarks.tables.frame import BASELINES, rows_of, table
 from motioncopy.records import Record
 
 _KINDS = ("reconstruction", "imitation")
@@ -54,7 +54,7 @@ class Group:
         protocol: ``"<id>@<version>"``.
         regime: One model a person, or one for all.
         records: All of them.
-        frame: What :func:`benchmarks.tables.table` made of them, with intervals.
+        frame: What :func:`benchmarks.tables.frame.table` made of them, with intervals.
         rows: In the table's order.
         trials: For each trial its kind, in the records' order.
     """
@@ -106,7 +106,7 @@ def group_id(data: str, protocol: str, regime: str) -> str:
 
 
 def _group(data: str, protocol: str, regime: str, records: Sequence[Record]) -> Group:
-    frame = tables.table(records, intervals=True)
+    frame = table(records, intervals=True)
     trials = {
         name: trial.kind
         for kind in _KINDS
@@ -138,6 +138,6 @@ def _rows(records: Sequence[Record]) -> Iterable[Row]:
             details=", ".join(p for p in parts if p),
             ablation=one.ablation,
             subject=one.subject,
-            baseline=one.method in tables.BASELINES,
+            baseline=one.method in BASELINES,
             records=tuple(sorted(runs, key=lambda r: (r.seed is None, r.seed))),
         )

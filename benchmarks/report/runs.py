@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from benchmarks import left_out
-from benchmarks.jobs import Job
+from benchmarks.bench.config_stack import ConfigStack
+from benchmarks.bench.jobs import Job
 from benchmarks.report.groups import group_id, slug
-from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule
 from motioncopy.errors import DataError, RecordError
 from motioncopy.files.documents import read_json, read_yaml
@@ -58,6 +58,13 @@ class Summary:
                 expected=f"frames, as many values, and at most {_MOST_FPS} frames a second",
                 found=f"{self.frames} frames, {self.scores.frames} values, {self.fps} frames a second",
             )
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """Of a ``summary.json``, what is shown."""
+
+    trials: tuple[Summary, ...]
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ class Run:
         """
         r = self.record
         ablation = tuple(r.ablation.split("+")) if r.ablation else ()
-        stack = Stack(r.method, r.data, variant=r.variant or "", preset=r.preset or "", overlays=ablation)
+        stack = ConfigStack(r.method, r.data, variant=r.variant or "", preset=r.preset or "", overlays=ablation)
         return Job(stack, runs=self.folder.parent, seed=r.seed or 0, overrides=self.config).data()
 
 
@@ -181,11 +188,10 @@ def find(folder: Path) -> tuple[list[Run], list[tuple[str, str]]]:
 def _read(folder: Path) -> Run:
     record = parse(_within(folder, "record.json"))
     summary = _within(folder, "outputs", f"{record.protocol}-test", "summary.json")
-    names = ("id", "kind", "person", "driver", "fps", "frames", "scores")
-    trials = {}
-    for content in read_json(summary, error=RecordError)["trials"]:
-        one = validated(Summary, {n: content[n] for n in names}, error=RecordError, what=str(summary))
-        trials[one.id] = one
+    outputs = validated(
+        _Outputs, read_json(summary, error=RecordError), error=RecordError, what=str(summary), more=True
+    )
+    trials = {one.id: one for one in outputs.trials}
     run = Run(folder, record, read_yaml(_within(folder, "stack.yaml"), error=RecordError), trials)
     _ = run.request, run.view
     for trial in trials:
@@ -212,13 +218,7 @@ def _within(folder: Path, *names: str) -> Path:
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    from benchmarks.tables import BASELINES
+    from benchmarks.tables.frame import BASELINES
 
     r = run.record
     return (r.method in BASELINES, r.method, r.ablation or "", r.subject or "", r.seed or 0, r.created)
-
-
-def seeds_apart(runs: Sequence[Run]) -> bool:
-    """Whether several of them are one method by different seeds, which a reader must tell apart."""
-    names = [(r.record.method, r.record.ablation, r.record.subject) for r in runs]
-    return len(set(names)) < len(names)

@@ -35,7 +35,7 @@ def terminal(frame: pd.DataFrame, width: int = 160) -> tuple[list[rich.table.Tab
     Metrics are many and have long names, which no terminal has room for side by side; methods are few.
 
     Args:
-        frame: See :func:`benchmarks.tables.table`.
+        frame: See :func:`benchmarks.tables.frame.table`.
         width: Columns of the terminal; where the methods do not fit, those that are left follow in further parts.
     """
     found, notes = _layout(frame)

@@ -112,11 +112,11 @@ class Costs:
         wall_seconds: What the run took by the clock, from the start of its training to the end of its scoring, and what
             a logger uploads meanwhile. Stages that were taken over from another run, or done before an interruption,
             are not in it.
-        energy_joules: Of training and test, as :mod:`motioncopy.records.energy` reads it: of all that ran on the
-            machine's processor packages and on the GPUs in use, so that it is an upper bound where something else ran
-            too. Of one machine, where several trained. ``None`` too where the training was not made in one go by this
-            run: some of it was resumed, or taken over from another run.
-        energy_source: What was read, such as ``rapl (2 packages) + nvml (1 GPU)``; only the same can be compared.
+        energy_joules: Of training and test, as :mod:`motioncopy.records.energy` reads it: of all that ran on the GPUs
+            in use, so that it is an upper bound where something else ran too. Of one machine, where several trained.
+            ``None`` too where the training was not made in one go by this run: some of it was resumed, or taken over
+            from another run.
+        energy_source: What was read, such as ``nvml (1 GPU)``; only the same can be compared.
         device: What generated, at the ``fps`` above; ``None`` in older records.
     """
 

@@ -22,7 +22,7 @@ from torch.nn.modules.module import (
 
 from motioncopy.batch import Motion
 from motioncopy.building import build_from_config, check_names, resolve_untrusted
-from motioncopy.errors import CheckpointError
+from motioncopy.errors import CheckpointError, MotionCopyError
 from motioncopy.files.documents import check_plain
 from motioncopy.files.tensors import load_tensors, tensors_in
 from motioncopy.method import Method
@@ -223,9 +223,7 @@ def restore(method: Method[Any], content: Content, *, path: Path) -> None:
         method.load_state_dict(content.state_dict)
         method.reference = content.reference.motion() if content.reference is not None else None
     except CheckpointError as error:
-        raise CheckpointError(
-            f"{path}: {error.what}", expected=error.expected, found=error.found, remedy=error.remedy or _AGAIN
-        ) from error
+        raise error.of(path, _AGAIN) from error
     except RuntimeError as error:
         raise CheckpointError(
             f"the parameters in {path} do not fit the configured networks",
@@ -249,7 +247,10 @@ def resolve(content: Content, *, path: Path) -> dict[str, Any]:
         CheckpointError: If its networks are larger than its parameters.
     """
     resolved = resolve_untrusted(Method, content.model, key="model", what=str(path))
-    check_size(resolved, content.state_dict, what=str(path))
+    try:
+        check_size(resolved, content.state_dict, what=str(path))
+    except MotionCopyError as error:  # of whatever class is built
+        raise error.of(path, _AGAIN) from error
     return resolved
 
 

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from benchmarks import comparison, papers
-from benchmarks.commands import table as command
 from benchmarks.comparison import COLUMNS, compare
 from benchmarks.papers import Cell, Row, Table
+from benchmarks.tables import command
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.scores import Aggregate, ClipScores
 from motioncopy.records import Costs, Record, Results, write

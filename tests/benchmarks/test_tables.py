@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmarks.commands import table as command
 from benchmarks.significance import NOTE
-from benchmarks.tables import COLUMNS, latex, markdown, table, terminal
+from benchmarks.tables import command
+from benchmarks.tables.frame import COLUMNS, table
+from benchmarks.tables.layouts import latex, markdown, terminal
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.scores import Aggregate, ClipScores, interval
 from motioncopy.records import PaperRow, Record, Results, write

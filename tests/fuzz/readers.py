@@ -13,7 +13,7 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks import stack
+from benchmarks.bench import config_stack
 from benchmarks.papers import cells
 from benchmarks.report import runs
 from benchmarks.suites import suite
@@ -150,7 +150,7 @@ def _iper_protocol(folder: Path) -> None:
 
 def _perception(folder: Path) -> None:
     with contextlib.chdir(folder):  # its paths lie there
-        perception.load(_only(Path(), ".yaml"))
+        perception.load(_only(folder, ".yaml"))
 
 
 def _suite(folder: Path) -> None:
@@ -160,7 +160,7 @@ def _suite(folder: Path) -> None:
 
 
 def _config(folder: Path) -> None:
-    stack.merge(stack.read(_only(folder, ".yaml")), {"model": {"init_args": {"x": {"y": 1}}}})
+    config_stack.merge(config_stack.read(_only(folder, ".yaml")), {"model": {"init_args": {"x": {"y": 1}}}})
 
 
 def _checkpoint(folder: Path) -> None:
@@ -248,7 +248,7 @@ def _run(folder: Path) -> None:
             run.scores(trial)
             _footage(run.frames(trial))
     if aside:
-        raise MotionCopyError(aside[0][1])
+        raise MotionCopyError(f"{aside[0][0]}: {aside[0][1]}")
 
 
 def _stage(folder: Path) -> None:

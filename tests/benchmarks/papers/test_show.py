@@ -8,9 +8,9 @@ import json
 
 import pytest
 
-from benchmarks.commands import table as command
 from benchmarks.papers import FLAGS, tables
 from benchmarks.papers.show import choose, markdown
+from benchmarks.tables import command
 from motioncopy.errors import ConfigError
 
 

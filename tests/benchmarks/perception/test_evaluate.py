@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.commands.table import RESULTS as RECORDS
 from benchmarks.perception.evaluate import evaluate
 from benchmarks.perception.report import RESULTS, Measurement, markdown, read, write
 from benchmarks.perception.scenes import Scene, people
+from benchmarks.records import RESULTS as RECORDS
 from motioncopy.errors import RecordError, WeightsError
 from motioncopy.footage.perception.backends import Poses
 from motioncopy.footage.prepare import Backends

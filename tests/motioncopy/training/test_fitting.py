@@ -185,7 +185,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(clip
 
 
 def fit_raising(clips: Path, run: Path, *options: str, **arguments: Any) -> None:
-    from benchmarks.training import run_lightning
+    from benchmarks.training.motion_cli import run_lightning
 
     run_lightning(["fit", "--config", str(config(clips, run, **arguments)), "--run", str(run), *options])
 
