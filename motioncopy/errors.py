@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 #: Characters of one part of a message.
 _MOST = 1000
 
@@ -33,6 +35,18 @@ class MotionCopyError(Exception):
         if remedy is not None:
             parts.append(f"Remedy: {remedy.rstrip('.')}.")
         super().__init__(" ".join(parts))
+
+    def of(self, path: object, remedy: str | None = None) -> Self:
+        """The same error, with the name of the file that it comes of.
+
+        Args:
+            path: The file.
+            remedy: What the user can do, where the error itself does not say it.
+        """
+        if str(path) in self.what:
+            return self
+        remedy = self.remedy or remedy
+        return type(self)(f"{path}: {self.what}", expected=self.expected, found=self.found, remedy=remedy)
 
 
 def _short(value: object) -> str:

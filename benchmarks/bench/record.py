@@ -14,7 +14,8 @@ from benchmarks.bench.config_stack import ConfigStack
 from benchmarks.bench.jobs import Job
 from datamodules.base import ClipDataModule
 from motioncopy import records
-from motioncopy.files.schema import decode
+from motioncopy.errors import RecordError
+from motioncopy.files.schema import validated
 from motioncopy.metrics.scores import Aggregate
 from motioncopy.records import Costs, Record, Results, StageTraining
 from motioncopy.records.provenance import Device, code, device, packages, portable, redacted
@@ -53,7 +54,10 @@ def record_of(job: Job, data: ClipDataModule, *, failure: str | None = None, sec
         sets: dict[records.Kind, dict[str, Aggregate]] = {}
         missing: dict[str, str] = dict(test["missing"])
         for kind, found in test["sets"].items():
-            sets[kind] = {key: decode(Aggregate, value, "summary.json", key) for key, value in found["values"].items()}
+            sets[kind] = {
+                key: validated(Aggregate, value, error=RecordError, what=f"summary.json: {key}")
+                for key, value in found["values"].items()
+            }
             missing |= found["missing"]
         results = Results.of(clips, missing, sets)
         if fit["features"]:
@@ -61,13 +65,13 @@ def record_of(job: Job, data: ClipDataModule, *, failure: str | None = None, sec
         networks |= test["networks"]
         training = {
             stage["stage"]: replace(
-                decode(StageTraining, stage["training"], "done.json", stage["stage"]),
+                validated(StageTraining, stage["training"], error=RecordError, what=f"done.json of {stage['stage']}"),
                 taken_over=stage.get("taken_over", False),
             )
             for stage in fit["stages"]
             if "training" in stage  # not in one taken over from an older version
         }
-        generator = decode(Device, test["device"], "summary.json", "device")
+        generator = validated(Device, test["device"], error=RecordError, what="summary.json: device")
         machine = [generator, *(stage.device for stage in training.values() if stage.device is not None)][-1]
         speeds = sorted(t["generation_fps"] for t in test["trials"] if t["generation_fps"])
         costs = Costs(

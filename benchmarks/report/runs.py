@@ -19,7 +19,7 @@ from motioncopy.errors import DataError, RecordError
 from motioncopy.files.documents import read_json, read_yaml
 from motioncopy.files.limits import check_limit
 from motioncopy.files.names import printable
-from motioncopy.files.schema import decode
+from motioncopy.files.schema import validated
 from motioncopy.files.writing import unreadable
 from motioncopy.footage import Footage, open_footage
 from motioncopy.metrics.scores import ClipScores
@@ -59,6 +59,13 @@ class Summary:
                 expected=f"frames, as many values, and at most {_MOST_FPS} frames a second",
                 found=f"{self.frames} frames, {self.scores.frames} values, {self.fps} frames a second",
             )
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """Of a ``summary.json``, what is shown."""
+
+    trials: tuple[Summary, ...]
 
 
 @dataclass(frozen=True)
@@ -182,11 +189,10 @@ def find(folder: Path) -> tuple[list[Run], list[tuple[str, str]]]:
 def _read(folder: Path) -> Run:
     record = parse(_within(folder, "record.json"))
     summary = _within(folder, "outputs", f"{record.protocol}-test", "summary.json")
-    names = ("id", "kind", "person", "driver", "fps", "frames", "scores")
-    trials = {}
-    for content in read_json(summary, error=RecordError)["trials"]:
-        one = decode(Summary, {name: content[name] for name in names}, str(summary))
-        trials[one.id] = one
+    outputs = validated(
+        _Outputs, read_json(summary, error=RecordError), error=RecordError, what=str(summary), more=True
+    )
+    trials = {one.id: one for one in outputs.trials}
     run = Run(folder, record, read_yaml(_within(folder, "stack.yaml"), error=RecordError), trials)
     _ = run.request, run.view
     for trial in trials:

@@ -154,27 +154,19 @@ def devices() -> Iterator[Finding]:
         yield Finding("auto", "ok", "the CPU: enough for the quick presets, not for the full ones")
 
 
-def energy(powercap: Path | None = None) -> Iterator[Finding]:
+def energy() -> Iterator[Finding]:
     """Whether records can say what a run uses."""
-    from motioncopy.records import energy as reading
-
-    zones = powercap or reading.POWERCAP
-    count = len(reading.packages(zones))
-    if count:
-        yield Finding("energy", "ok", f"of {count} processor package{'s' if count > 1 else ''}")
-    elif any(zones.glob("intel-rapl:*")):
-        yield Finding("energy", "warning", "the processor's counters may not be read: records leave energy out",
-                      f"as root: chmod a+r {zones}/intel-rapl:*/energy_uj")  # fmt: skip
-    else:
-        yield Finding("energy", "ok", "the processor does not say what it uses: records leave it out")
     import torch
+
+    from motioncopy.records import energy as reading
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if gpus and not reading.gpus(gpus):
         remedy = "" if _version("nvidia-ml-py") else "pip install nvidia-ml-py"
         yield Finding("energy", "warning", "the GPUs' counters cannot be read: their runs leave energy out", remedy)
-    elif gpus:
-        yield Finding("energy", "ok", f"of {gpus} GPU{'s' if gpus > 1 else ''}")
+    else:
+        found = f"of {gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "read of GPUs alone: records leave it out"
+        yield Finding("energy", "ok", found)
 
 
 def video() -> Iterator[Finding]:

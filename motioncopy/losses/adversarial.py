@@ -28,6 +28,16 @@ class AdversarialLoss(ABC):
 
     Raises:
         ConfigError: If ``scales`` is neither.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.losses.adversarial import NonSaturating
+        >>> real, fake = [torch.full((2, 1, 4, 4), 3.0)], [torch.zeros(2, 1, 4, 4)]  # the logits of one scale
+        >>> loss = NonSaturating(scales="sum")
+        >>> loss.discriminator(real, fake)
+        tensor(0.3709)
+        >>> loss.generator(fake)
+        tensor(0.6931)
     """
 
     def __init__(self, scales: Literal["mean", "sum"] = "mean") -> None:
@@ -86,7 +96,14 @@ class AdversarialLoss(ABC):
 
 
 class NonSaturating(AdversarialLoss):
-    """Binary cross entropy with logits; the generator maximises log D(fake) (Goodfellow et al., 2014, section 3)."""
+    """Binary cross entropy with logits; the generator maximises log D(fake) (Goodfellow et al., 2014, section 3).
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.losses.adversarial import NonSaturating
+        >>> NonSaturating().generator([torch.zeros(2, 1, 4, 4)])  # log 2: the discriminator cannot tell
+        tensor(0.6931)
+    """
 
     def _real(self, logits: Tensor) -> Tensor:
         return functional.softplus(-logits)  # -log D
@@ -108,6 +125,14 @@ class LeastSquares(AdversarialLoss):
 
     Raises:
         ConfigError: If ``scales`` is unknown, or ``noise`` is not in [0, 0.5), where the targets' ranges would meet.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.losses.adversarial import LeastSquares
+        >>> LeastSquares().discriminator(real=[torch.ones(2, 1)], fake=[torch.full((2, 1), 0.5)])
+        tensor(0.1250)
+        >>> LeastSquares().generator([torch.full((2, 1), 0.5)])
+        tensor(0.2500)
     """
 
     def __init__(self, scales: Literal["mean", "sum"] = "mean", *, noise: float = 0.0) -> None:
@@ -132,7 +157,16 @@ class LeastSquares(AdversarialLoss):
 
 
 class Hinge(AdversarialLoss):
-    """The hinge form (Lim and Ye, 2017): SPADE's and CoCosNet's, which do not halve the discriminator's loss."""
+    """The hinge form (Lim and Ye, 2017): SPADE's and CoCosNet's, which do not halve the discriminator's loss.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.losses.adversarial import Hinge
+        >>> Hinge().discriminator(real=[torch.full((2, 1), 2.0)], fake=[torch.full((2, 1), -0.5)])
+        tensor(0.2500)
+        >>> Hinge().generator([torch.full((2, 1), -0.5)])
+        tensor(0.5000)
+    """
 
     def _real(self, logits: Tensor) -> Tensor:
         return (1 - logits).relu()

@@ -26,6 +26,14 @@ def feature_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[T
 
     Raises:
         BatchError: If the two differ in scales, layers or shapes, or a scale has nothing but logits.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.losses.feature_matching import feature_matching
+        >>> real = [[torch.ones(1, 8, 4, 4), torch.zeros(1, 1, 3, 3)]]  # one scale: a feature map, and the logits
+        >>> fake = [[torch.zeros(1, 8, 4, 4), torch.zeros(1, 1, 3, 3)]]
+        >>> feature_matching(real, fake)
+        tensor(4.)
     """
     shapes_real, shapes_fake = ([[tuple(x.shape) for x in scale] for scale in maps] for maps in (real, fake))
     if shapes_real != shapes_fake:

@@ -49,6 +49,16 @@ def gromov_wasserstein_loss(
     Raises:
         BatchError: The shapes differ or are not (m, d), or a feature is not finite.
         ConfigError: See `entropic_gromov_wasserstein`.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.losses.gromov_wasserstein import gromov_wasserstein_loss
+        >>> real = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0]])  # three frames
+        >>> options = {"epsilon": 0.01, "outer_iterations": 20, "sinkhorn_iterations": 50}
+        >>> gromov_wasserstein_loss(real, real + 5, **options) < 1e-4  # the same distances
+        tensor(True)
+        >>> gromov_wasserstein_loss(real, real.flip(1) * 2, **options) > 0.1
+        tensor(True)
     """
     _check_features(real_features, generated_features)
     with torch.autocast(generated_features.device.type, enabled=False):
@@ -109,6 +119,17 @@ def entropic_gromov_wasserstein(
     Raises:
         BatchError: The shapes or types do not fit, or a cost is not finite.
         ConfigError: ``epsilon``, a number of iterations or ``gradient`` is out of range.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.losses.gromov_wasserstein import entropic_gromov_wasserstein, pairwise_l1
+        >>> costs = pairwise_l1(torch.tensor([[0.0], [1.0], [3.0]]))
+        >>> order = [2, 0, 1]
+        >>> loss, plan = entropic_gromov_wasserstein(
+        ...     costs, costs[order][:, order], epsilon=0.01, outer_iterations=20, sinkhorn_iterations=50
+        ... )
+        >>> plan.argmax(dim=-1)  # which generated frame each real one is laid on
+        tensor([1, 2, 0])
     """
     _check_numbers(epsilon, outer_iterations=outer_iterations, sinkhorn_iterations=sinkhorn_iterations)
     if gradient not in ("envelope", "unrolled"):
@@ -147,6 +168,13 @@ def entropic_wasserstein(features_a: Tensor, features_b: Tensor, *, epsilon: flo
     Raises:
         BatchError: The shapes differ or are not (n, d).
         ConfigError: ``epsilon`` or ``iterations`` is out of range.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.losses.gromov_wasserstein import entropic_wasserstein
+        >>> a, b = torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 3.0]])
+        >>> entropic_wasserstein(a, b, epsilon=100.0, iterations=10)
+        tensor(4.)
     """
     _check_numbers(epsilon, iterations=iterations)
     _check_features(features_a, features_b)
@@ -168,6 +196,13 @@ def pairwise_l1(features: Tensor) -> Tensor:
 
     Raises:
         BatchError: There are fewer than two dimensions, or one of them is empty.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.losses.gromov_wasserstein import pairwise_l1
+        >>> pairwise_l1(torch.tensor([[0.0, 0.0], [1.0, 3.0]]))
+        tensor([[0., 2.],
+                [2., 0.]])
     """
     if features.ndim < 2 or not features.numel():
         raise BatchError("no features", expected="(..., m, d), none of them 0", found=tuple(features.shape))

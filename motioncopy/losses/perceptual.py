@@ -27,6 +27,18 @@ class FeatureLoss(nn.Module):
 
     Raises:
         ConfigError: If a layer is not among those of ``features``, there is none, or the distance is unknown.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.losses.perceptual import FeatureLoss
+        >>> from motioncopy.nets.features import FeatureNetwork
+        >>> network = FeatureNetwork("random_vgg", ["relu1_1", "relu2_1"], width=4)
+        >>> loss = FeatureLoss(network, {"relu1_1": 0.5, "relu2_1": 1.0})
+        >>> image = torch.zeros(1, 3, 32, 32)
+        >>> loss(image, image)
+        tensor(0.)
+        >>> bool(loss(image, image + 0.5) > 0)
+        True
     """
 
     def __init__(

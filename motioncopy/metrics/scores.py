@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from motioncopy.errors import RecordError
-from motioncopy.files.schema import decode, encode
+from motioncopy.files.schema import encode, validated
 from motioncopy.metrics.bootstrap import mean_interval
 
 
@@ -82,7 +82,7 @@ class ClipScores:
         Raises:
             RecordError: If the values are of another form.
         """
-        return decode(cls, data, "scores of a clip")
+        return validated(cls, data, error=RecordError, what="scores of a clip")
 
 
 @dataclass(frozen=True)

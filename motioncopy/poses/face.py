@@ -59,6 +59,15 @@ def face_vectors(
     Raises:
         ConfigError: If a vector names an unknown point.
         SkeletonError: If the skeleton has no face (fish and mice).
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.batch import Motion
+        >>> from motioncopy.poses.face import face_vectors
+        >>> motion = Motion(torch.rand(1, 4, 25, 3), "body25", (64, 48))
+        >>> vectors, valid = face_vectors(motion, scale=32.0)
+        >>> vectors.shape, valid.shape  # five vectors a frame
+        (torch.Size([1, 4, 5, 2]), torch.Size([1, 4, 5]))
     """
     points = _face_points(motion)
     unknown = {name for pair in vectors for name in pair} - set(points)

@@ -28,6 +28,15 @@ def draw_heatmaps(joints: Tensor, size: Size, *, sigma: float | None = None, min
     Raises:
         BatchError: If the joints are not ``(..., J, 3)``.
         ConfigError: If sigma is not positive.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.heatmaps import draw_heatmaps
+        >>> maps = draw_heatmaps(torch.tensor([[5.0, 3.0, 1.0]]), (8, 8))
+        >>> maps.shape
+        torch.Size([1, 8, 8])
+        >>> maps[0, 3, 5]
+        tensor(1.)
     """
     if joints.ndim < 2 or joints.shape[-1] != 3:
         raise BatchError("joints for heat maps have the wrong shape", expected="(..., J, 3)", found=tuple(joints.shape))

@@ -41,6 +41,13 @@ def draw_limbs(
     Raises:
         BatchError: If the joints do not fit the skeleton.
         ConfigError: If the backend is unknown.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.limbs import draw_limbs
+        >>> from motioncopy.skeletons import BODY25
+        >>> draw_limbs(torch.rand(2, 25, 3), BODY25, (64, 48)).shape  # a channel for each of 24 limbs
+        torch.Size([2, 24, 64, 48])
     """
     check_joints(joints, source)
     width = _released(4, size) if half_width is None else half_width
@@ -51,7 +58,14 @@ def draw_limbs(
 
 
 def onehot_channels(source: Skeleton) -> int:
-    """Channels of :func:`draw_onehot`: background, limbs, and two hands of 20 for skeletons that have wrists."""
+    """Channels of :func:`draw_onehot`: background, limbs, and two hands of 20 for skeletons that have wrists.
+
+    Example:
+        >>> from motioncopy.poses.limbs import onehot_channels
+        >>> from motioncopy.skeletons import BODY25, FISH21
+        >>> onehot_channels(BODY25), onehot_channels(FISH21)
+        (65, 21)
+    """
     hands = 2 * len(HAND21.limbs) if source.has("left_wrist", "right_wrist") else 0
     return 1 + len(source.limbs) + hands
 
@@ -84,6 +98,17 @@ def draw_onehot(
 
     Returns:
         ``(B, T, onehot_channels, H, W)`` float32, 0 or 1.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.batch import Motion
+        >>> from motioncopy.poses.limbs import draw_onehot
+        >>> motion = Motion(torch.rand(1, 4, 25, 3), "body25", (64, 48))
+        >>> label = draw_onehot(motion)
+        >>> label.shape
+        torch.Size([1, 4, 65, 64, 48])
+        >>> bool((label.sum(dim=2) == 1).all())
+        True
     """
     size = motion.size if size is None else size
     body = skeleton(motion.skeleton)

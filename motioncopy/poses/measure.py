@@ -15,7 +15,15 @@ _ARMS = ("shoulder", "elbow", "wrist")
 
 @dataclass(frozen=True)
 class Stature:
-    """Per frame (T,): height (head to the ankles' middle), y of the lower ankle, mean x, and whether all were seen."""
+    """Per frame (T,): height (head to the ankles' middle), y of the lower ankle, mean x, and whether all were seen.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import stature
+        >>> from motioncopy.skeletons import BODY25
+        >>> stature(torch.zeros(3, 25, 3), BODY25).valid  # nobody is seen
+        tensor([False, False, False])
+    """
 
     height: Tensor
     foot: Tensor
@@ -25,7 +33,14 @@ class Stature:
 
 @dataclass(frozen=True)
 class Box:
-    """Per frame: diagonal (T,) and centre (T, 2) of the joints' bounding box, and whether it shows any joint (T,)."""
+    """Per frame: diagonal (T,) and centre (T, 2) of the joints' bounding box, and whether it shows any joint (T,).
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import box
+        >>> box(torch.tensor([[[0.0, 0.0, 1.0], [6.0, 8.0, 1.0], [99.0, 99.0, 0.0]]]))
+        Box(diagonal=tensor([10.]), centre=tensor([[3., 4.]]), valid=tensor([True]))
+    """
 
     diagonal: Tensor
     centre: Tensor
@@ -37,6 +52,15 @@ def stature(joints: Tensor, skeleton: Skeleton) -> Stature:
 
     The head is the nose, or the middle of both ears where the nose is missing. A frame is valid where it shows the
     head and both ankles. Skeletons without such joints give no valid frame.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import stature
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
+        >>> body = stature(joints, BODY25)
+        >>> body.height, body.foot
+        (tensor([53.0330]), tensor([44.]))
     """
     frames = joints.shape[0]
     if not skeleton.has("nose", "left_ankle", "right_ankle"):
@@ -56,14 +80,30 @@ def stature(joints: Tensor, skeleton: Skeleton) -> Stature:
 
 
 def depth_range(foot: Tensor) -> tuple[Tensor, Tensor]:
-    """Everybody Dance Now's far and close foot lines among a clip's (n,) foot lines."""
+    """Everybody Dance Now's far and close foot lines among a clip's (n,) foot lines.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import depth_range
+        >>> depth_range(torch.tensor([40.0, 50.0, 55.0, 60.0]))
+        (tensor(50.), tensor(60.))
+    """
     close, median = foot.max(), foot.quantile(0.5)
     above = foot[(foot < median) & (median - foot < 0.5 * (close - median))]
     return (above.min() if len(above) else median), close
 
 
 def heights_at_ends(body: Stature, far: Tensor, close: Tensor) -> tuple[Tensor, Tensor]:
-    """Tallest body near each end of a depth range: (far, close). See :func:`motioncopy.poses.normalise.edn`."""
+    """Tallest body near each end of a depth range: (far, close). See :func:`motioncopy.poses.normalise.edn`.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import Stature, depth_range, heights_at_ends
+        >>> foot = torch.tensor([40.0, 60.0])
+        >>> body = Stature(torch.tensor([20.0, 30.0]), foot, torch.zeros(2), torch.ones(2, dtype=torch.bool))
+        >>> heights_at_ends(body, *depth_range(foot))
+        (tensor(30.), tensor(30.))
+    """
     height, foot = body.height[body.valid], body.foot[body.valid]
     reach = 0.05 * (close - far)
 
@@ -76,7 +116,17 @@ def heights_at_ends(body: Stature, far: Tensor, close: Tensor) -> tuple[Tensor, 
 
 
 def head_y(joints: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
-    """Mean y of the head's joints (T,), and where any is seen; of all joints for a clip that never shows the head."""
+    """Mean y of the head's joints (T,), and where any is seen; of all joints for a clip that never shows the head.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import head_y
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.zeros(2, 25, 3)
+        >>> joints[:, BODY25.index("nose")] = torch.tensor([32.0, 10.0, 1.0])
+        >>> head_y(joints, BODY25)
+        (tensor([10., 10.]), tensor([True, True]))
+    """
     names = [name for name in _HEAD if skeleton.has(name)]
     head = joints[:, [skeleton.index(name) for name in names] or [0]]
     if not (head[..., 2] > 0).any():
@@ -85,7 +135,16 @@ def head_y(joints: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
 
 
 def rows(joints: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor, Tensor]:
-    """Top and bottom y of the body without its arms (T,), and where they lie at least 1 px apart."""
+    """Top and bottom y of the body without its arms (T,), and where they lie at least 1 px apart.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import rows
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
+        >>> rows(joints, BODY25)
+        (tensor([2.]), tensor([74.]), tensor([True]))
+    """
     body = [i for i, name in enumerate(skeleton.joints) if not name.endswith(_ARMS)]
     y, present = joints[:, body, 1], joints[:, body, 2] > 0
     top = torch.where(present, y, torch.inf).amin(dim=1)
@@ -94,7 +153,14 @@ def rows(joints: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def box(joints: Tensor) -> Box:
-    """Bounding box of the joints that are seen."""
+    """Bounding box of the joints that are seen.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import box
+        >>> box(torch.tensor([[[0.0, 0.0, 1.0], [6.0, 8.0, 1.0]]])).centre
+        tensor([[3., 4.]])
+    """
     present = joints[..., 2:] > 0
     low = torch.where(present, joints[..., :2], torch.inf).amin(dim=1)
     high = torch.where(present, joints[..., :2], -torch.inf).amax(dim=1)
@@ -102,14 +168,28 @@ def box(joints: Tensor) -> Box:
 
 
 def often_seen(joints: Tensor) -> Tensor:
-    """Which joints (J,) are seen in at least half of the frames that show any."""
+    """Which joints (J,) are seen in at least half of the frames that show any.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import often_seen
+        >>> often_seen(torch.tensor([[[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]], [[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]]]))
+        tensor([ True, False])
+    """
     present = joints[..., 2] > 0
     shown = present.any(dim=1).sum()
     return (shown > 0) & (2 * present.sum(dim=0) >= shown)
 
 
 def hold(values: Tensor, valid: Tensor) -> Tensor:
-    """Replaces invalid entries (T,) by the last valid one before, the first ones by the first valid one."""
+    """Replaces invalid entries (T,) by the last valid one before, the first ones by the first valid one.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import hold
+        >>> hold(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([False, True, False]))
+        tensor([2., 2., 2.])
+    """
     time = torch.arange(len(values), device=values.device)
     last = torch.where(valid, time, -1).cummax(dim=0).values
     first = valid.int().argmax()
@@ -117,12 +197,26 @@ def hold(values: Tensor, valid: Tensor) -> Tensor:
 
 
 def middle(values: Tensor) -> Tensor:
-    """Median (the mean of the middle two of an even count)."""
+    """Median (the mean of the middle two of an even count).
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import middle
+        >>> middle(torch.tensor([1.0, 2.0, 30.0]))
+        tensor(2.)
+    """
     return values.quantile(0.5)
 
 
 def tall(values: Tensor) -> Tensor:
-    """95th percentile."""
+    """95th percentile.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.measure import tall
+        >>> tall(torch.arange(101.0))
+        tensor(95.)
+    """
     return values.quantile(0.95)
 
 

@@ -29,6 +29,14 @@ class Similarity:
         scale: ``(T,)``.
         offset: ``(T, 2)``, pixels.
         median: Frames of the median's window, odd; 1 for none.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.normalise import Similarity
+        >>> move = Similarity(scale=torch.tensor([2.0]), offset=torch.tensor([[10.0, 0.0]]))
+        >>> move(torch.tensor([[[3.0, 4.0, 1.0], [0.0, 0.0, 0.0]]]))  # the second joint is missing
+        tensor([[[16.,  8.,  1.],
+                 [ 0.,  0.,  0.]]])
     """
 
     scale: Tensor
@@ -52,6 +60,14 @@ class Pair:
         skeleton: Of both.
         source_size: (height, width) of the driving images.
         target_size: (height, width) of the reference images.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.normalise import Pair
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
+        >>> there = joints * torch.tensor([2.0, 2.0, 1.0])
+        >>> pair = Pair(joints, there, BODY25, source_size=(99, 99), target_size=(198, 198))
     """
 
     source: Tensor
@@ -75,7 +91,18 @@ Normaliser = Callable[[Pair], Similarity]
 
 
 def none(pair: Pair) -> Similarity:
-    """Leaves the joints where they are."""
+    """Leaves the joints where they are.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.normalise import Pair, none
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
+        >>> there = joints * torch.tensor([2.0, 2.0, 1.0])
+        >>> pair = Pair(joints, there, BODY25, source_size=(99, 99), target_size=(198, 198))
+        >>> none(pair).scale
+        tensor([1.])
+    """
     frames = len(pair.source)
     return Similarity(pair.source.new_ones(frames), pair.source.new_zeros(frames, 2))
 
@@ -91,6 +118,16 @@ def global_height(pair: Pair) -> Similarity:
     bounding box stands in: the scale is the ratio of the 95th percentiles of its diagonal, and the medians of its
     centre come to lie on one another. Only joints that both show in at least half of their frames count, if there
     are two such.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.normalise import Pair, global_height
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
+        >>> there = joints * torch.tensor([2.0, 2.0, 1.0])
+        >>> pair = Pair(joints, there, BODY25, source_size=(99, 99), target_size=(198, 198))
+        >>> global_height(pair).scale
+        tensor([2.])
     """
     a, b = measure.stature(pair.source, pair.skeleton), measure.stature(pair.target, pair.skeleton)
     if not (a.valid.any() and b.valid.any()):
@@ -122,6 +159,16 @@ def edn(pair: Pair) -> Similarity:
     line, jumps included: prefer :func:`global_height` there.
 
     Where head and ankles are never seen together in either, as :func:`global_height`'s bounding boxes.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.normalise import Pair, edn
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
+        >>> there = joints * torch.tensor([2.0, 2.0, 1.0])
+        >>> pair = Pair(joints, there, BODY25, source_size=(99, 99), target_size=(198, 198))
+        >>> edn(pair).scale
+        tensor([2.])
     """
     a, b = measure.stature(pair.source, pair.skeleton), measure.stature(pair.target, pair.skeleton)
     if not (a.valid.any() and b.valid.any()):
@@ -159,6 +206,16 @@ def head_translation(pair: Pair) -> Similarity:
     N - L. Nothing is scaled. Images of different width are laid on one another by their middles (the paper has one
     size). A source whose head never moves gets the middle of the target's range; a frame without a head takes the
     shift before it; where a clip has no head at all, the mean y of its joints stands in.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.normalise import Pair, head_translation
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
+        >>> there = joints * torch.tensor([2.0, 2.0, 1.0])
+        >>> pair = Pair(joints, there, BODY25, source_size=(99, 99), target_size=(198, 198))
+        >>> head_translation(pair).offset
+        tensor([[49.5000, 41.6000]])
     """
     level, seen = measure.head_y(pair.source, pair.skeleton)
     target_level, target_seen = measure.head_y(pair.target, pair.skeleton)
@@ -180,6 +237,16 @@ def frame_height(pair: Pair) -> Similarity:
     of drawn labels and whole pixels; joints are exact here. A frame whose extent is below 1 px takes the transform
     before it; a source or target without any such frame, and skeletons without ankles, are treated as in
     :func:`global_height`.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.normalise import Pair, frame_height
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
+        >>> there = joints * torch.tensor([2.0, 2.0, 1.0])
+        >>> pair = Pair(joints, there, BODY25, source_size=(99, 99), target_size=(198, 198))
+        >>> frame_height(pair).scale
+        tensor([2.])
     """
     top, bottom, seen = measure.rows(pair.source, pair.skeleton)
     target_top, target_bottom, target_seen = measure.rows(pair.target, pair.skeleton)
@@ -208,6 +275,16 @@ def similarity(name: str, pair: Pair) -> Similarity:
 
     Raises:
         ConfigError: If there is no such normaliser.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.normalise import Pair, similarity
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
+        >>> there = joints * torch.tensor([2.0, 2.0, 1.0])
+        >>> pair = Pair(joints, there, BODY25, source_size=(99, 99), target_size=(198, 198))
+        >>> similarity("global_height", pair)
+        Similarity(scale=tensor([2.]), offset=tensor([[0., 0.]]), median=1)
     """
     if name not in NORMALISERS:
         raise ConfigError(f"unknown normalisation {name!r}", expected=f"one of {', '.join(NORMALISERS)}")
@@ -233,6 +310,16 @@ def normalise(
     Raises:
         ConfigError: If there is no such normaliser.
         BatchError: If the shapes do not fit, or the reference frames show no joint.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.normalise import normalise
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
+        >>> there = joints * torch.tensor([2.0, 2.0, 1.0])
+        >>> moved = normalise("global_height", joints, there, BODY25, source_size=(99, 99), target_size=(198, 198))
+        >>> bool(moved.allclose(there))
+        True
     """
     return similarity(name, Pair(source, target, skeleton, source_size, target_size))(source)
 
@@ -252,6 +339,15 @@ def normalise_motion(name: str, motion: Motion, reference: Motion) -> Motion:
         ConfigError: If there is no such normaliser.
         BatchError: If the batches differ, or a reference shows no joint.
         SkeletonError: If the skeletons share no joints.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.batch import Motion
+        >>> from motioncopy.poses.normalise import normalise_motion
+        >>> motion = Motion(torch.rand(1, 4, 25, 3), "body25", (64, 64))
+        >>> reference = Motion(torch.rand(1, 1, 25, 3), "body25", (128, 128))
+        >>> normalise_motion("global_height", motion, reference).size
+        (128, 128)
     """
     batch, references = motion.joints.shape[0], reference.joints.shape[0]
     if references not in (1, batch):

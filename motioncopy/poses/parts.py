@@ -40,6 +40,15 @@ def part_centres(motion: Motion, size: int) -> tuple[Tensor, Tensor]:
 
     Raises:
         ConfigError: If the crop is larger than the image.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.batch import Motion
+        >>> from motioncopy.poses.parts import part_centres
+        >>> motion = Motion(torch.rand(1, 4, 25, 3), "body25", (64, 48))
+        >>> centres, valid = part_centres(motion, size=16)
+        >>> centres.shape, valid.shape  # of :data:`PARTS`
+        (torch.Size([1, 4, 5, 2]), torch.Size([1, 4, 5]))
     """
     height, width = motion.size
     point, seen = _part_points(motion)
@@ -62,6 +71,12 @@ def crop_corner(centres: Tensor, size: int, image_size: tuple[int, int]) -> Tens
 
     Raises:
         ConfigError: If the square is larger than the image.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.parts import crop_corner
+        >>> crop_corner(torch.tensor([[10.0, 2.0]]), size=8, image_size=(64, 48))
+        tensor([[6., 0.]])
     """
     if not 1 <= size <= min(image_size):
         raise ConfigError(
@@ -85,6 +100,14 @@ def crop(images: Tensor, centres: Tensor, size: int) -> Tensor:
     Raises:
         BatchError: If the shapes do not fit.
         ConfigError: If the crop is larger than the image.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.parts import crop
+        >>> images = torch.arange(36.0).reshape(1, 1, 6, 6)
+        >>> crop(images, torch.tensor([[2.5, 2.5]]), size=2)
+        tensor([[[[14., 15.],
+                  [20., 21.]]]])
     """
     index = _pixels(images, centres, size)
     return images.flatten(2).gather(2, index).reshape(*images.shape[:2], size, size)
@@ -105,6 +128,13 @@ def paste(images: Tensor, crops: Tensor, centres: Tensor, weight: Tensor | None 
     Raises:
         BatchError: If the shapes do not fit.
         ConfigError: If the crop is larger than the image.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.parts import crop, paste
+        >>> images, centres = torch.rand(1, 3, 6, 6), torch.tensor([[2.5, 2.5]])
+        >>> bool((paste(images, crop(images, centres, size=2), centres) == images).all())
+        True
     """
     size = crops.shape[-1]
     if crops.shape != (*images.shape[:2], size, size):

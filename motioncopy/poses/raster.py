@@ -38,12 +38,25 @@ _CHUNK = 2**25  # elements of the largest temporary of the torch backend (128 Mi
 
 
 def default_width(size: Size) -> int:
-    """Stick width in pixels: 3 at a longer side of 256 (as C2F-FWN draws), in proportion, at least 2."""
+    """Stick width in pixels: 3 at a longer side of 256 (as C2F-FWN draws), in proportion, at least 2.
+
+    Example:
+        >>> from motioncopy.poses.raster import default_width
+        >>> default_width((256, 256)), default_width((512, 384))
+        (3, 6)
+    """
     return max(2, round(3 * max(size) / 256))
 
 
 def check_joints(joints: Tensor, skeleton: Skeleton) -> None:
-    """Raises ``BatchError`` unless the joints are floating point of shape ``(..., J, 3)`` of the skeleton."""
+    """Raises ``BatchError`` unless the joints are floating point of shape ``(..., J, 3)`` of the skeleton.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.raster import check_joints
+        >>> from motioncopy.skeletons import BODY25
+        >>> check_joints(torch.zeros(4, 25, 3), BODY25)
+    """
     if joints.shape[-2:] != (len(skeleton), 3) or not joints.dtype.is_floating_point:
         raise BatchError(
             f"joints do not fit skeleton {skeleton.name}",
@@ -63,6 +76,14 @@ class Strokes:
         half_width: ``(S,)``, pixels; less than 1 is drawn as 1.
         ellipse: Whether a stroke is the ellipse with the segment as its long axis, instead of all points within
             ``half_width`` of the segment.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.raster import Strokes
+        >>> joints = torch.tensor([[[1.0, 4.0, 1.0], [6.0, 4.0, 1.0]]])
+        >>> strokes = Strokes.between(joints, [(0, 1)], half_width=1.0)
+        >>> len(strokes), strokes.visible
+        (1, tensor([[True]]))
     """
 
     start: Tensor
@@ -133,6 +154,13 @@ def uses_opencv(strokes: Strokes, backend: Backend) -> bool:
 
     Raises:
         ConfigError: If the backend is unknown, or is OpenCV and the joints are not on a CPU.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.raster import Strokes, uses_opencv
+        >>> strokes = Strokes.between(torch.zeros(1, 2, 3), [(0, 1)], half_width=1.0)
+        >>> uses_opencv(strokes, "auto"), uses_opencv(strokes, "torch")
+        (True, False)
     """
     on_cpu = strokes.start.device.type == "cpu"
     if backend not in ("auto", "opencv", "torch"):
@@ -154,6 +182,15 @@ def paint(strokes: Strokes, colours: Tensor, size: Size, *, background: int, bac
 
     Returns:
         ``(N, 3, H, W)`` float32 in [-1, 1].
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.raster import Strokes, paint
+        >>> joints = torch.tensor([[[1.0, 4.0, 1.0], [6.0, 4.0, 1.0]]])
+        >>> strokes = Strokes.between(joints, [(0, 1)], half_width=1.0)
+        >>> picture = paint(strokes, torch.tensor([[255, 0, 0]], dtype=torch.uint8), (8, 8), background=0)
+        >>> picture[0, :, 4, 4], picture[0, :, 0, 0]  # red, black
+        (tensor([ 0.9451, -1.0000, -1.0000]), tensor([-1., -1., -1.]))
     """
     if not uses_opencv(strokes, backend):
         parts = [_blend(_coverage(part, size), colours, background) for part in strokes.chunks(size)]
@@ -171,6 +208,13 @@ def masks(strokes: Strokes, size: Size, *, backend: Backend = "auto") -> Tensor:
 
     Returns:
         ``(N, S, H, W)`` float32 in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.raster import Strokes, masks
+        >>> joints = torch.tensor([[[1.0, 4.0, 1.0], [6.0, 4.0, 1.0]]])
+        >>> masks(Strokes.between(joints, [(0, 1)], half_width=1.0), (8, 8))[0, 0, ::4, 4]
+        tensor([0.0000, 0.9725])
     """
     if not uses_opencv(strokes, backend):
         parts = [_coverage(part, size) for part in strokes.chunks(size)]
@@ -187,6 +231,13 @@ def labels(strokes: Strokes, size: Size, *, backend: Backend = "auto") -> Tensor
 
     Returns:
         ``(N, H, W)`` int64: 0 where there is none, s + 1 for stroke s.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.raster import Strokes, labels
+        >>> joints = torch.tensor([[[1.0, 4.0, 1.0], [6.0, 4.0, 1.0]]])
+        >>> labels(Strokes.between(joints, [(0, 1)], half_width=1.0), (8, 8))[0, ::4, 4]
+        tensor([0, 1])
     """
     if not uses_opencv(strokes, backend):
         number = torch.arange(1, strokes.start.shape[1] + 1, device=strokes.start.device)[:, None, None]

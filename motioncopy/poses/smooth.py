@@ -32,6 +32,13 @@ def savitzky_golay(joints: Tensor, *, window: int = 9, order: int = 2) -> Tensor
 
     Raises:
         ConfigError: If the window is even or not greater than the order, or the order is negative.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.smooth import savitzky_golay
+        >>> line = torch.stack([torch.arange(12.0), torch.zeros(12), torch.ones(12)], dim=-1)[:, None]
+        >>> bool(savitzky_golay(line).allclose(line, atol=1e-5))  # a straight motion stays
+        True
     """
     if window % 2 == 0 or not 0 <= order < window:
         raise ConfigError(
@@ -66,6 +73,14 @@ def moving_median(joints: Tensor, *, window: int = 7) -> Tensor:
 
     Raises:
         ConfigError: If the window is even or not positive.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.smooth import moving_median
+        >>> x = torch.tensor([0.0, 1.0, 50.0, 3.0, 4.0])
+        >>> joints = torch.stack([x, torch.zeros(5), torch.ones(5)], dim=-1)[:, None]
+        >>> moving_median(joints, window=3)[:, 0, 0]
+        tensor([0., 1., 3., 4., 4.])
     """
     if window < 1 or window % 2 == 0:
         raise ConfigError("the moving median needs an odd window", found=window)
@@ -94,6 +109,13 @@ def hold_missing(joints: Tensor, *, min_confidence: float = 0.0) -> Tensor:
 
     Returns:
         The same shape. Joints missing from the start on stay as they are.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.smooth import hold_missing
+        >>> hold_missing(torch.tensor([[[5.0, 6.0, 1.0]], [[0.0, 0.0, 0.0]]]))[:, 0]
+        tensor([[5., 6., 1.],
+                [5., 6., 1.]])
     """
     if joints.shape[-3] == 0:
         return joints.clone()
@@ -109,12 +131,30 @@ def fill_missing(motion: Motion) -> Motion:
 
     To go on where an earlier chunk ended, put that chunk's last filled frame in front (:meth:`Motion.then`) and drop
     it afterwards.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.batch import Motion
+        >>> from motioncopy.poses.smooth import fill_missing
+        >>> joints = torch.ones(1, 2, 25, 3)
+        >>> joints[:, 1] = 0
+        >>> fill_missing(Motion(joints, "body25", (64, 48))).joints[0, 1, 0]
+        tensor([1., 1., 1.])
     """
     return each_group(motion, hold_missing)
 
 
 def smooth_motion(motion: Motion, *, window: int = 9, order: int = 2) -> Motion:
-    """:func:`savitzky_golay` on body, hands and face."""
+    """:func:`savitzky_golay` on body, hands and face.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.batch import Motion
+        >>> from motioncopy.poses.smooth import smooth_motion
+        >>> motion = Motion(torch.rand(1, 12, 25, 3), "body25", (64, 48))
+        >>> smooth_motion(motion).joints.shape
+        torch.Size([1, 12, 25, 3])
+    """
     return each_group(motion, lambda joints: savitzky_golay(joints, window=window, order=order))
 
 

@@ -19,7 +19,13 @@ Background = Literal["black", "white"]
 
 @cache
 def limb_colours(count: int, *, saturation: float = 1.0, value: float = 1.0) -> tuple[tuple[int, int, int], ...]:
-    """``count`` RGB colours in [0, 255]; steps of the golden ratio keep the hues of left and right limbs apart."""
+    """``count`` RGB colours in [0, 255]; steps of the golden ratio keep the hues of left and right limbs apart.
+
+    Example:
+        >>> from motioncopy.poses.sticks import limb_colours
+        >>> limb_colours(2)
+        ((255, 0, 0), (0, 74, 255))
+    """
     return tuple(_rgb(0.618034 * i % 1, saturation, value) for i in range(count))
 
 
@@ -27,6 +33,12 @@ def body_colours(body: Skeleton) -> tuple[tuple[int, int, int], ...]:
     """A colour for each limb: :func:`limb_colours`; along a chain (fish, mouse) the hue runs from red to violet.
 
     A chain's limbs are few pixels long: hues that leap from one to the next would blur, and not say where the head is.
+
+    Example:
+        >>> from motioncopy.poses.sticks import body_colours
+        >>> from motioncopy.skeletons import BODY25
+        >>> len(body_colours(BODY25))
+        24
     """
     count = len(body.limbs)
     if body.limbs != tuple((i, i + 1) for i in range(len(body) - 1)):
@@ -77,6 +89,13 @@ def draw_sticks(
         BatchError: If the joints do not fit the skeleton.
         SkeletonError: If they cannot be shown as ``show_as``.
         ConfigError: If a name is unknown.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.sticks import draw_sticks
+        >>> from motioncopy.skeletons import BODY25, COCO18
+        >>> draw_sticks(torch.rand(2, 25, 3), BODY25, (64, 48), show_as=COCO18).shape
+        torch.Size([2, 3, 64, 48])
     """
     check_joints(joints, source)
     if show_as is not None:
@@ -115,6 +134,14 @@ def draw_motion_sticks(
 
     Returns:
         ``(B, T, 3, H, W)`` float32 in [-1, 1].
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.batch import Motion
+        >>> from motioncopy.poses.sticks import draw_motion_sticks
+        >>> motion = Motion(torch.rand(1, 4, 25, 3), "body25", (64, 48))
+        >>> draw_motion_sticks(motion, (128, 96)).shape
+        torch.Size([1, 4, 3, 128, 96])
     """
     size = motion.size if size is None else size
     body, joints = skeleton(motion.skeleton), motion.joints
@@ -145,6 +172,12 @@ def rescale(joints: Tensor, old: Size, new: Size) -> Tensor:
     """Joints of an image of ``old`` (height, width) in pixels of the same image resized to ``new``.
 
     Pixel centres are integers, so a point x becomes ``(x + 1/2) * new / old - 1/2``.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.sticks import rescale
+        >>> rescale(torch.tensor([[0.0, 0.0, 1.0]]), (64, 64), (128, 128))
+        tensor([[0.5000, 0.5000, 1.0000]])
     """
     if old == new:
         return joints

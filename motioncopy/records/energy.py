@@ -1,61 +1,16 @@
-"""What a machine uses while something runs: Intel's and AMD's RAPL counters, and those of NVIDIA's GPUs.
+"""What NVIDIA's GPUs use while something runs, by their own counters.
 
-Both count everything that runs on the packages and the GPUs, not one process: where something else runs too, the
-energy is an upper bound. The kernel lets only root read RAPL unless an administrator says otherwise, and NVIDIA's
-counters are read through the package nvidia-ml-py, which need not be there; what cannot be read is left out.
+They count everything that runs on a GPU, not one process: where something else runs too, the energy is an upper bound.
+They are read through the package nvidia-ml-py, which need not be there; what cannot be read is left out. Processors are
+not read: Linux lets only root do that.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
-
-#: Where Linux shows the counters.
-POWERCAP = Path("/sys/class/powercap")
-# A package's counter overflows at 65 kJ or more (at 262 kJ on most): a server of 500 W needs more than two minutes.
-_INTERVAL = 30.0
-
-
-class Counter(Protocol):
-    """Counts energy from an arbitrary beginning."""
-
-    def read(self) -> float:
-        """Joules.
-
-        Raises:
-            OSError: If it cannot be read.
-        """
-
-
-class PackageCounter:
-    """The counter of one processor package, ``intel-rapl:N``, which begins again at zero when it is full.
-
-    Args:
-        zone: Its folder.
-
-    Raises:
-        OSError: If it cannot be read.
-        ValueError: If it holds no number.
-    """
-
-    def __init__(self, zone: Path) -> None:
-        self._file = zone / "energy_uj"
-        self._range = int((zone / "max_energy_range_uj").read_text())
-        self._last, self._sum = self._raw(), 0
-
-    def _raw(self) -> int:
-        return int(self._file.read_text())
-
-    def read(self) -> float:
-        """See :class:`Counter`; right if it is called at least once between two overflows."""
-        now = self._raw()
-        self._sum += (now - self._last) % (self._range + 1)
-        self._last = now
-        return self._sum / 1e6
+from typing import Any, Self
 
 
 class GPUCounter:
@@ -74,27 +29,15 @@ class GPUCounter:
         self.read()
 
     def read(self) -> float:
-        """See :class:`Counter`."""
+        """Joules.
+
+        Raises:
+            OSError: If it cannot be read.
+        """
         try:
             return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1e3
         except self._nvml.NVMLError as error:
             raise OSError(f"the GPU does not say what it uses: {error}") from error
-
-
-def packages(powercap: Path = POWERCAP) -> list[PackageCounter]:
-    """The counters of all processor packages; none where they are not there or may not be read.
-
-    Cores and memory are zones below a package, ``psys`` contains the packages, and ``intel-rapl-mmio`` shows the same
-    ones again: none of these is counted.
-    """
-    counters = []
-    for zone in sorted(powercap.glob("intel-rapl:*")):
-        try:
-            if zone.name.count(":") == 1 and (zone / "name").read_text().startswith("package"):
-                counters.append(PackageCounter(zone))
-        except (OSError, ValueError):
-            return []  # half of a machine would pass for the whole
-    return counters
 
 
 def gpus(count: int) -> list[GPUCounter]:
@@ -141,59 +84,36 @@ class EnergyMeter:
 
     Args:
         gpus: How many of this machine's GPUs are used.
-        powercap: Where the packages' counters lie.
-        interval: Seconds between readings: counters overflow.
 
     Attributes:
-        joules: Of packages and GPUs together, set on leaving; ``None`` where nothing can be read, or where GPUs are
-            used and cannot be read.
-        source: What was read, such as ``rapl (2 packages) + nvml (1 GPU)``; ``None`` likewise.
+        joules: Of these GPUs together, set on leaving; ``None`` where none is used, or one cannot be read.
+        source: What was read, such as ``nvml (1 GPU)``; ``None`` likewise.
     """
 
-    def __init__(self, gpus: int = 0, *, powercap: Path = POWERCAP, interval: float = _INTERVAL) -> None:
+    def __init__(self, gpus: int = 0) -> None:
         self.joules: float | None = None
         self.source: str | None = None
-        self._gpus, self._powercap, self._interval = gpus, powercap, interval
-        self._counters: list[Counter] = []
-        self._left = threading.Event()
+        self._gpus = gpus
 
     def __enter__(self) -> Self:
         self.joules = self.source = None
-        self._left.clear()
-        boards, sockets = gpus(self._gpus), packages(self._powercap)
-        self._counters = [*sockets, *boards]
-        if not self._counters or (self._gpus and not boards):  # of a GPU's work the packages are the smaller part
-            self._counters = []
-            return self
-        named = [(len(sockets), "rapl", "package"), (len(boards), "nvml", "GPU")]
-        self._source = " + ".join(f"{s} ({n} {unit}{'s' if n > 1 else ''})" for n, s, unit in named if n)
+        self._counters = gpus(self._gpus)
         self._begin = self._read()
-        self._thread = threading.Thread(target=self._watch, name="energy", daemon=True)
-        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._counters:
-            return
-        self._left.set()
-        self._thread.join()
-        begin, end = self._begin, self._read()
-        if begin is not None and end is not None:
-            self.joules, self.source = end - begin, self._source
-        self._counters = []
+        end, count = self._read(), len(self._counters)
+        if self._begin is not None and end is not None:
+            self.joules, self.source = end - self._begin, f"nvml ({count} GPU{'s' if count > 1 else ''})"
 
     def to_dict(self) -> dict[str, Any]:
         """``joules`` and ``source``, ready for JSON."""
         return {"joules": self.joules, "source": self.source}
 
-    def _watch(self) -> None:
-        while not self._left.wait(self._interval):
-            self._read()
-
     def _read(self) -> float | None:
         try:
-            return sum(counter.read() for counter in self._counters)
-        except (OSError, ValueError):
+            return sum(counter.read() for counter in self._counters) if self._counters else None
+        except OSError:
             return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from motioncopy.errors import RecordError
+from motioncopy.files.schema import checked
 
 #: The packages whose version can change a number.
 PACKAGES = (
@@ -27,6 +28,7 @@ RESULTS = ("benchmarks/results", "benchmarks/perception/results", "benchmarks/sp
 _PATH = re.compile(r"(?<![\w/:.@$~-])(?:(?:/[^\s/'\",;:)\]]+){2,}/?|~/[^\s'\",;:)\]]+|[A-Za-z]:[\\/][^\s'\",;:)\]]+)")
 
 
+@checked(RecordError)
 @dataclass(frozen=True)
 class Code:
     """The code that made a result.
@@ -42,6 +44,7 @@ class Code:
     dirty: bool | None
 
 
+@checked(RecordError)
 @dataclass(frozen=True)
 class Device:
     """The machine that made a result, as far as times depend on it.

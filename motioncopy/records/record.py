@@ -1,29 +1,28 @@
 """What a run leaves behind: one JSON file, written once, complete enough to be believed or doubted.
 
-The dataclasses are the schema: every field is checked on writing and on reading. A record of ``kind`` "measured"
-tells of a run of this project, one of "external" of frames that were made elsewhere and scored here; one of "paper"
-holds the cells of one row of a paper's table. The file ends with a SHA-256 over all of its content, so that an edit is
-noticed.
+The dataclasses are the schema: every field is checked when one is made and when one is read. A record of ``kind``
+"measured" tells of a run of this project, one of "external" of frames that were made elsewhere and scored here; one of
+"paper" holds the cells of one row of a paper's table. The file ends with a SHA-256 over all of its content, so that an
+edit is noticed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from motioncopy.errors import ConfigError, RecordError
-from motioncopy.files.documents import read_json
-from motioncopy.files.schema import decode, encode
+from motioncopy.files.documents import LARGEST, read_json
+from motioncopy.files.schema import checked, encode, validated
 from motioncopy.metrics.definition import split_key
 from motioncopy.metrics.scores import Aggregate, ClipScores, Score, aggregate
 from motioncopy.records.provenance import Code, Device, machine_path, redacted
@@ -41,6 +40,7 @@ _VERSIONED = re.compile(r"[^@\s]+@[^@\s]+")
 _CREATED = "%Y-%m-%dT%H:%M:%SZ"
 
 
+@checked(RecordError)
 @dataclass(frozen=True)
 class TrialScores:
     """One trial of the protocol: its kind, and a score for each metric key (none where there is no truth)."""
@@ -49,6 +49,7 @@ class TrialScores:
     scores: dict[str, Score] = field(default_factory=dict)
 
 
+@checked(RecordError)
 @dataclass(frozen=True)
 class Results:
     """All scores of a run.
@@ -94,6 +95,7 @@ class Results:
         )
 
 
+@checked(RecordError)
 @dataclass(frozen=True)
 class Costs:
     """What a run took; ``None`` and absent stages where it was not measured.
@@ -110,11 +112,11 @@ class Costs:
         wall_seconds: What the run took by the clock, from the start of its training to the end of its scoring, and what
             a logger uploads meanwhile. Stages that were taken over from another run, or done before an interruption,
             are not in it.
-        energy_joules: Of training and test, as :mod:`motioncopy.records.energy` reads it: of all that ran on the
-            machine's processor packages and on the GPUs in use, so that it is an upper bound where something else ran
-            too. Of one machine, where several trained. ``None`` too where the training was not made in one go by this
-            run: some of it was resumed, or taken over from another run.
-        energy_source: What was read, such as ``rapl (2 packages) + nvml (1 GPU)``; only the same can be compared.
+        energy_joules: Of training and test, as :mod:`motioncopy.records.energy` reads it: of all that ran on the GPUs
+            in use, so that it is an upper bound where something else ran too. Of one machine, where several trained.
+            ``None`` too where the training was not made in one go by this run: some of it was resumed, or taken over
+            from another run.
+        energy_source: What was read, such as ``nvml (1 GPU)``; only the same can be compared.
         device: What generated, at the ``fps`` above; ``None`` in older records.
     """
 
@@ -131,6 +133,7 @@ class Costs:
     device: Device | None = None
 
 
+@checked(RecordError)
 @dataclass(frozen=True)
 class StageTraining:
     """How a stage took its optimiser steps.
@@ -159,6 +162,7 @@ class StageTraining:
     taken_over: bool = False
 
 
+@checked(RecordError)
 @dataclass(frozen=True)
 class PaperRow:
     """Where a paper prints the values.
@@ -176,6 +180,7 @@ class PaperRow:
     flags: tuple[str, ...] = ()
 
 
+@checked(RecordError)
 @dataclass(frozen=True)
 class Record:
     """One run of one method (or baseline) on one data set, or one row of a paper's table.
@@ -243,11 +248,7 @@ class Record:
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        where = f"record {str(self.id)[:80]}"
-        # The types once more, through the reader's eyes: what is written can be read, and reads equal.
-        content = encode(self)
-        for name, hint in _hints().items():
-            object.__setattr__(self, name, decode(hint, content[name], where, name))
+        where = f"record {self.id[:80]}"
         self._check(_ID.fullmatch(self.id), "id", "letters, digits, '.', '_' and '-'")
         self._check(_is_time(self.created), "created", "UTC as 2025-01-31T12:00:00Z")
         self._check(self.schema == SCHEMA, "schema", f"{SCHEMA}; other versions need another release of motioncopy")
@@ -265,7 +266,7 @@ class Record:
             except ConfigError as error:
                 found = str(error.found)[:200]
                 raise RecordError(f"{where}: {error.what}", expected=error.expected, found=found) from error
-        _refuse_paths(content, "", where)
+        _check_plain(encode(self), "", where)
 
     def _check(self, right: object, name: str, expected: str) -> None:
         if not right:
@@ -300,7 +301,7 @@ class Record:
         Raises:
             RecordError: If a field is missing, unknown or malformed, or a hash does not fit.
         """
-        plain: dict[str, Any] = decode(dict[str, Any], content, source)
+        plain = dict(content)
         # Another schema would fail in a hundred ways; say the one that matters.
         found = plain.get("schema")
         if type(found) is not int or found != SCHEMA:
@@ -309,29 +310,20 @@ class Record:
                 remedy = "read it with a newer release of motioncopy"
             what = f"{source}: field schema is wrong"
             raise RecordError(what, expected=SCHEMA, found=repr(found)[:80], remedy=remedy)
-        found = plain.pop("sha256", None)
-        if found != content_digest(plain):
+        found, right = plain.pop("sha256", None), content_digest(plain)
+        if found != right:
             raise RecordError(
                 f"{source}: field sha256 does not fit the content",
-                expected=content_digest(plain),
+                expected=right,
                 found=repr(found)[:80],
                 remedy="restore the file: records are never edited",
             )
         digest = plain.pop("config_sha256", None)
-        try:
-            record: Record = decode(cls, plain, source)
-        except RecordError as error:  # the record itself knows no file
-            what = f"{source}: {error.what.removeprefix(f'{source}: ')}"
-            raise RecordError(what, expected=error.expected, found=error.found, remedy=error.remedy) from None
+        record = validated(cls, plain, error=RecordError, what=source)
         if digest != record.config_sha256:
             found = repr(digest)[:80]
             raise RecordError(f"{source}: field config_sha256 is wrong", expected=record.config_sha256, found=found)
         return record
-
-
-@cache
-def _hints() -> dict[str, Any]:
-    return typing.get_type_hints(Record)
 
 
 def _writer(content: Mapping[str, Any]) -> str:
@@ -432,17 +424,29 @@ def _is_time(text: str) -> bool:
         return False
 
 
-def _refuse_paths(value: Any, name: str, source: str) -> None:
+def _check_plain(value: Any, name: str, source: str) -> None:
+    """What is written can be read, reads equal, and tells of no machine."""
+    wrong = f"{source}: field {name[:200]}"
     if isinstance(value, dict):
         for key, item in value.items():
-            _refuse_paths(key, f"{name} (a key)", source)
-            _refuse_paths(item, f"{name}.{key}" if name else key, source)
-    elif isinstance(value, list | tuple):
+            _check_plain(key, f"{name} (a key)", source)
+            if not isinstance(key, str):
+                raise RecordError(f"{wrong} is wrong", expected="keys that are text", found=repr(key)[:80])
+            _check_plain(item, f"{name}.{key}" if name else key, source)
+    elif isinstance(value, list):
         for i, item in enumerate(value):
-            _refuse_paths(item, f"{name}[{i}]", source)
-    elif isinstance(value, str) and (path := machine_path(value)) is not None:
-        raise RecordError(
-            f"{source}: field {name[:200]} holds a path of a machine",
-            found=path[:200],
-            remedy="pass configs through motioncopy.records.provenance.portable and messages through redacted",
-        )
+            _check_plain(item, f"{name}[{i}]", source)
+    elif isinstance(value, str):
+        if (path := machine_path(value)) is not None:
+            raise RecordError(
+                f"{wrong} holds a path of a machine",
+                found=path[:200],
+                remedy="pass configs through motioncopy.records.provenance.portable and messages through redacted",
+            )
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise RecordError(f"{wrong} is wrong", expected="text without half surrogates", found=ascii(value)[:200])
+    elif isinstance(value, int):
+        if abs(value) > LARGEST:
+            raise RecordError(f"{wrong} is wrong", expected="an integer of at most 64 bits")
+    elif not (value is None or (isinstance(value, float) and math.isfinite(value))):
+        raise RecordError(f"{wrong} is wrong", expected="plain values and finite numbers", found=repr(value)[:200])

@@ -22,13 +22,14 @@ from torch.nn.modules.module import (
 
 from motioncopy.batch import Motion
 from motioncopy.building import build_from_config, check_names, resolve_untrusted
-from motioncopy.errors import CheckpointError
+from motioncopy.errors import CheckpointError, MotionCopyError
 from motioncopy.files.documents import check_plain
 from motioncopy.files.tensors import load_tensors, tensors_in
 from motioncopy.method import Method
 from motioncopy.request import Regime
 
-SCHEMA = "motioncopy.method/1"
+#: The layout of checkpoints; raised where parameters or classes are called otherwise than before.
+SCHEMA = "motioncopy.method/2"
 _AGAIN = "fit again, or copy the file again"
 
 
@@ -152,7 +153,7 @@ class Content(_Strict):
         hashes: Of stages, code and config.
     """
 
-    schema_: Literal["motioncopy.method/1"] = Field(alias="schema")
+    schema_: Literal["motioncopy.method/2"] = Field(alias="schema")
     class_path: str
     init_args: dict[str, Any]
     state_dict: dict[str, Tensor]
@@ -181,8 +182,9 @@ def read(path: Path) -> Content:
     content = load_tensors(path, error=CheckpointError, remedy=_AGAIN)
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
+        ours = isinstance(schema, str) and schema.startswith("motioncopy.method/")
         raise CheckpointError(
-            f"{path} is not a method checkpoint of this version",
+            f"{path} was made by another layout of checkpoints" if ours else f"{path} is no method checkpoint",
             expected=SCHEMA,
             found=str(schema)[:80] if schema is not None else "no schema",
             remedy="fit again, or read it with the release that wrote it",
@@ -221,9 +223,7 @@ def restore(method: Method[Any], content: Content, *, path: Path) -> None:
         method.load_state_dict(content.state_dict)
         method.reference = content.reference.motion() if content.reference is not None else None
     except CheckpointError as error:
-        raise CheckpointError(
-            f"{path}: {error.what}", expected=error.expected, found=error.found, remedy=error.remedy or _AGAIN
-        ) from error
+        raise error.of(path, _AGAIN) from error
     except RuntimeError as error:
         raise CheckpointError(
             f"the parameters in {path} do not fit the configured networks",
@@ -247,7 +247,10 @@ def resolve(content: Content, *, path: Path) -> dict[str, Any]:
         CheckpointError: If its networks are larger than its parameters.
     """
     resolved = resolve_untrusted(Method, content.model, key="model", what=str(path))
-    check_size(resolved, content.state_dict, what=str(path))
+    try:
+        check_size(resolved, content.state_dict, what=str(path))
+    except MotionCopyError as error:  # of whatever class is built
+        raise error.of(path, _AGAIN) from error
     return resolved
 
 

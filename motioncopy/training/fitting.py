@@ -282,11 +282,9 @@ def _restoring(last: Path, first: _FirstBatch) -> Iterator[None]:
     try:
         yield
     except CheckpointError as error:
-        if first.done or str(last) in error.what:
+        if first.done:
             raise
-        raise CheckpointError(
-            f"{last}: {error.what}", expected=error.expected, found=error.found, remedy=_anew(last.parent)
-        ) from error
+        raise error.of(last, _anew(last.parent)) from error
     except (MotionCopyError, OSError, torch.OutOfMemoryError):
         raise
     except Exception as error:

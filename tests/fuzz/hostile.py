@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from motioncopy.training import checkpoint
 from tests.fuzz import bait, seeds
 from tests.fuzz.files import Files, Odd
 from tests.fuzz.structures import CALLS, Call, dumped
@@ -188,7 +189,7 @@ def _pickles() -> list[Files]:
 def _checkpoints() -> list[Files]:
     """Classes, functions and modules at every depth of a method, and values that it does not expect."""
     content: dict[str, Any] = {
-        "schema": "motioncopy.method/1", "class_path": "methods.fakemotion.FakeMotion", "init_args": _given(),
+        "schema": checkpoint.SCHEMA, "class_path": "methods.fakemotion.FakeMotion", "init_args": _given(),
         "state_dict": {}, "regime": "personal", "subject": None, "reference": None, "context": {}, "hashes": {},
     }  # fmt: skip
     made: list[Any] = [None, [], 7, {"schema": []}]

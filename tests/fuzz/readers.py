@@ -150,7 +150,7 @@ def _iper_protocol(folder: Path) -> None:
 
 def _perception(folder: Path) -> None:
     with contextlib.chdir(folder):  # its paths lie there
-        perception.load(_only(Path(), ".yaml"))
+        perception.load(_only(folder, ".yaml"))
 
 
 def _suite(folder: Path) -> None:
@@ -248,7 +248,7 @@ def _run(folder: Path) -> None:
             run.scores(trial)
             _footage(run.frames(trial))
     if aside:
-        raise MotionCopyError(aside[0][1])
+        raise MotionCopyError(f"{aside[0][0]}: {aside[0][1]}")
 
 
 def _stage(folder: Path) -> None:

@@ -158,7 +158,10 @@ class Manifest:
         schema = content.get("schema", SCHEMA) if isinstance(content, dict) else SCHEMA
         if schema != SCHEMA or type(schema) is not int:
             raise ClipError(
-                f"clip {folder} has another schema version", expected=SCHEMA, found=repr(schema)[:80], remedy=_AGAIN
+                f"clip {folder} was prepared by another layout of clips",
+                expected=f"schema {SCHEMA}",
+                found=repr(schema)[:80],
+                remedy=_AGAIN,
             )
         return validated(cls, content, error=ClipError, what=f"{path} is damaged", remedy=_AGAIN)
 

@@ -16,12 +16,12 @@ from benchmarks.loggers.log import SafeLog
 from motioncopy.records.energy import EnergyMeter
 from tests.toys import write_clip
 
-SOURCE = "rapl (1 package)"
+SOURCE = "nvml (1 GPU)"
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run's folder beside its config, on a machine whose one package uses 1 J between any two readings."""
+    """A run's folder beside its config, on a machine whose one GPU uses 1 J between any two readings."""
 
     class Counting:
         read_before = 0
@@ -30,7 +30,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             self.read_before += 1
             return float(self.read_before)
 
-    monkeypatch.setattr("motioncopy.records.energy.packages", lambda powercap: [Counting()])
+    monkeypatch.setattr("motioncopy.records.energy.gpus", lambda count: [Counting()])
     write_clip(tmp_path / "clips", "ann")
     content = {
         "model": {"class_path": "tests.toys.ToyMethod"},
@@ -87,7 +87,7 @@ def test_what_the_log_does_on_closing_is_no_training(run: Path, monkeypatch: pyt
     ("fit", "test", "expected"),
     [
         ((1.5, SOURCE), (2.0, SOURCE), {"energy_joules": 3.5, "energy_source": SOURCE}),
-        ((1.5, SOURCE), (2.0, "nvml (1 GPU)"), {}),
+        ((1.5, SOURCE), (2.0, "nvml (2 GPUs)"), {}),
         ((1.5, SOURCE), (None, None), {}),
         ((None, None), (None, None), {}),
     ],

@@ -19,7 +19,6 @@ from benchmarks.setup import examinations
 from benchmarks.setup.examinations import Finding
 from motioncopy import weights
 from motioncopy.errors import ConfigError, DataError, WeightsError
-from tests.motioncopy.records.test_energy import zone
 
 
 def only(findings: Iterable[Finding]) -> Finding:
@@ -83,14 +82,14 @@ def test_what_auto_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the GPU" in found["auto"].found
 
 
-def test_counters_that_may_not_be_read(tmp_path: Path) -> None:
-    assert only(examinations.energy(tmp_path)).level == "ok"
-    package = zone(tmp_path, "intel-rapl:0", "package-0")
-    assert "1 processor package" in only(examinations.energy(tmp_path)).found
-    (package / "energy_uj").unlink()
-    finding = only(examinations.energy(tmp_path))
-    assert finding.level == "warning"
-    assert "chmod" in finding.remedy
+def test_gpus_whose_counters_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert only(examinations.energy()).level == "ok"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("motioncopy.records.energy.gpus", lambda count: [object()] * count)
+    assert only(examinations.energy()).found == "of 2 GPUs"
+    monkeypatch.setattr("motioncopy.records.energy.gpus", lambda count: [])
+    assert only(examinations.energy()).level == "warning"
 
 
 def test_both_decoders_read_what_was_written() -> None:

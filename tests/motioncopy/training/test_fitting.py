@@ -372,8 +372,8 @@ def test_a_damaged_or_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.ckpt").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(CheckpointError, match="cannot read"):
         checkpoint.load(tmp_path / "bad.ckpt")
-    torch.save({"schema": "motioncopy.method/0"}, tmp_path / "old.ckpt")
-    with pytest.raises(CheckpointError, match="of this version"):
+    torch.save({"schema": "motioncopy.method/1"}, tmp_path / "old.ckpt")
+    with pytest.raises(CheckpointError, match=r"old\.ckpt was made by another layout.*Found: motioncopy.method/1.*fit"):
         checkpoint.load(tmp_path / "old.ckpt")
 
 

@@ -88,7 +88,10 @@ def test_pickles_small_and_reopens(tmp_path: Path) -> None:
         (lambda f: (f / "manifest.json").unlink(), "not a prepared clip, or was left half written.*motioncopy prepare"),
         (lambda f: (f / "manifest.json").write_text("{"), r"manifest\.json cannot be read"),
         (lambda f: (f / "manifest.json").write_text("[]"), r"manifest\.json is damaged.*an object"),
-        (lambda f: edit_manifest(f, lambda m: m.update(schema=99)), "schema version.*Expected: 1.*Found: 99.*--force"),
+        (
+            lambda f: edit_manifest(f, lambda m: m.update(schema=99)),
+            "another layout.*Expected: schema 1.*Found: 99.*--force",
+        ),
         (lambda f: edit_manifest(f, lambda m: m.pop("fps")), r"manifest\.json is damaged.*fps"),
         (lambda f: edit_manifest(f, lambda m: m.update(size=[1])), r"manifest\.json is damaged"),
         (lambda f: edit_manifest(f, lambda m: m["parts"].pop("mask")), "lacks mask"),
