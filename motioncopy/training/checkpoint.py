@@ -28,7 +28,7 @@ from motioncopy.files.tensors import load_tensors, tensors_in
 from motioncopy.method import Method
 from motioncopy.request import Regime
 
-SCHEMA = "motioncopy.method/1"
+SCHEMA = "motioncopy.method/2"
 _AGAIN = "fit again, or copy the file again"
 
 
@@ -152,7 +152,7 @@ class Content(_Strict):
         hashes: Of stages, code and config.
     """
 
-    schema_: Literal["motioncopy.method/1"] = Field(alias="schema")
+    schema_: Literal["motioncopy.method/2"] = Field(alias="schema")
     class_path: str
     init_args: dict[str, Any]
     state_dict: dict[str, Tensor]
@@ -182,7 +182,7 @@ def read(path: Path) -> Content:
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise CheckpointError(
-            f"{path} is not a method checkpoint of this version",
+            f"{path} is no method checkpoint, or one made by an earlier layout",
             expected=SCHEMA,
             found=str(schema)[:80] if schema is not None else "no schema",
             remedy="fit again, or read it with the release that wrote it",

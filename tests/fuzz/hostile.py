@@ -188,7 +188,7 @@ def _pickles() -> list[Files]:
 def _checkpoints() -> list[Files]:
     """Classes, functions and modules at every depth of a method, and values that it does not expect."""
     content: dict[str, Any] = {
-        "schema": "motioncopy.method/1", "class_path": "methods.fakemotion.FakeMotion", "init_args": _given(),
+        "schema": "motioncopy.method/2", "class_path": "methods.fakemotion.FakeMotion", "init_args": _given(),
         "state_dict": {}, "regime": "personal", "subject": None, "reference": None, "context": {}, "hashes": {},
     }  # fmt: skip
     made: list[Any] = [None, [], 7, {"schema": []}]
