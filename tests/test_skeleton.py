@@ -78,10 +78,13 @@ def test_the_makefile_pins_what_it_installs_by_itself() -> None:
     assert {r for line in installed for r in line if r.startswith("setuptools")} <= set(pins)
 
 
-def test_ci_runs_make_test_and_nothing_else() -> None:
+def test_ci_brings_a_browser_runs_make_test_and_nothing_else() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    assert _lines(".ci/run") == ["set -eu", 'cd "$(dirname "$0")/.."', "make test"]
+    first, second, *browser, last = _lines(".ci/run")
+    assert [first, second, last] == ["set -eu", 'cd "$(dirname "$0")/.."', "make test"]
+    assert not re.search(r"\b(make|pip|curl|wget|git)\b", " ".join(browser))
+    assert "Chromium" in (ROOT / "README.md").read_text(), "README says what is brought"
 
 
 def _make(*arguments: str) -> str:

@@ -91,7 +91,7 @@ class _DenseSkip(nn.Module):
 
 
 class TemporalDiscriminator(nn.Module):
-    """Judges a few consecutive foregrounds, laid over one another along the channels.
+    """Sees a few consecutive foregrounds, laid over one another along the channels.
 
     Attributes:
         frames: How many it sees.
@@ -105,7 +105,7 @@ class TemporalDiscriminator(nn.Module):
 
     @abstractmethod
     def forward(self, x: Tensor) -> list[list[Tensor]]:
-        """Judges ``(N, frames * channels, H, W)``.
+        """Scores ``(N, frames * channels, H, W)``.
 
         Returns:
             Feature maps of each scale, the logits last (as all discriminators of :mod:`motioncopy.nets`).

@@ -97,7 +97,7 @@ class ForegroundStage(FrameGANStage[tuple[Windows, Tensor]]):
     def generate(self, batch: MotionBatch) -> tuple[Windows, Tensor]:
         """Foregrounds, and mask logits where the generator predicts a mask."""
         windows = self.windows(batch)
-        output: Tensor = self.drawn(self.generator, windows.inputs)
+        output: Tensor = self.checkpointed(self.generator, windows.inputs)
         return windows, output
 
     def comparisons(self, sample: tuple[Windows, Tensor]) -> Iterator[Comparison]:
@@ -197,7 +197,7 @@ class FusionStage(FrameGANStage[tuple[FusionInputs, Tensor]]):
         """Whole frames."""
         with torch.no_grad():
             seen = self.render(batch)
-        return seen, self.drawn(self.generator, seen.foreground, None, seen.background, seen.pose)
+        return seen, self.checkpointed(self.generator, seen.foreground, None, seen.background, seen.pose)
 
     def comparisons(self, sample: tuple[FusionInputs, Tensor]) -> list[Comparison]:
         """Frames beside their poses."""
@@ -282,7 +282,7 @@ class CropStage(FrameGANStage[list[RefinedCrops]]):
         motion = self._middle(batch)
         pairs = zip(self.generator.crops(images, motion), self.generator.crops(wanted, motion), strict=True)
         return [
-            RefinedCrops(part, real, crops + self.drawn(self.generator.refiners[part], crops))
+            RefinedCrops(part, real, crops + self.checkpointed(self.generator.refiners[part], crops))
             for part, ((crops, _, _), (real, _, _)) in enumerate(pairs)
             if len(crops) > 1
         ]

@@ -166,7 +166,7 @@ class CompositionStage(SequenceGANStage[CompositionState]):
     def generate(self, state: CompositionState, t: int) -> None:
         """Frame t."""
         regions, previous = state.regions[t], state.previous
-        frame: Composition = self.drawn(
+        frame: Composition = self.checkpointed(
             self.generator, regions.source, regions.foreground, previous.stacked(), regions.guidance, state.background,
             first=previous.first,
         )  # fmt: skip

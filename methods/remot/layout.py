@@ -123,9 +123,11 @@ class LayoutStage(SequenceGANStage[LayoutState]):
     def generate(self, state: LayoutState, t: int) -> None:
         """The layout of frame t."""
         if state.encoded is None:
-            state.encoded = self.drawn(self.generator.encode, state.source)
+            state.encoded = self.checkpointed(self.generator.encode, state.source)
         poses, previous = torch.cat(state.poses[t : t + 3], dim=1), state.previous
-        layout: Blended = self.drawn(self.generator, state.encoded, poses, previous.stacked(), first=previous.first)
+        layout: Blended = self.checkpointed(
+            self.generator, state.encoded, poses, previous.stacked(), first=previous.first
+        )
         state.generated.append(layout)
         previous.push(layout.final)
 

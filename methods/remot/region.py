@@ -113,7 +113,7 @@ class RegionStage(SequenceGANStage[RegionState]):
     def generate(self, state: RegionState, t: int) -> None:
         """The regions of frame t."""
         config, layout, mask = self.region, state.layouts[t], state.masks[t]
-        regions: Tensor = self.drawn(
+        regions: Tensor = self.checkpointed(
             self.generator,
             mask,
             state.previous.stacked(),

@@ -13,7 +13,7 @@ from motioncopy.nets.blocks import Norm, normalised
 
 
 class PatchDiscriminator(nn.Module):
-    """pix2pixHD's PatchGAN: 4x4 convolutions, padded by 2, LeakyReLU 0.2. A logit judges 70x70 pixels by default.
+    """pix2pixHD's PatchGAN: 4x4 convolutions, padded by 2, LeakyReLU 0.2. A logit sees 70x70 pixels by default.
 
     Args:
         in_channels: Channels of the input.
@@ -39,7 +39,7 @@ class PatchDiscriminator(nn.Module):
         self.layers.append(nn.Sequential(*normalised(nn.Conv2d(widths[-1], 1, 4, padding=2), at_the_ends)))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Judges patches.
+        """Scores patches.
 
         Args:
             x: ``(N, in_channels, H, W)``.
@@ -89,7 +89,7 @@ class MultiScaleDiscriminator(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[list[Tensor]]:
-        """Judges patches at each scale.
+        """Scores patches at each scale.
 
         Args:
             x: ``(N, in_channels, H, W)``.
@@ -100,9 +100,9 @@ class MultiScaleDiscriminator(nn.Module):
         Raises:
             ConfigError: If H or W is so small that the coarsest scale would see less than 2 pixels.
         """
-        judged = []
+        found = []
         for k, scale in enumerate(self.scales):
             if k > 0:
                 x = functional.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-            judged.append(scale(x))
-        return judged
+            found.append(scale(x))
+        return found

@@ -134,7 +134,7 @@ class GANStage(Stage, Generic[Sample]):
         adversarial: The form of the adversarial loss.
         request: The data; batches and their size, and the length of sequences, are the schedule's.
         generator: What is trained; by default the config's.
-        discriminators: All that judge; by default the config's.
+        discriminators: All of them; by default the config's.
         after: The stages on whose generators this one builds.
         fixed: Networks of losses, by name, which are not trained; ``None`` for those that are not there.
         share: See :class:`motioncopy.method.Stage`.
@@ -238,7 +238,7 @@ class FrameGANStage(GANStage[Sample]):
 
     @abstractmethod
     def generate(self, batch: MotionBatch) -> Sample:
-        """The forward pass, through :meth:`drawn`: what is generated, and what it is compared with."""
+        """The forward pass, through :meth:`checkpointed`: what is generated, and what it is compared with."""
 
     def updates(self, batch: MotionBatch) -> Iterator[Update]:
         """Generate, update the discriminators, update the generator."""
@@ -293,7 +293,7 @@ class SequenceGANStage(GANStage[Chunk[State]], Generic[State]):
 
     @abstractmethod
     def generate(self, state: State, t: int) -> None:
-        """Generates frame t, through :meth:`drawn`, and keeps it in the state."""
+        """Generates frame t, through :meth:`checkpointed`, and keeps it in the state."""
 
     def updates(self, batch: MotionBatch) -> Iterator[Update]:
         """For each chunk: generate, update the discriminators, update the generator, detach."""

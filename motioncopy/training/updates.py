@@ -25,7 +25,7 @@ from motioncopy.errors import TrainingError
 from motioncopy.request import DataRequest
 from motioncopy.training.processes import any_process
 
-Drawn = TypeVar("Drawn")
+Output = TypeVar("Output")
 
 
 @contextmanager
@@ -163,16 +163,16 @@ class TrainsByUpdates(LightningModule, ABC):
         found = self.optimizers()
         return list(found) if isinstance(found, list) else [found]
 
-    def drawn(self, network: Callable[..., Drawn], *inputs: Any, **options: Any) -> Drawn:
-        """What a generator draws, to be learnt from in a later update.
+    def checkpointed(self, network: Callable[..., Output], *inputs: Any, **options: Any) -> Output:
+        """What a generator gives, to be learnt from in a later update; gradient checkpointing where batches have parts.
 
         Taken in parts, all parts wait for the discriminator's step; what the network has computed on the way is then
         not kept but computed again on the way back. With batch norm its running statistics move twice.
         """
         if self.parts == 1:
             return network(*inputs, **options)
-        drawn: Drawn = checkpoint(network, *inputs, use_reentrant=False, **options)
-        return drawn
+        output: Output = checkpoint(network, *inputs, use_reentrant=False, **options)
+        return output
 
     def log_losses(self, losses: Mapping[str, Tensor]) -> None:
         """Logs each loss as ``stage/<stage>/<loss>``: its mean over the parts of the batch."""

@@ -72,7 +72,8 @@ def test_a_temporal_discriminator_sees_all_frames_in_their_order(network: Tempor
     images = torch.rand(2, network.frames, 3, *SIZE, requires_grad=True)
 
     def logits(images: Tensor) -> Tensor:
-        return network(torch.cat((poses, images.flatten(1, 2)), dim=1))[0][-1]
+        found: Tensor = network(torch.cat((poses, images.flatten(1, 2)), dim=1))[0][-1]
+        return found
 
     found = logits(images)
     assert found.shape[:2] == (2, 1)

@@ -145,7 +145,7 @@ def test_stabilised_adds_pixel_losses() -> None:
     for variant in VARIANTS:
         stage = build(variant, "stabilised").stages[-1]
         assert isinstance(stage, CropStage)
-        assert stage.losses.l1 > 0
+        assert stage.config.losses.l1 > 0
 
 
 @pytest.mark.slow

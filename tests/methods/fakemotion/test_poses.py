@@ -82,7 +82,7 @@ def test_one_hot_maps_of_animals_have_a_channel_for_each_limb() -> None:
     fish = Motion(torch.rand(1, 2, 21, 3) * torch.tensor([39.0, 47, 1]), "fish21", SIZE)
     assert OneHotPair("fish21").draw(fish).shape[2] == OneHotPair("fish21").channels == 21
     assert OneHotPair("mouse5").channels == 5
-    with pytest.raises(ConfigError, match=r"Expected: body25.*Found: fish21.*label\.init_args\.skeleton"):
+    with pytest.raises(ConfigError, match=r"Expected: body25.*Found: fish21.*pose\.init_args\.skeleton"):
         OneHotPair().draw(fish)
 
 

@@ -129,7 +129,7 @@ def test_impossible_networks_are_refused(wrong: Callable[[], nn.Module]) -> None
 def test_instance_norm_is_instance_norm() -> None:
     x = torch.randn(3, 5, 6, 7) * 4 + 2
     for norm in ("instance", "affine_instance"):
-        torch.testing.assert_close(norm_layer(norm, 5)(x), nn.InstanceNorm2d(5)(x))  # type: ignore[arg-type]
+        torch.testing.assert_close(norm_layer(norm, 5)(x), nn.InstanceNorm2d(5)(x))
     assert not list(norm_layer("instance", 5).parameters())
     assert len(list(norm_layer("affine_instance", 5).parameters())) == 2
 

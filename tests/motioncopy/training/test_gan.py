@@ -63,9 +63,9 @@ class Frames(FrameGANStage[tuple[Tensor, Tensor]]):
         return {"l1": lambda: functional.l1_loss(*sample), "nothing": refused}
 
 
-def frames(count: int = 1, schedule: Schedule | None = None, **weights: float) -> Frames:
+def frames(count: int = 1, **weights: float) -> Frames:
     losses = Losses(**({"adversarial": 0.0} | weights))
-    return Frames(GANConfig(nn.Conv2d(3, 3, 1), discriminator(), losses, schedule or Schedule()), count)
+    return Frames(GANConfig(nn.Conv2d(3, 3, 1), discriminator(), losses, Schedule()), count)
 
 
 def sample(stage: GANStage[Any]) -> tuple[Tensor, Tensor]:
@@ -106,7 +106,7 @@ def test_as_much_is_generated_as_is_real() -> None:
 
 @pytest.mark.parametrize("term", ["adversarial", "feature_matching", "l1"])
 def test_a_term_is_there_if_it_has_a_weight(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = frames(**{term: 2.0})
+    stage = frames(1, **{term: 2.0})
     given = sample(stage)
     names, logged = drive(stage, given, monkeypatch)
     judged = term != "l1"
@@ -179,7 +179,8 @@ class Sequence(SequenceGANStage[State]):
 
 
 def test_the_gradient_flows_over_one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage, logged = Sequence(SequenceSchedule(frames=5, chunk=2)), []
+    stage = Sequence(SequenceSchedule(frames=5, chunk=2))
+    logged: list[dict[str, Tensor]] = []
     monkeypatch.setattr(stage, "optimizer_list", lambda: [None, None])
     monkeypatch.setattr(stage, "log_losses", logged.append)
     assert stage.request.window == 5

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from motioncopy.training.schedule import Schedule
+from motioncopy.errors import ConfigError
+from motioncopy.request import DataRequest
+from motioncopy.training.schedule import Schedule, SequenceSchedule
 
 
 def test_the_rate_falls_linearly_over_the_last_epochs() -> None:
@@ -28,3 +30,12 @@ def test_without_decay_it_stays_and_only_what_is_trained_is_in_it() -> None:
         adam.step()
         decay.step()
     assert torch.tensor(adam.param_groups[0]["lr"]).item() == pytest.approx(0.1)
+
+
+def test_what_a_schedule_asks_of_the_data() -> None:
+    base = DataRequest(1, (16, 16), pad=1, crop="person")
+    found = Schedule(batch_size=4, batches=3).request(base, window=2)
+    assert found == DataRequest(4, (16, 16), window=2, pad=1, crop="person", batches=3)
+    assert SequenceSchedule(frames=6, batch_size=2).request(base).window == 6
+    with pytest.raises(ConfigError, match="frames=0, chunk=4"):
+        SequenceSchedule(frames=0)
