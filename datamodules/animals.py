@@ -20,7 +20,7 @@ from motioncopy.footage import Footage, open_footage
 from motioncopy.footage.images import IMAGE_SUFFIXES
 from motioncopy.footage.open import STACK_SUFFIXES, VIDEO_SUFFIXES
 from motioncopy.footage.perception.backends import Images, PoseEstimator, Poses
-from motioncopy.footage.perception.given import KnownPoses
+from motioncopy.footage.perception.precomputed import KnownPoses
 from motioncopy.footage.prepare import Backends
 from motioncopy.footage.sequence import digest
 from motioncopy.skeletons import Skeleton

@@ -18,8 +18,8 @@ from motioncopy.files.pickles import load
 from motioncopy.footage import Footage, Framing, ImageFolder, open_footage
 from motioncopy.footage.images import IMAGE_SUFFIXES
 from motioncopy.footage.perception.backends import Joints
-from motioncopy.footage.perception.given import KnownPoses
-from motioncopy.footage.perception.mediapipe_mask import MediaPipeMask
+from motioncopy.footage.perception.mediapipe import MediaPipeMask
+from motioncopy.footage.perception.precomputed import KnownPoses
 from motioncopy.footage.perception.smpl import body25
 from motioncopy.footage.prepare import Backends
 from motioncopy.skeletons import BODY25

@@ -19,13 +19,12 @@ from motioncopy.footage import Footage, Framed, Framing, ImageFolder
 from motioncopy.footage.images import IMAGE_SUFFIXES
 from motioncopy.footage.perception.backends import PersonSegmenter, PoseEstimator
 from motioncopy.footage.perception.background import MedianBackground
-from motioncopy.footage.perception.given import ForegroundFolder, GivenBackground
 from motioncopy.footage.perception.labels import LabelFolder, LabelMask
 from motioncopy.footage.perception.masks import PoseMask
-from motioncopy.footage.perception.mediapipe import MediaPipePose
-from motioncopy.footage.perception.mediapipe_mask import MediaPipeMask
+from motioncopy.footage.perception.mediapipe import MediaPipeMask, MediaPipePose
 from motioncopy.footage.perception.openpose import OpenPoseFolder
 from motioncopy.footage.perception.parsing import LimbParser
+from motioncopy.footage.perception.precomputed import ForegroundFolder, GivenBackground
 from motioncopy.footage.prepare import Backends
 
 Phase = Literal["train", "test"]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.evaluation.clips import Case
 from motioncopy.errors import DataError
-from motioncopy.footage import Footage, ImageFolder, Stack, open_footage
+from motioncopy.footage import Footage, HDF5File, ImageFolder, open_footage
 from motioncopy.footage.array import ArrayFile
 from motioncopy.metrics.evaluator import ClipScores, Evaluator
 
@@ -125,7 +125,7 @@ def _check(footage: dict[str, Footage], *, timed: bool) -> None:
 
 def states_rate(footage: Footage) -> bool:
     """Whether the file itself says how many frames it shows a second."""
-    return footage.states_fps if isinstance(footage, Stack) else not isinstance(footage, ImageFolder | ArrayFile)
+    return footage.states_fps if isinstance(footage, HDF5File) else not isinstance(footage, ImageFolder | ArrayFile)
 
 
 def _size(footage: Footage) -> str:

@@ -9,8 +9,8 @@ from motioncopy.files.reading import reading
 from motioncopy.footage.array import ArrayFile
 from motioncopy.footage.footage import Footage
 from motioncopy.footage.gif import Gif
+from motioncopy.footage.hdf5 import HDF5File
 from motioncopy.footage.images import DEFAULT_FPS, ImageFolder
-from motioncopy.footage.stack import Stack
 from motioncopy.footage.video import VideoReader
 
 #: Files with these suffixes are taken for videos.
@@ -42,7 +42,7 @@ def open_footage(path: str | Path, *, fps: float | None = None) -> Footage:
     if suffix in VIDEO_SUFFIXES:
         return VideoReader(path)
     if suffix in STACK_SUFFIXES:
-        return Stack(path, fps=fps)
+        return HDF5File(path, fps=fps)
     if suffix == ".gif":
         return Gif(path)
     if suffix == ".npy":

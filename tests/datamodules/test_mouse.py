@@ -13,7 +13,7 @@ from datamodules.mouse import Mouse
 from datamodules.native import MINIATURE
 from datamodules.puppets.animals import Walk, render
 from motioncopy.errors import DataError
-from motioncopy.footage import Stack
+from motioncopy.footage import HDF5File
 from motioncopy.request import DataRequest
 
 FRAMES, SIZE = 110, (96, 96)
@@ -39,7 +39,7 @@ def test_the_miniature_lies_there_as_the_data_set_does(root: Path, data: Mouse) 
         "agouti-arena": "agouti", "brindle-arena": "brindle", "cinnamon-arena": "cinnamon",
     }  # fmt: skip
     assert data.protocol == "mouse-miniature@1"
-    with Stack(root / "brindle/arena.h5") as stack:
+    with HDF5File(root / "brindle/arena.h5") as stack:
         assert (stack.dataset, stack.fps, len(stack)) == ("frames", 25, FRAMES)
         assert 20 < stack.frames([0]).max() < 100, "millimetres above the floor"
     line = np.array((root / "brindle/arena.txt").read_text().splitlines()[0].split(), float).reshape(5, 3)

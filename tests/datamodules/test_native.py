@@ -20,7 +20,7 @@ from motioncopy.batch import MotionBatch
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage, ImageFolder
 from motioncopy.footage.perception.backends import Images, Masks, Poses
-from motioncopy.footage.perception.given import KnownPoses
+from motioncopy.footage.perception.precomputed import KnownPoses
 from motioncopy.footage.prepare import Backends
 from motioncopy.request import DataRequest
 

@@ -25,9 +25,9 @@ from motioncopy.footage import open_footage
 from motioncopy.footage.clips import Clip
 from motioncopy.footage.images import read_rgb, read_values
 from motioncopy.footage.perception import config as perception
-from motioncopy.footage.perception.given import ForegroundFolder, MaskFolder
 from motioncopy.footage.perception.labels import LabelFolder
 from motioncopy.footage.perception.openpose import OpenPoseFolder
+from motioncopy.footage.perception.precomputed import ForegroundFolder, MaskFolder
 from motioncopy.training import checkpoint
 from tests.fuzz import seeds
 from tests.fuzz.files import Files

@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ import numpy as np
 
 from motioncopy.errors import PerceptionError
 from motioncopy.footage import Footage
-from motioncopy.footage.perception.backends import Images, Joints, Poses
+from motioncopy.footage.perception.backends import Images, Joints, Masks, Poses
+from motioncopy.footage.perception.masks import PoseMask
 from motioncopy.skeletons import BODY25, FACE70, HAND21
 
 # MediaPipe's landmark for each joint; two where the joint is their mean.
@@ -133,6 +135,31 @@ class MediaPipePose:
             result = self._graph.process(image)
         self._started = self._started or result.pose_landmarks is not None
         return result
+
+
+class MediaPipeMask:
+    """The mask from a run of MediaPipe's pose estimator; only the pieces that the given joints lie in.
+
+    Where MediaPipe sees somebody else than whose joints those are, the mask is empty.
+    """
+
+    name = "mediapipe-mask"
+
+    def __init__(self) -> None:
+        self._seeing, self._cleaning = MediaPipePose(), PoseMask()
+        self.version = f"{self._seeing.version}-{self._cleaning.version}"
+
+    def start(self, footage: Footage) -> None:
+        """See :class:`motioncopy.footage.perception.backends.PersonSegmenter`."""
+        self._seeing.start(footage)
+
+    def __call__(self, images: Images, poses: Poses) -> Masks:
+        """See :class:`motioncopy.footage.perception.backends.PersonSegmenter`.
+
+        Raises:
+            PerceptionError: If MediaPipe cannot run.
+        """
+        return self._cleaning(images, replace(poses, mask=self._seeing(images).mask))
 
 
 def body25(landmarks: np.ndarray) -> Joints:

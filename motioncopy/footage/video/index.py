@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from motioncopy.errors import VideoError
 from motioncopy.files.limits import check_limit, limits
 from motioncopy.files.reading import reading
-from motioncopy.footage.video.boxes import check_boxes
+from motioncopy.footage.video.mp4 import check_mp4
 
 CONVERT = "convert it, for instance with: ffmpeg -i INPUT -c:v libx264 -pix_fmt yuv420p OUTPUT.mp4"
 
@@ -114,7 +114,7 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     with reading(path, VideoError, not_one, expected=kinds, remedy="copy or download it anew, or " + CONVERT):
         if not path.is_file():  # a pipe would be waited for
             raise VideoError(f"there is no video file {path}", remedy="check the path")
-        check_boxes(path)
+        check_mp4(path)
         # Of a relative path, FFmpeg takes what stands before a colon for a protocol.
         container = av.open(str(path.absolute()), options={"format_whitelist": _FORMATS, **most})
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from motioncopy.errors import DataError, VideoError
-from motioncopy.footage import ImageFolder, Stack, open_footage
+from motioncopy.footage import HDF5File, ImageFolder, open_footage
 from motioncopy.footage.video import VideoReader, VideoWriter
 
 
@@ -19,7 +19,7 @@ def test_opens_what_the_path_names(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     Image.fromarray(images[0]).save(tmp_path / "a" / "0.png")
     (tmp_path / "a.mp4").rename(tmp_path / "a.MP4")
-    for name, kind, fps in (("a.MP4", VideoReader, 10), ("a.hdf5", Stack, 7), ("a", ImageFolder, 7)):
+    for name, kind, fps in (("a.MP4", VideoReader, 10), ("a.hdf5", HDF5File, 7), ("a", ImageFolder, 7)):
         with open_footage(tmp_path / name, fps=7) as footage:
             assert isinstance(footage, kind)
             assert footage.fps == fps

@@ -14,7 +14,7 @@ import pytest
 
 from motioncopy.errors import VideoError
 from motioncopy.footage.video import VideoReader, VideoWriter
-from motioncopy.footage.video.boxes import check_boxes
+from motioncopy.footage.video.mp4 import check_mp4
 from tests.motioncopy.footage.test_video import make_video
 
 COUNT = 8
@@ -70,9 +70,9 @@ def test_a_packed_index(video: Path) -> None:
 def test_what_is_no_mp4_passes(tmp_path: Path) -> None:
     for content in (b"", b"moov", b"\0\0\0\1moov\0\0\0\0\0\0\0\0", bytes(100), b"\0\0\0\x08moov" * 50, b"RIFF" * 99):
         (tmp_path / "a").write_bytes(content)
-        check_boxes(tmp_path / "a")
+        check_mp4(tmp_path / "a")
     (tmp_path / "a").write_bytes(b"".join(struct.pack(">I4s", 800 - 8 * i, b"moov") for i in range(100)))
-    check_boxes(tmp_path / "a")
+    check_mp4(tmp_path / "a")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from PIL import Image
 from motioncopy.footage import Framed, Framing, ImageFolder
 from motioncopy.footage.clips import Clip
 from motioncopy.footage.perception.backends import PersonSegmenter
-from motioncopy.footage.perception.given import ForegroundFolder, GivenBackground, MaskFolder
 from motioncopy.footage.perception.labels import LabelFolder, LabelMask
 from motioncopy.footage.perception.openpose import OpenPoseFolder
+from motioncopy.footage.perception.precomputed import ForegroundFolder, GivenBackground, MaskFolder
 from motioncopy.footage.prepare import Backends, Prepared, Recording, prepare_recordings
 from tests.motioncopy.footage.perception.annotated import save
 

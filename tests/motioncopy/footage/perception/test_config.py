@@ -14,8 +14,7 @@ import yaml
 from motioncopy.errors import ConfigError, DataError
 from motioncopy.footage.perception import config
 from motioncopy.footage.perception.backends import Poses
-from motioncopy.footage.perception.mediapipe import MediaPipePose
-from motioncopy.footage.perception.mediapipe_mask import MediaPipeMask
+from motioncopy.footage.perception.mediapipe import MediaPipeMask, MediaPipePose
 from tests.motioncopy.footage.perception.figures import figure_joints
 
 NAMES = ["fish", "hrnet", "mediapipe", "mediapipe_hands", "mouse", "openmmlab", "openpose", "wholebody"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from motioncopy.errors import DataError
-from motioncopy.footage import Stack, storage
+from motioncopy.footage import HDF5File, hdf5
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (4, 16, 24, 3), np.uint8)
 LARGE = 9000  # squared, more than a frame may have
@@ -24,7 +24,7 @@ def test_a_stack_that_is_not_there_is_refused(tmp_path: Path) -> None:
             if options:
                 frames[0] = 0
         with pytest.raises(DataError, match=r"a\.h5:frames is not all there.*8000000000 bytes"):
-            Stack(tmp_path / "a.h5")
+            HDF5File(tmp_path / "a.h5")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_stack_is_refused_for_what_it_claims(
         if chunks:
             frames.id.write_direct_chunk((0, 0, 0), bytes(4 * 2**20))
     with pytest.raises(DataError, match=rf"a\.h5:frames: too large.*--limit {limit}"):
-        Stack(tmp_path / "a.h5")
+        HDF5File(tmp_path / "a.h5")
 
 
 def _bomb(path: Path, size: int, *, padded: int = 0) -> None:
@@ -60,10 +60,10 @@ def _bomb(path: Path, size: int, *, padded: int = 0) -> None:
 def test_a_packed_bomb_is_not_unpacked(tmp_path: Path, little_memory: None, monkeypatch: pytest.MonkeyPatch) -> None:
     _bomb(tmp_path / "a.h5", 2**26)
     with pytest.raises(DataError, match=r"a\.h5:frames takes more room packed than unpacked"):
-        Stack(tmp_path / "a.h5")
-    monkeypatch.setattr(storage, "_SMALL_CHUNK", 1000)
+        HDF5File(tmp_path / "a.h5")
+    monkeypatch.setattr(hdf5, "_SMALL_CHUNK", 1000)
     _bomb(tmp_path / "a.h5", 2**26, padded=2**12)
-    with Stack(tmp_path / "a.h5") as stack:
+    with HDF5File(tmp_path / "a.h5") as stack:
         assert (stack.frames([0]) == 7).all()
         for _ in range(2):
             with pytest.raises(DataError, match=r"a\.h5:frames does not unpack to what it should.*Found: more"):
@@ -79,10 +79,10 @@ def test_large_chunks_are_read_as_small_ones(
     frames = (FRAMES.astype(np.uint16) * 257).astype(kind) if kind != np.bool_ else FRAMES > 127
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("frames", data=frames, chunks=chunks, compression="gzip", **further)
-    with Stack(tmp_path / "a.h5") as stack:
+    with HDF5File(tmp_path / "a.h5") as stack:
         expected = stack.frames([2, 0, 3])
-    monkeypatch.setattr(storage, "_SMALL_CHUNK", 0)
-    with Stack(tmp_path / "a.h5") as stack:
+    monkeypatch.setattr(hdf5, "_SMALL_CHUNK", 0)
+    with HDF5File(tmp_path / "a.h5") as stack:
         assert np.array_equal(stack.frames([2, 0, 3]), expected)
 
 
@@ -95,7 +95,7 @@ def test_stacks_packed_twice_are_refused(tmp_path: Path) -> None:
         h5py.h5d.create(file.id, b"frames", h5py.h5t.STD_U8LE, h5py.h5s.create_simple((2, 8, 8)), plan)
         file["frames"][:] = 1
     with pytest.raises(DataError, match="packed in a way that is not taken"):
-        Stack(tmp_path / "a.h5")
+        HDF5File(tmp_path / "a.h5")
 
 
 def test_links_out_of_a_stack_are_not_followed(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_links_out_of_a_stack_are_not_followed(tmp_path: Path) -> None:
         file["frames"] = FRAMES
         file.create_dataset("fps", (1,), np.uint8, external=[(str(tmp_path / "other.h5"), 0, 1)])
     with pytest.raises(DataError, match="no frames"):
-        Stack(tmp_path / "linked.h5")
+        HDF5File(tmp_path / "linked.h5")
     for name in ("virtual", "rate"):
         with pytest.raises(DataError, match="lies in other files"):
-            Stack(tmp_path / f"{name}.h5")
+            HDF5File(tmp_path / f"{name}.h5")

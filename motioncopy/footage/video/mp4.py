@@ -25,7 +25,7 @@ _FRAME_BYTES = 8
 _MOST_REPEATED = 4_000_000
 
 
-def check_boxes(path: Path) -> None:
+def check_mp4(path: Path) -> None:
     """Refuses a file whose boxes claim more samples than it has room for. Whatever is no MP4 passes.
 
     Raises:

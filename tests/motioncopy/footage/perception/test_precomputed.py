@@ -9,7 +9,7 @@ from PIL import Image
 from motioncopy.errors import DataError, SkeletonError
 from motioncopy.footage import Framing
 from motioncopy.footage.perception.backends import Poses
-from motioncopy.footage.perception.given import ForegroundFolder, GivenBackground, KnownPoses, MaskFolder
+from motioncopy.footage.perception.precomputed import ForegroundFolder, GivenBackground, KnownPoses, MaskFolder
 from tests.motioncopy.footage.perception.annotated import blank, footage, save
 
 SIZE = (12, 10)
