@@ -234,8 +234,9 @@ def _beside(line: Line, doubts: Doubts, links: Links) -> Beside:
     here = measured_cell(line, doubts)
     if here is None:
         return Beside(printed)
-    if line["withheld"]:
-        here = Cell(here.value, here.interval, marks=here.marks + doubts.because(line["withheld"]))
+    # Of the comparison of rows among themselves the tables of results tell.
+    marks = here.marks.strip("≈°") + (doubts.because(line["withheld"]) if line["withheld"] else "")
+    here = Cell(here.value, here.interval, marks=marks)
     difference = difference_cell(line)
     names = ("measured_on", "protocol", "method", "variant", "ablation", "kind", "metric")
     behind = links.get(tuple(line[name] for name in names), ())
