@@ -222,8 +222,9 @@ def _compared(table: papers.PrintedTable, records: Sequence[Record], links: Link
     rows = []
     for (section, label), by_column in by_row(lines).items():
         found = list(by_column.values())
+        name = Cell(label, marks=doubts.of_row(found[0]))
         places = tuple(_beside(line, doubts, links) for line in found)
-        rows.append(ComparedTableRow(Cell(label, marks=doubts.of_row(found[0])), section, _details(found), places))
+        rows.append(ComparedTableRow(name, section, _details(found), places))
     heads = [(f"{data}, {kind}", len(list(same))) for (data, kind), same in groupby(table.columns, lambda c: c[:2])]
     columns = tuple(heading(metric) for _, _, metric in table.columns)
     return ComparedTable(table.title, table.number, tuple(heads), columns, tuple(rows), doubts.notes(), hindrance)
