@@ -1,19 +1,44 @@
-"""The console script ``motioncopy``: the one place that knows every method, data set and command."""
+"""The console script ``motioncopy``: its commands by name, and what each way of ending is answered with."""
 
 from __future__ import annotations
 
+import argparse
 import errno
-import logging
 import os
 import select
 import signal
 import sys
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 
-from benchmarks import command_line
+from benchmarks import help_page
 from motioncopy.errors import MotionCopyError
 from motioncopy.files.limits import raise_limit
+
+_LIGHTNING = "benchmarks.training.command"  # parsed by Lightning's own command line; listed and completed by ours
+#: Each command's module, which has ``add_parser`` and sets ``run_command``; imported when the command is called.
+COMMANDS = {
+    "bench": "benchmarks.bench.command",
+    "suite": "benchmarks.suites.command",
+    "copy": "benchmarks.copy.command",
+    "evaluate": "benchmarks.evaluation.command",
+    "audit": "benchmarks.audit.command",
+    "check": "benchmarks.inputs.check",
+    "prepare": "benchmarks.inputs.prepare",
+    "sample": "benchmarks.inputs.sample",
+    "protocol": "benchmarks.inputs.protocol",
+    "table": "benchmarks.tables.command",
+    "records": "benchmarks.records.command",
+    "report": "benchmarks.report.command",
+    "dashboard": "benchmarks.loggers.dashboard",
+    "weights": "benchmarks.setup.weights",
+    "doctor": "benchmarks.setup.doctor",
+    "completion": "benchmarks.setup.completion",
+    "fit": _LIGHTNING,
+    "validate": _LIGHTNING,
+    "test": _LIGHTNING,
+    "predict": _LIGHTNING,
+}
 
 _WRONG_CALL = 2
 _TERMINATED = 128 + signal.SIGTERM
@@ -94,26 +119,38 @@ def _machine(error: OSError) -> MotionCopyError:
     return MotionCopyError(f"{error.strerror}{where}", remedy=_MACHINE[error.errno or 0])
 
 
-def _run(arguments: list[str]) -> int:
-    if arguments and arguments[0] in command_line.LIGHTNING:
-        from benchmarks.training import run_lightning  # torch and lightning take seconds to import
+def parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of these commands; by default of all."""
+    top = help_page.Parser(prog="motioncopy", usage="motioncopy COMMAND ...", description=help_page.INTRODUCTION)
+    top.add_argument("--version", action="store_true", help="say which release this is")
+    # Taken away before anything is parsed; here to be completed.
+    top.add_argument("--limit", metavar="NAME=VALUE", help="let a file be larger than usual")
+    top.add_argument("--trust-package", metavar="NAME", help="let checkpoints name its classes")
+    top.set_defaults(whole_parser=parser)
+    subparsers = top.add_subparsers(
+        dest="command", metavar="COMMAND", prog="motioncopy", parser_class=argparse.ArgumentParser
+    )
+    for module in dict.fromkeys(COMMANDS[name] for name in names):
+        import_module(module).add_parser(subparsers)
+    return top
 
-        _quiet()
-        run_lightning(arguments)
+
+def _run(arguments: list[str]) -> int:
+    first = arguments[0] if arguments else "--help"
+    if first in ("-h", "--help"):
+        print(help_page.page(), end="")
         return 0
-    parser = command_line.parser()
-    commands = command_line.commands(parser)
-    if not arguments:
-        parser.print_help()
-        return 0
-    if not arguments[0].startswith("-") and arguments[0] not in commands:
-        return _refuse(command_line.unknown_command(arguments[0], commands))
-    parsed, unknown = parser.parse_known_args(arguments)
+    if not first.startswith("-") and first not in COMMANDS:
+        return _refuse(help_page.unknown_command(first, COMMANDS))
+    if COMMANDS.get(first) == _LIGHTNING:
+        return int(import_module(_LIGHTNING).run(arguments))
+    top = parser([first] if first in COMMANDS else COMMANDS)
+    parsed, unknown = top.parse_known_args(arguments)
     if parsed.version:
         print(_version())
         return 0
     if unknown or parsed.command is None:
-        return _refuse(command_line.unknown_arguments(unknown, commands.get(parsed.command, parser)))
+        return _refuse(help_page.unknown_arguments(unknown, help_page.commands(top).get(parsed.command, top)))
     status = int(parsed.run_command(parsed))
     sys.stdout.flush()  # while a reader who is gone can still be noticed
     return status
@@ -140,19 +177,6 @@ def _reader_is_gone() -> bool:
     if gone:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return gone
-
-
-def _quiet() -> None:
-    """Hides what Lightning says about itself at every start; what it says about our run stays."""
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
-    warnings.filterwarnings("ignore", ".*`srun` command is available.*")
-    warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
-    warnings.filterwarnings("ignore", ".*LightningCLI's args parameter is intended.*")
-    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
-    warnings.filterwarnings("ignore", ".*It will use the implementation from `LightningModule` instance.*")
-    warnings.filterwarnings("ignore", ".*isinstance\\(treespec, LeafSpec\\).*")
-    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def resolve_untrusted(kind: type[Any], config: Any, *, key: str, what: str) -> d
     except Exception as error:
         raise _refusal(error, what) from error
     resolved: dict[str, Any] = parsed[key].as_dict()
-    for place, name in _class_paths(resolved, key):
+    for place, name in class_paths(resolved, key):
         _check_name(name, place, what, trusted)
         found = _named(name)
         if not inspect.isclass(found) or found.__module__.partition(".")[0] not in trusted:
@@ -133,7 +133,7 @@ def check_names(config: Any, key: str, what: str) -> None:
         ConfigError: Naming the place, the name, and how to trust it.
     """
     trusted = trusted_packages()
-    for place, name in _class_paths(config, key):
+    for place, name in class_paths(config, key):
         _check_name(name, place, what, trusted)
 
 
@@ -159,16 +159,17 @@ def _not_trusted(name: str, place: str, what: str, found: str, trusted: tuple[st
     )
 
 
-def _class_paths(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+def class_paths(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """All that a config names as classes: (where it stands, the name)."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             if key == "class_path":
                 yield f"{place}.class_path", item
             else:
-                yield from _class_paths(item, f"{place}.{key}")
+                yield from class_paths(item, f"{place}.{key}")
     elif isinstance(value, list | tuple):
         for i, item in enumerate(value):
-            yield from _class_paths(item, f"{place}[{i}]")
+            yield from class_paths(item, f"{place}[{i}]")
 
 
 def _refuse_files(value: Any, place: str, what: str) -> None:

@@ -10,14 +10,17 @@ import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 from lightning import LightningModule
+from pydantic import Field
 from torch import Tensor, nn
 
 from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import CheckpointError, ConfigError
+from motioncopy.files.schema import Count, Text, validated
 from motioncopy.poses.normalise import normalise_motion
 from motioncopy.request import DataRequest, Regime, TrainingData, Trial
 from motioncopy.training.updates import TrainsByUpdates
@@ -126,23 +129,27 @@ class Stage(TrainsByUpdates):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the counters beside Lightning's own."""
-        checkpoint["motioncopy_stage"] = {
-            "name": self.name,
-            "steps": self.steps,
-            "samples_digest": self.samples_digest,
-            "seconds": self.seconds,
-            "data_seconds": self.data_seconds,
-        }
+        counters = {field.name: getattr(self, field.name) for field in fields(_Counters)}
+        checkpoint["motioncopy_stage"] = counters
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes the counters back, and refuses another stage's checkpoint."""
-        kept = checkpoint.get("motioncopy_stage", {})
-        if kept.get("name") != self.name:
-            raise CheckpointError(
-                "the checkpoint belongs to another stage", expected=self.name, found=kept.get("name", "no stage name")
-            )
-        for counter in ("steps", "samples_digest", "seconds", "data_seconds"):
-            setattr(self, counter, kept[counter])
+        kept = checkpoint.get("motioncopy_stage") if isinstance(checkpoint, dict) else None
+        counters = validated(_Counters, kept, error=CheckpointError, what="the counters of the stage")
+        if counters.name != self.name:
+            raise CheckpointError("the checkpoint belongs to another stage", expected=self.name, found=counters.name)
+        vars(self).update(asdict(counters))
+
+
+@dataclass(frozen=True)
+class _Counters:
+    """What a stage's checkpoint keeps beside Lightning's own; see :class:`Stage`."""
+
+    name: Text
+    steps: Count
+    samples_digest: Text
+    seconds: Annotated[float, Field(ge=0)]
+    data_seconds: Annotated[float, Field(ge=0)]
 
 
 class RunsTrials(Protocol):

@@ -141,6 +141,58 @@ def test_what_follows_the_arrows_is_left_alone(tmp_path: Path, file: str, text: 
     assert violations(tmp_path) == []
 
 
+def imports(root: Path) -> dict[str, set[str]]:
+    """Each module of the packages, by its dotted name, with the modules that it imports, wherever in it that stands."""
+    files: dict[str, Path] = {}
+    for package in ARROWS:
+        for path in (root / package).rglob("*.py"):
+            parts = path.relative_to(root).with_suffix("").parts
+            files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    found: dict[str, set[str]] = {}
+    for module, path in files.items():
+        nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Import | ast.ImportFrom)]
+        source = "\n".join(map(ast.unparse, nodes))
+        names = {name for _, name in named_in_python(source, path.relative_to(root).parts[:-1])}
+        # The last part of a name is a module's, or what is taken out of one.
+        found[module] = {name if name in files else name.rpartition(".")[0] for name in names} & files.keys() - {module}
+    return found
+
+
+def circles(graph: dict[str, set[str]]) -> list[str]:
+    """The modules from which imports lead back to themselves, each with the way."""
+    found = []
+    for start in graph:
+        ways, known = [[start]], {start}
+        for way in ways:
+            for module in graph[way[-1]]:
+                if module == start:
+                    found.append(" -> ".join([*way, start]))
+                elif module not in known:
+                    known.add(module)
+                    ways.append([*way, module])
+    return found
+
+
+def test_no_imports_lead_back_to_where_they_began() -> None:
+    assert circles(imports(ROOT)) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("import motioncopy.b", "from motioncopy import a"),
+        ("from . import b", "def f():\n    from motioncopy.a import x"),
+        ("from .b import x", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from motioncopy.c import y"),
+    ],
+)
+def test_a_circle_of_imports_is_found(tmp_path: Path, first: str, second: str) -> None:
+    for name, text in (("a", first), ("b", second), ("c", "import motioncopy.a"), ("d", "from . import a")):
+        _write(tmp_path / f"motioncopy/{name}.py", text)
+    assert {way.split(" -> ")[0] for way in circles(imports(tmp_path))} >= {"motioncopy.a", "motioncopy.b"}
+    _write(tmp_path / "motioncopy/b.py", "import torch")
+    assert circles(imports(tmp_path)) == []
+
+
 def _house(root: Path) -> None:
     """Writes a small house: two methods, two data sets (one a file, one a folder) and what data sets share."""
     for file in (

@@ -88,7 +88,7 @@ def test_a_loss_that_is_not_finite_on_one_process_stops_both(clips: Path, tmp_pa
 
 def fit_and_test(method: str, regime: str, folder: Path, *, parsed: bool) -> list[dict[str, Any]]:
     """Fits a tiny method on two processes, and tests it on two and on one; gives the stages' summaries."""
-    from benchmarks.stack import Stack, merge
+    from benchmarks.bench.config_stack import ConfigStack, merge
     from tests.methods.tiny import TINY
 
     clips, run = folder / "clips", folder / "run"
@@ -97,7 +97,7 @@ def fit_and_test(method: str, regime: str, folder: Path, *, parsed: bool) -> lis
     for name in ("ann", "bob", "cid"):  # an odd number of trials for two processes
         write_clip(clips, name, frames=24, parsed=parsed)
     tiny = {"model": {"init_args": TINY[method]["paper", "quick"]}}
-    config = merge(Stack(method, "folder").resolve(tiny), {"data": None})
+    config = merge(ConfigStack(method, "folder").resolve(tiny), {"data": None})
     config["data"] = {"class_path": "tests.toys.ToyData", "init_args": {"root": str(clips), "regime": regime}}
     config["trainer"] = {"accelerator": "cpu", "logger": False}
     (run / "one.yaml").write_text(yaml.safe_dump(config))

@@ -13,8 +13,8 @@ import torch
 import yaml
 from torch import Tensor
 
+from benchmarks.bench.config_stack import ConfigStack, merge
 from benchmarks.cli import main
-from benchmarks.stack import Stack, merge
 from tests.methods.tiny import TINY
 from tests.toys import write_clip
 
@@ -35,7 +35,7 @@ def config(method: str, folder: Path, name: str, model: dict[str, Any], **top: A
             write_clip(clips, person, frames=24, parsed=method == "remot")
     size = _FAKEMOTION if method == "fakemotion" else _REMOT
     small = merge(merge({"init_args": TINY[method]["paper", "quick"]}, {"init_args": size}), {"init_args": model})
-    content = merge(Stack(method, "folder").resolve({"model": small}), {"data": None})
+    content = merge(ConfigStack(method, "folder").resolve({"model": small}), {"data": None})
     regime = "general" if method == "remot" else "personal"
     content["data"] = {"class_path": "tests.toys.ToyData", "init_args": {"root": str(clips), "regime": regime}}
     keeps = {"class_path": "tests.toys.Gradients", "init_args": {"folder": str(folder), "name": name}}

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import bench
-from benchmarks.jobs import Job
-from benchmarks.stack import Stack
+from benchmarks.bench import runner
+from benchmarks.bench.config_stack import ConfigStack
+from benchmarks.bench.jobs import Job
 from motioncopy.errors import TrainingError
 from tests.toys import write_clip
 
@@ -30,7 +30,7 @@ def toy_job(folder: Path) -> Job:
         "data": {"class_path": "tests.toys.ToyData", "init_args": {"root": str(clips)}},
         "trainer": {"accelerator": "cpu", "logger": False},
     }
-    return Job(Stack("static", "folder", "trivial", ""), folder / "runs", devices=2, overrides=toys)
+    return Job(ConfigStack("static", "folder", "trivial", ""), folder / "runs", devices=2, overrides=toys)
 
 
 def kill_in_the_middle(job: Job, rank: int, pids: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_lost_process_ends_the_run_and_the_same_call_goes_on(
     killer = threading.Thread(target=kill_in_the_middle, args=(job, rank, tmp_path))
     killer.start()
     with pytest.raises(TrainingError, match=rf"fit failed.*process of rank {rank} was ended by SIGKILL"):
-        bench.run(job)
+        runner.run(job)
     took = time.monotonic() - float((tmp_path / "killed").read_text())
     killer.join()
     assert took < 20, "nobody waits for a process that is not there"
@@ -79,7 +79,7 @@ def test_a_lost_process_ends_the_run_and_the_same_call_goes_on(
 
     if again:
         monkeypatch.setenv("TOY_PAUSE", "0")
-        record = bench.run(job)
+        record = runner.run(job)
         assert record.status == "finished"
         assert record.costs.steps == {"paint": 6, "touch": 6}
         assert {stage: (t.processes, t.effective_batch) for stage, t in record.training.items()} == {

@@ -16,8 +16,8 @@ class ClusterOptions:
     Attributes:
         partition: Where to run.
         minutes: Time limit of a job. One that reaches it is requeued and goes on from its last checkpoint.
-        gpus: GPUs a job; ``None`` for as many as it trains with (:attr:`benchmarks.jobs.Job.devices`), 0 on a cluster
-            that has none.
+        gpus: GPUs a job; ``None`` for as many as it trains with (:attr:`benchmarks.bench.jobs.Job.devices`), 0 on a
+            cluster that has none.
         cpus: Cores for each process that it trains with.
         memory_gb: Memory of a job, GB.
         account: Whom to charge.
@@ -61,8 +61,8 @@ class ClusterOptions:
 _NOTHING_ASKED = ClusterOptions()
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--engine`` and what goes with ``--engine slurm``; :func:`options` reads them."""
+def add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--engine`` and what goes with ``--engine slurm``; :func:`cluster_options` reads them."""
     parser.add_argument(
         "--engine", choices=("local", "slurm"), default="local",
         help="run on this machine, one after another, or as jobs of a SLURM cluster (default: %(default)s)",
@@ -106,8 +106,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def options(arguments: argparse.Namespace) -> ClusterOptions:
-    """What was asked for on a command line that has :func:`add_options`.
+def cluster_options(arguments: argparse.Namespace) -> ClusterOptions:
+    """What was asked for on a command line that has :func:`add_cluster_options`.
 
     Raises:
         ConfigError: If a number is out of range.

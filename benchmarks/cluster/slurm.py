@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from benchmarks.bench.jobs import Job
 from benchmarks.cluster.options import ClusterOptions
-from benchmarks.cluster.task import One
-from benchmarks.jobs import Job
+from benchmarks.cluster.task import ClusterTask
 from motioncopy.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Slurm:
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         try:
-            return str(self._executor(job, after).submit(One(job)).job_id)
+            return str(self._executor(job, after).submit(ClusterTask(job)).job_id)
         except (FailedJobError, FailedSubmissionError, subprocess.CalledProcessError, ValueError) as error:
             lines = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
             said = "; ".join(line.removeprefix("sbatch: error: ") for line in lines)

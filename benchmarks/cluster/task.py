@@ -10,8 +10,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from benchmarks import bench
-from benchmarks.jobs import Job
+from benchmarks.bench import runner
+from benchmarks.bench.jobs import Job
+from benchmarks.loggers.results import log_record
 from motioncopy.errors import BusyError
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ class _Warned(BaseException):
     """SLURM has said that it will end this job. Not an Exception: a run must not take it for a failure of its own."""
 
 
-class One:
+class ClusterTask:
     """Runs one job; submitit calls it inside the SLURM job, and again after each requeue.
 
     A fit is a process of its own whose checkpoints are at most two minutes old, so that it is simply ended when the
-    job has to go, and :func:`benchmarks.bench.run` goes on from the last checkpoint. Two signals say so:
+    job has to go, and :func:`benchmarks.bench.runner.run` goes on from the last checkpoint. Two signals say so:
 
     - SIGUSR2, before the time limit, or at a preemption where the cluster is set to send the user's signal: submitit
       calls :meth:`checkpoint` and requeues the job.
@@ -58,7 +59,7 @@ class One:
             The record's id.
 
         Raises:
-            MotionCopyError: What :func:`benchmarks.bench.run` raises.
+            MotionCopyError: What :func:`benchmarks.bench.runner.run` raises.
         """
         _be_one_task(self.job.devices)
         signal.signal(signal.SIGTERM, self._warn)
@@ -67,12 +68,12 @@ class One:
             try:
                 if busy:
                     time.sleep(5)
-                return bench.run(self.job).id
+                return runner.run(self.job, listeners=[log_record]).id
             except BusyError:
                 if time.monotonic() > busy_until:
                     raise
                 busy = True
-            except bench.RunError as error:
+            except runner.RunError as error:
                 error.add_note(f"{RECORD}{error.record.id}")  # stands in the trace, which is all that gets back
                 raise
             except _Warned:
@@ -91,7 +92,7 @@ class One:
 
         self._leaving = True
         _end_descendants()
-        return DelayedSubmission(One(self.job))
+        return DelayedSubmission(ClusterTask(self.job))
 
     def _warn(self, signum: int, frame: FrameType | None) -> None:
         if not self._leaving:

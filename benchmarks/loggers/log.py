@@ -28,8 +28,8 @@ Name = Literal["tensorboard", "wandb", "none"]
 
 
 @dataclass(frozen=True)
-class _Notes:
-    """What notes may hold; all but ``logged`` is W&B's."""
+class _LogStateFile:
+    """What the file may hold; all but ``logged`` is W&B's."""
 
     logged: tuple[Text, ...] = ()
     id: Annotated[str, Field(pattern=r"^[\w.-]{1,128}$")] = ""
@@ -40,7 +40,7 @@ class _Notes:
     scores: dict[Text, float] = field(default_factory=dict)
 
 
-class Notes:
+class LogState:
     """A small JSON file beside the logs: what the next process must know to go on with the same run.
 
     Args:
@@ -53,7 +53,7 @@ class Notes:
         self.content: dict[str, Any] = {}
         with suppress(ConfigError):  # not there yet, or of no use any more
             content = read_json(self.path, error=ConfigError)
-            validated(_Notes, content, error=ConfigError, what=str(self.path))
+            validated(_LogStateFile, content, error=ConfigError, what=str(self.path))
             self.content = content
 
     def update(self, **values: Any) -> None:
@@ -75,14 +75,14 @@ class RunLog(ABC):
     """One run as a logger sees it; fit, test and the benchmark each open it anew and go on where the last one was.
 
     Attributes:
-        notes: What the next process must know.
+        state: What the next process must know.
         plays_videos: Whether it can show a video file.
     """
 
     plays_videos = False
 
-    def __init__(self, notes: Notes) -> None:
-        self.notes = notes
+    def __init__(self, state: LogState) -> None:
+        self.state = state
 
     @abstractmethod
     def losses(self, stage: str, values: Mapping[str, float], step: int) -> None:
@@ -111,7 +111,7 @@ class RunLog(ABC):
         """A table; ``None`` where a cell is empty."""
 
     @abstractmethod
-    def outcome(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+    def summary(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
         """What the run was (nested plain values) and the numbers that sum it up."""
 
     @abstractmethod
@@ -119,8 +119,8 @@ class RunLog(ABC):
         """A file that is kept with the run."""
 
     def note(self, what: str) -> None:
-        """Keeps in mind that ``what`` is logged, see :meth:`Notes.logged`."""
-        self.notes.note(what)
+        """Keeps in mind that ``what`` is logged, see :meth:`LogState.logged`."""
+        self.state.note(what)
 
     def where(self) -> str:
         """One line that says where the run can be seen, if there is something to say."""
@@ -155,7 +155,7 @@ class NoLog(RunLog):
     def table(self, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """See :class:`RunLog`."""
 
-    def outcome(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+    def summary(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
         """See :class:`RunLog`."""
 
     def file(self, path: Path, name: str, kind: str) -> None:
@@ -165,7 +165,7 @@ class NoLog(RunLog):
         """See :class:`RunLog`."""
 
 
-class Careful:
+class SafeLog:
     """A run's log that costs no run: opened at its first use, and whatever goes wrong in it is one warning.
 
     Args:
@@ -211,7 +211,7 @@ class StageLogger(Logger):
         stage: The stage's name.
     """
 
-    def __init__(self, log: Careful, stage: str) -> None:
+    def __init__(self, log: SafeLog, stage: str) -> None:
         super().__init__()
         self._log, self._stage = log, stage
 

@@ -8,8 +8,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from benchmarks.loggers.log import Careful, Image, RunLog
-from benchmarks.pictures import contact_sheet
+from benchmarks.loggers.log import Image, RunLog, SafeLog
+from benchmarks.pictures.sheets import contact_sheet
 from motioncopy.batch import MotionBatch, to_uint8
 from motioncopy.method import Stage
 
@@ -27,7 +27,7 @@ class SampleImages(Callback):
         log: The run's.
     """
 
-    def __init__(self, log: Careful) -> None:
+    def __init__(self, log: SafeLog) -> None:
         self._log = log
         self._batch: MotionBatch | None = None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-from benchmarks.loggers.log import Image, Notes, RunLog
+from benchmarks.loggers.log import Image, LogState, RunLog
 
 _RESULTS = "results"
 
@@ -21,7 +21,7 @@ class TensorBoardLog(RunLog):
     """
 
     def __init__(self, run: Path) -> None:
-        super().__init__(Notes(run, "tensorboard"))
+        super().__init__(LogState(run, "tensorboard"))
         self._folder = run / "logs"
         self._writers: dict[str, SummaryWriter] = {}
 
@@ -51,7 +51,7 @@ class TensorBoardLog(RunLog):
         text = "\n".join("| " + " | ".join("-" if c is None else _cell(c) for c in line) + " |" for line in lines)
         self._writer(_RESULTS).add_text(key, text)
 
-    def outcome(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+    def summary(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
         """Scores as scalars, and with the flat part of the config as hyper-parameters."""
         writer = self._writer(_RESULTS)
         flat = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in config.items() if _is_flat(v)}

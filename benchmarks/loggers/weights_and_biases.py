@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import wandb
 
-from benchmarks.loggers.log import Image, Notes, RunLog
+from benchmarks.loggers.log import Image, LogState, RunLog
 
 #: Unless ``WANDB_PROJECT`` names another.
 PROJECT = "motioncopy"
@@ -45,27 +45,27 @@ class WandbLog(RunLog):
 
     def __init__(self, run: Path, labels: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         self._folder = run
-        super().__init__(Notes(run, "wandb"))
-        notes = self.notes.content
-        part = notes.get("parts", 0)
-        labels = notes.get("labels", {}) | dict(labels)
+        super().__init__(LogState(run, "wandb"))
+        state = self.state.content
+        part = state.get("parts", 0)
+        labels = state.get("labels", {}) | dict(labels)
         # W&B keeps what the last part says, so each part says all that the others have said.
-        config = {**notes.get("config", {}), **labels, **({"config": dict(config)} if config else {})}
+        config = {**state.get("config", {}), **labels, **({"config": dict(config)} if config else {})}
         # W&B names the folder of a part after the second in which it was opened.
-        time.sleep(max(0.0, min(1.1, notes.get("opened", 0.0) + 1.1 - time.time())))
-        name = notes.get("id") or _new_id(run.name)
-        self.notes.update(id=name, parts=part + 1, opened=time.time(), labels=labels, config=config)
+        time.sleep(max(0.0, min(1.1, state.get("opened", 0.0) + 1.1 - time.time())))
+        name = state.get("id") or _new_id(run.name)
+        self.state.update(id=name, parts=part + 1, opened=time.time(), labels=labels, config=config)
         self._row = part * _ROWS_A_PART
         self._stages: set[str] = set()
         self._run, self._why_not = self._open(labels, config)
-        for key, value in notes.get("scores", {}).items():
+        for key, value in state.get("scores", {}).items():
             self._run.summary[key] = value
         if part == 0:
             print(self.where(), flush=True)
 
     def _open(self, labels: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[Any, str]:
         settings: dict[str, Any] = {
-            "run_id": self.notes.content["id"],
+            "run_id": self.state.content["id"],
             "run_name": self._folder.name,
             "project": os.environ.get("WANDB_PROJECT") or PROJECT,
             "run_group": "-".join(str(labels[k]) for k in ("method", "data") if labels.get(k)) or None,
@@ -114,10 +114,10 @@ class WandbLog(RunLog):
         """A table that W&B can sort, filter and join."""
         self._log({key: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
 
-    def outcome(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+    def summary(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
         """Config and summary."""
-        labels = {k: config.get(k, v) for k, v in self.notes.content["labels"].items()}
-        self.notes.update(config={**self.notes.content["config"], **config}, labels=labels, scores=dict(scores))
+        labels = {k: config.get(k, v) for k, v in self.state.content["labels"].items()}
+        self.state.update(config={**self.state.content["config"], **config}, labels=labels, scores=dict(scores))
         self._run.config.update(dict(config), allow_val_change=True)
         self._run.tags = tags(labels)  # the person may be the data set's choice
         for key, value in scores.items():

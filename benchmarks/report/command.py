@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import left_out
-from benchmarks.tables import RESULTS
+from benchmarks.records import RESULTS
 from motioncopy.files.names import printable
 
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         RecordError: If there is nothing to report, something else lies at ``--out``, or it cannot be written.
     """
-    from benchmarks import inventory
+    from benchmarks.records import inventory
     from benchmarks.report.build import build  # torch and pandas take seconds to import
 
     found, bad = inventory.load(args.results) if args.results.is_dir() else ([], [])

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import left_out
-from benchmarks.jobs import Job
+from benchmarks.bench.config_stack import ConfigStack
+from benchmarks.bench.jobs import Job
 from benchmarks.report.groups import group_id, slug
-from benchmarks.stack import Stack
 from benchmarks.tables.selection import BASELINES
 from datamodules.base import ClipDataModule
 from motioncopy.errors import DataError, RecordError
@@ -142,7 +142,7 @@ class Run:
         """
         r = self.record
         ablation = tuple(r.ablation.split("+")) if r.ablation else ()
-        stack = Stack(r.method, r.data, variant=r.variant or "", preset=r.preset or "", overlays=ablation)
+        stack = ConfigStack(r.method, r.data, variant=r.variant or "", preset=r.preset or "", overlays=ablation)
         return Job(stack, runs=self.folder.parent, seed=r.seed or 0, overrides=self.config).data()
 
 

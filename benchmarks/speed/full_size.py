@@ -23,9 +23,9 @@ from typing import Any
 import torch
 import yaml
 
+from benchmarks.bench.config_stack import ConfigStack
+from benchmarks.bench.jobs import Job
 from benchmarks.cli import main as motioncopy
-from benchmarks.jobs import Job
-from benchmarks.stack import Stack
 from motioncopy.files.writing import write_whole
 from motioncopy.method import Method
 from motioncopy.metrics.speed import measure
@@ -70,7 +70,7 @@ def in_a_process(arguments: argparse.Namespace, task: str, folder: Path) -> dict
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """One task: the stages' names, a stage, or generation (``plain`` or ``compiled``)."""
-    stack = Stack(arguments.method, arguments.data, variant=arguments.variant, preset=arguments.preset)
+    stack = ConfigStack(arguments.method, arguments.data, variant=arguments.variant, preset=arguments.preset)
     model = cut_short(stack.resolve()["model"], arguments.steps)
     job = Job(stack, arguments.folder, overrides={"model": model})
     torch.manual_seed(0)

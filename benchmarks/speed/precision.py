@@ -24,9 +24,9 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer, seed_everything
 
-from benchmarks.jobs import Job
+from benchmarks.bench.config_stack import ConfigStack
+from benchmarks.bench.jobs import Job
 from benchmarks.speed.full_size import build, cut_short
-from benchmarks.stack import Stack
 from datamodules.base import ClipDataModule
 from motioncopy.method import Stage
 
@@ -162,7 +162,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.cpu and not torch.cuda.is_available():
         raise SystemExit("There is no GPU here, and a CPU's figures would say nothing about one. --cpu runs it anyway.")
-    stack = Stack(arguments.method, arguments.data, arguments.variant, "quick" if arguments.cpu else "full")
+    stack = ConfigStack(arguments.method, arguments.data, arguments.variant, "quick" if arguments.cpu else "full")
     model = cut_short(stack.resolve()["model"], arguments.warm_up + arguments.steps)
     with tempfile.TemporaryDirectory() as folder:
         job = Job(stack, Path(folder), data_root=arguments.data_root, overrides={"model": model})

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.jobs import Job
+from benchmarks.bench.jobs import Job
 from motioncopy.records import Record
 
 

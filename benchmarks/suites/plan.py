@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.jobs import Job, baselines
-from benchmarks.stack import data_sets
+from benchmarks.bench.config_stack import data_sets
+from benchmarks.bench.jobs import Job, baselines
 from benchmarks.suites.estimate import Estimate, Estimator
-from benchmarks.suites.suite import Row, Suite
+from benchmarks.suites.suite import Suite, SuiteRow
 from motioncopy.errors import ConfigError, DataError, RecordError
 from motioncopy.records import Record
 
@@ -29,7 +29,7 @@ class Options:
         row_seeds: Of ablations.
         runs: Where runs lie.
         roots: Where data sets lie, by name.
-        fixed: Further arguments of :class:`benchmarks.jobs.Job`, the same for all runs.
+        fixed: Further arguments of :class:`benchmarks.bench.jobs.Job`, the same for all runs.
     """
 
     preset: str = "quick"
@@ -132,7 +132,7 @@ class _NoDataError(Exception):
 def _runs(suite: Suite, data: str, options: Options, estimator: Estimator) -> Iterator[Planned]:
     """The runs of one suite on one data set: of each person, baselines, then whole methods, then ablations."""
     jobs = {row: _job(row, data, options) for row in suite.rows}
-    by_regime: dict[str, list[Row]] = {}
+    by_regime: dict[str, list[SuiteRow]] = {}
     for row, job in jobs.items():
         by_regime.setdefault(_regime(job), []).append(row)
     for regime, rows in by_regime.items():
@@ -144,7 +144,7 @@ def _runs(suite: Suite, data: str, options: Options, estimator: Estimator) -> It
 
 
 def _of_person(
-    rows: Sequence[Row], jobs: Mapping[Row, Job], options: Options, estimator: Estimator
+    rows: Sequence[SuiteRow], jobs: Mapping[SuiteRow, Job], options: Options, estimator: Estimator
 ) -> Iterator[Planned]:
     whole = [row for row in rows if not row.overlays]
     for seed in options.seeds:
@@ -169,7 +169,7 @@ def _planned(job: Job, label: str, role: Role, after: tuple[str, ...], estimator
     return Planned(job, label, role, None, after, done, estimator.of(job, done))
 
 
-def _job(row: Row, data: str, options: Options) -> Job:
+def _job(row: SuiteRow, data: str, options: Options) -> Job:
     if data not in data_sets():
         raise _NoDataError("not a data set of this project, and not public")
     root, changed = options.roots.get(data), bool(row.overrides)

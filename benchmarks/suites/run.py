@@ -10,7 +10,8 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from benchmarks import bench
+from benchmarks.bench import runner
+from benchmarks.loggers.results import log_record
 from benchmarks.suites.estimate import spoken
 from benchmarks.suites.plan import Plan, Planned
 from motioncopy.errors import BusyError, MotionCopyError, TrainingError
@@ -80,12 +81,12 @@ def run(plan: Plan, say: Callable[[str], None] = print) -> Outcome:
                     return outcome
                 say(_headline(planned, len(outcome.finished) + len(outcome.failed), plan, waiting[number:]))
             try:
-                outcome.finished[planned.job.id] = bench.run(planned.job, quiet=True)
+                outcome.finished[planned.job.id] = runner.run(planned.job, quiet=True, listeners=[log_record])
             except BusyError:
                 busy.append(planned)
             except Exception as error:  # noqa: BLE001, whatever ends one run, the others go on
                 outcome.failed[planned.job.id] = str(error) or type(error).__name__
-                if isinstance(error, bench.RunError):
+                if isinstance(error, runner.RunError):
                     outcome.failures[planned.job.id] = error.record
                 elif not isinstance(error, MotionCopyError):
                     traceback.print_exc()

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from benchmarks import papers, stack
-from benchmarks.stack import Stack, read
+from benchmarks import papers
+from benchmarks.bench import config_stack
+from benchmarks.bench.config_stack import ConfigStack, read
 from motioncopy.errors import ConfigError
 from motioncopy.files.schema import PlainName, validated
 
@@ -22,7 +23,7 @@ _MOST_ROWS = 1000
 
 
 @dataclass(frozen=True)
-class Row:
+class SuiteRow:
     """One row of a suite.
 
     Attributes:
@@ -39,13 +40,13 @@ class Row:
     variant: str = "paper"
     overrides: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
-    def stack(self, data: str, preset: str) -> Stack:
+    def stack(self, data: str, preset: str) -> ConfigStack:
         """Its config files on a data set.
 
         Raises:
             ConfigError: If one of them does not exist.
         """
-        found = Stack.asked_for(self.method, data, self.variant, preset, self.overlays)
+        found = ConfigStack.asked_for(self.method, data, self.variant, preset, self.overlays)
         found.files()
         return found
 
@@ -63,7 +64,7 @@ class Suite:
     """
 
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[SuiteRow, ...]
     data: tuple[str, ...]
     left_out: tuple[tuple[str, str], ...] = ()
     table: papers.PrintedTable | None = None
@@ -95,29 +96,29 @@ def of_table(table: papers.PrintedTable) -> Suite:
     Raises:
         ConfigError: If a row names an overlay that its method, which is here, does not have.
     """
-    rows: list[Row] = []
+    rows: list[SuiteRow] = []
     left_out: list[tuple[str, str]] = []
-    known = stack.methods()
+    known = config_stack.methods()
     for row in table.rows:
         if row.method not in known:
             left_out.append((row.method, PLANNED if row.ours else FOREIGN))
             continue
-        wanted = Row(row.label, row.method, (row.ablation,) if row.ablation else ())
-        Stack(row.method, "puppets", preset="", overlays=wanted.overlays).files()
+        wanted = SuiteRow(row.label, row.method, (row.ablation,) if row.ablation else ())
+        ConfigStack(row.method, "puppets", preset="", overlays=wanted.overlays).files()
         if all((r.method, r.overlays) != (wanted.method, wanted.overlays) for r in rows):
             rows.append(wanted)
     return Suite(table.id, tuple(rows), table.data, tuple(left_out), table)
 
 
 @dataclass(frozen=True)
-class _File:
+class _SuiteFile:
     data: Annotated[tuple[PlainName, ...], Field(min_length=1, max_length=_MOST_ROWS)]
     rows: Annotated[tuple[Any, ...], Field(min_length=1, max_length=_MOST_ROWS)]
     name: Annotated[str, Field(max_length=100)] | None = None
 
 
 @dataclass(frozen=True)
-class _Line:
+class _RowFile:
     """One of its rows."""
 
     method: PlainName
@@ -141,14 +142,14 @@ def of_file(path: Path) -> Suite:
     Raises:
         ConfigError: If the file is missing or malformed, or names a method, overlay or data set that does not exist.
     """
-    file = validated(_File, read(path), error=ConfigError, what=path.name)
+    file = validated(_SuiteFile, read(path), error=ConfigError, what=path.name)
     rows = []
     for number, content in enumerate(file.rows, start=1):
         where = f"{path.name}, row {number}"
-        line = validated(_Line, content, error=ConfigError, what=where)
+        line = validated(_RowFile, content, error=ConfigError, what=where)
         overlays = tuple(line.ablation.split(",")) if isinstance(line.ablation, str) else line.ablation or ()
         label = line.label or ": ".join(filter(None, (line.method, "+".join(overlays))))
-        row = Row(label, line.method, overlays, line.variant, line.overrides or {})
+        row = SuiteRow(label, line.method, overlays, line.variant, line.overrides or {})
         try:
             for name in file.data:
                 row.stack(name, preset="").resolve(row.overrides)

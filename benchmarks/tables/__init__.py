@@ -6,8 +6,3 @@
 A frame has one line a cell, whole and unrounded. Every interval and every verdict of a frame is of one procedure,
 :mod:`motioncopy.metrics.bootstrap`. What draws grids knows nothing of papers, ablations or reports.
 """
-
-from pathlib import Path
-
-#: The committed records.
-RESULTS = Path(__file__).parents[1] / "results"

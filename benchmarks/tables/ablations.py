@@ -21,7 +21,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import papers, stack
+from benchmarks import papers
+from benchmarks.bench import config_stack
 from benchmarks.tables.columns import direction, heading, interval, number
 from benchmarks.tables.grid import Cell, Grid, Note
 from benchmarks.tables.measured import worth
@@ -66,8 +67,8 @@ def ablations(method: str) -> dict[str, Ablation]:
         ConfigError: If a block ``ablation`` says something else than it may.
     """
     found = {}
-    for name in stack.ablations(method):
-        block = stack.read(files("methods") / method / "ablations" / f"{name}.yaml").get("ablation")
+    for name in config_stack.ablations(method):
+        block = config_stack.read(files("methods") / method / "ablations" / f"{name}.yaml").get("ablation")
         if block is None:
             continue
         try:

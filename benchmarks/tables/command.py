@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import left_out
-from benchmarks.stack import data_sets
-from benchmarks.tables import RESULTS
+from benchmarks.bench.config_stack import data_sets
+from benchmarks.records import RESULTS
 from motioncopy.errors import ConfigError, RecordError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.source == "paper":
         return _show_papers(args)
-    from benchmarks import inventory  # torch takes seconds to import
+    from benchmarks.records import inventory  # torch takes seconds to import
 
     if not args.results.is_dir():
         raise RecordError(f"there is no folder {args.results}", remedy="correct --results, or leave it out")

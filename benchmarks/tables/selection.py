@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from benchmarks import stack
+from benchmarks.bench import config_stack
 from benchmarks.papers import UNSTATED, PrintedRow, PrintedTable
 from motioncopy.errors import ConfigError, RecordError
 from motioncopy.metrics.catalogue import METRICS, definition
@@ -299,10 +299,10 @@ def runs_of(row: ComparedRow, found: Candidates) -> Runs:
 
 def not_run(row: ComparedRow, found: Candidates) -> str:
     """Why there is no record of a row."""
-    if row.method not in stack.methods():
+    if row.method not in config_stack.methods():
         planned = row.printed is not None and row.printed.ours
         return "this project does not have the method yet" if planned else "not a method of this project"
-    if row.ablation is not None and row.ablation not in stack.ablations(row.method):
+    if row.ablation is not None and row.ablation not in config_stack.ablations(row.method):
         return "this project does not have the overlay yet"
     if found.data == UNSTATED:
         return "the paper does not say on which data it measured this"

@@ -50,7 +50,7 @@ def load_tensors(path: Path, *, error: type[MotionCopyError], remedy: str) -> An
     except MotionCopyError:
         raise
     except Exception as caught:
-        raise error(f"cannot read {path}", found=_first_line(caught), remedy=remedy) from caught
+        raise error(f"cannot read {path}", found=first_line(caught), remedy=remedy) from caught
     return content
 
 
@@ -63,11 +63,11 @@ def check_tensors(path: Path, *, error: type[MotionCopyError], remedy: str) -> N
     try:
         _check_pickle(_pickle_of(path))
     except Exception as caught:
-        raise error(f"cannot read {path}", found=_first_line(caught), remedy=remedy) from caught
+        raise error(f"cannot read {path}", found=first_line(caught), remedy=remedy) from caught
 
 
-def _first_line(error: Exception) -> str:
-    """Torch's messages go on with how to switch the checks off."""
+def first_line(error: Exception) -> str:
+    """The first sentence of a message: torch's and Lightning's go on with how to switch the checks off."""
     text = str(error).strip()
     return re.split(r"\n|\. ", text, maxsplit=1)[0][:300] if text else type(error).__name__
 

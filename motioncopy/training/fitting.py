@@ -1,37 +1,38 @@
 """Fits a method's stages in order: skips what is finished, resumes what was killed.
 
 A run folder holds ``stages/NN-name/{last.ckpt, done.json}`` and, when all stages are done, ``method.ckpt``.
-A stage's key is the hash of its config, its data, its seed, the code and its upstream stages' keys; a finished stage
-with the same key is loaded, not fitted again, wherever under the same ``runs`` folder it lies.
+A stage's key is the hash of its config, its data, its seed, the code that its training imports and its upstream stages'
+keys; a finished stage with the same key is loaded, not fitted again, wherever under the same ``runs`` folder it lies.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_info
 
-from motioncopy.errors import CheckpointError, ConfigError, TrainingError
+from motioncopy.building import class_paths
+from motioncopy.errors import CheckpointError, ConfigError, MotionCopyError, TrainingError
 from motioncopy.files.documents import read_json
-from motioncopy.files.tensors import check_tensors, load_tensors
+from motioncopy.files.tensors import check_tensors, first_line, load_tensors
 from motioncopy.files.writing import write_whole
 from motioncopy.method import Method, Stage
 from motioncopy.metrics.speed import peak_memory
 from motioncopy.records.provenance import device
 from motioncopy.request import TrainingData
 from motioncopy.training import checkpoint
+from motioncopy.training.code import code_digest
 from motioncopy.training.processes import from_first, several
 
 #: Builds the Trainer of one stage: (stage, its folder, its epochs, extra callbacks) -> Trainer.
@@ -134,16 +135,19 @@ def stage_key(
 ) -> str:
     """The hash of all that determines a stage's result.
 
-    That is config, data, seed, upstream, time limit, processes, parts of a batch, precision and code.
+    That is config, data, seed, upstream, time limit, processes, parts of a batch, precision, and the code that is
+    imported by the method, by the data set and by the classes that the config names (see
+    :mod:`motioncopy.training.code`).
     """
     arguments = method.init_args or {}
     unknown = [k for k in stage.config_keys if k not in arguments]
     if unknown:
         raise ConfigError(f"stage {stage.name} depends on unknown arguments", found=unknown, expected=sorted(arguments))
+    config = {k: arguments[k] for k in stage.config_keys}
     return checkpoint.digest(
         {
-            "stage": f"{type(stage).__module__}.{type(stage).__qualname__}:{stage.name}",
-            "config": {k: arguments[k] for k in stage.config_keys},
+            "stage": f"{_name(stage)}:{stage.name}",
+            "config": config,
             "request": vars(stage.request),
             "epochs": stage.epochs,
             "data": data.fingerprint(),
@@ -152,7 +156,7 @@ def stage_key(
             "world_size": world_size,
             "parts": stage.parts,
             "precision": precision,
-            "code": _code_digest(type(method)),
+            "code": code_digest(_name(method), _name(data), *(name for _, name in class_paths(config, ""))),
             "upstream": {name: upstream[name] for name in stage.depends},
         }
     )
@@ -171,6 +175,9 @@ def _fit_stage(
 ) -> bool:
     """Whether it was trained from its first step on: not, where a killed fit was gone on with."""
     last, started = folder / "last.ckpt", folder / "key.json"
+    for path in (last, started, folder / "done.json"):
+        if path.exists() and not path.is_file():
+            raise CheckpointError(f"{path} is no file", remedy=_anew(folder))
     stale = last.is_file() and _key_of(started) != key
     resumed = last if last.is_file() and not stale else None
     if stale:
@@ -186,12 +193,15 @@ def _fit_stage(
         _saver(folder, train_time_interval=checkpoint_every),
     ]
     budget = _TimeLimit(limit) if limit is not None else None
-    trainer = make_trainer(stage, folder, stage.epochs, [*savers, budget] if budget else savers)
+    first = _FirstBatch()
+    trainer = make_trainer(stage, folder, stage.epochs, [*savers, first, budget] if budget else [*savers, first])
     if resumed:
         rank_zero_info(f"Stage {stage.name}: going on from {resumed}.")
-        check_tensors(last, error=CheckpointError, remedy=f"delete {folder} and fit again")
+        check_tensors(last, error=CheckpointError, remedy=_anew(folder))
+    batches = data.for_request(stage.request, seed)
     try:
-        trainer.fit(stage, datamodule=data.for_request(stage.request, seed), ckpt_path=resumed, weights_only=True)
+        with _restoring(last, first) if resumed else nullcontext():
+            trainer.fit(stage, datamodule=batches, ckpt_path=resumed, weights_only=True)
     except OSError as error:
         raise CheckpointError(
             f"stage {stage.name} stopped at step {stage.steps}: a file in {folder} cannot be written or read",
@@ -257,6 +267,39 @@ def _training(stage: Stage, trainer: Trainer, batch: int) -> dict[str, Any]:
     }
 
 
+class _FirstBatch(Callback):
+    """Knows whether a batch has been trained on."""
+
+    done = False
+
+    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
+        self.done = True
+
+
+@contextmanager
+def _restoring(last: Path, first: _FirstBatch) -> Iterator[None]:
+    """Whatever is raised until the first batch is done comes of the file: the same code has trained with it before."""
+    try:
+        yield
+    except CheckpointError as error:
+        if first.done or str(last) in error.what:
+            raise
+        raise CheckpointError(
+            f"{last}: {error.what}", expected=error.expected, found=error.found, remedy=_anew(last.parent)
+        ) from error
+    except (MotionCopyError, OSError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if first.done:
+            raise
+        found = f"{type(error).__name__}: {first_line(error)}"
+        raise CheckpointError(f"cannot go on from {last}", found=found, remedy=_anew(last.parent)) from error
+
+
+def _anew(folder: Path) -> str:
+    return f"delete {folder} and fit again"
+
+
 class _TimeLimit(Callback):
     """Ends a stage when its share of the time budget is used up, on all processes at the same step."""
 
@@ -318,21 +361,15 @@ def _key_of(path: Path) -> str | None:
 
 
 def _read_done(path: Path) -> dict[str, Any]:
-    content = read_json(path, error=CheckpointError, remedy=f"delete {path.parent} and fit again")
+    content = read_json(path, error=CheckpointError, remedy=_anew(path.parent))
     return content if isinstance(content, dict) else {}
 
 
 def _load_stage(stage: Stage, last: Path) -> None:
-    try:
-        content = load_tensors(last, error=CheckpointError, remedy=f"delete {last.parent} and fit again")
+    with _restoring(last, _FirstBatch()):
+        content = load_tensors(last, error=CheckpointError, remedy=_anew(last.parent))
         stage.on_load_checkpoint(content)
         stage.load_state_dict(content["state_dict"])
-    except CheckpointError:
-        raise
-    except Exception as error:
-        raise CheckpointError(
-            f"cannot read {last}", found=str(error).splitlines()[0], remedy=f"delete {last.parent} and fit again"
-        ) from error
 
 
 def _save_method(method: Method[Any], run: Path, keys: Mapping[str, str]) -> None:
@@ -341,14 +378,8 @@ def _save_method(method: Method[Any], run: Path, keys: Mapping[str, str]) -> Non
     rank_zero_info(f"Fitted method: {run / 'method.ckpt'}")
 
 
-@cache
-def _code_digest(method: type[Method[Any]]) -> str:
-    """The hash of the code that a method's training runs through: its own folder and :mod:`motioncopy`."""
-    own = sys.modules[method.__module__].__file__
-    package = Path(__file__).parents[1]
-    folders = [package, Path(own).parent if own else package]
-    sources = sorted({path for folder in folders for path in folder.rglob("*.py")})
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+def _name(value: object) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 def _is_first() -> bool:

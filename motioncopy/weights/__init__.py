@@ -23,8 +23,8 @@ from torch import Tensor
 
 from motioncopy.errors import BusyError, WeightsError
 from motioncopy.files.documents import LFS_REMEDY, git_lfs_pointer
+from motioncopy.files.lock import locked
 from motioncopy.files.writing import unreadable, whole_file
-from motioncopy.footage.clips.lock import locked
 from motioncopy.weights.catalogue import WEIGHTS, Weights, entry
 from motioncopy.weights.downloads import discard, download, partial_path, writing
 from motioncopy.weights.hashes import own_folder, sha256_of, trust, trusted, whole_hash

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import bench
+from benchmarks.bench import processes
 from tests.benchmarks.in_process import Started
 
 
@@ -14,5 +14,5 @@ from tests.benchmarks.in_process import Started
 def started(monkeypatch: pytest.MonkeyPatch) -> Started:
     """Runs what a bench job would start as a process of its own in this one, and knows what that was."""
     calls = Started()
-    monkeypatch.setattr(bench, "subprocess", SimpleNamespace(run=calls))
+    monkeypatch.setattr(processes, "subprocess", SimpleNamespace(run=calls))
     return calls

@@ -9,23 +9,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from benchmarks import command_line
-from benchmarks.cli import main
-from benchmarks.command_line import LIGHTNING
-from benchmarks.commands import COMMANDS
+from benchmarks.bench import command as bench
+from benchmarks.cli import COMMANDS, main
 from motioncopy.errors import DataError
 from tests.methods.tiny import tiny
 from tests.toys import write_clip
 
 ROOT = Path(__file__).parents[2]
-NAMES = [*LIGHTNING, *(command.__name__.rpartition(".")[2] for command in COMMANDS)]
+NAMES = list(COMMANDS)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
@@ -46,17 +43,6 @@ def test_help_groups_what_there_is_and_explains_the_exit_status(capsys: pytest.C
         assert f"\n  {status}" in said
     called = {line.split()[1] for line in said.splitlines() if line.startswith("  motioncopy ")}
     assert called == set(NAMES), "none that is not there, whatever other releases have"
-
-
-def test_a_command_that_is_in_no_group_is_listed_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def add_parser(subparsers: Any) -> None:
-        subparsers.add_parser("fly", help="leave the ground")
-
-    monkeypatch.setattr(command_line, "COMMANDS", (*COMMANDS, SimpleNamespace(add_parser=add_parser)))
-    main(["--help"])
-    assert re.search(r"Further:\n  motioncopy fly +leave the ground", capsys.readouterr().out)
 
 
 def test_the_version_names_the_release_and_the_commit(capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +132,6 @@ def _replace_command(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> N
     def run(arguments: Any) -> int:
         raise error
 
-    bench = next(command for command in COMMANDS if command.__name__.endswith("bench"))
     monkeypatch.setattr(bench, "run", run)
 
 

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from hypothesis import given
 
-from benchmarks import dry_run, stack
-from benchmarks.cluster.book import Book
-from benchmarks.commands import protocol as shown_protocol
-from benchmarks.dashboard import workspace
-from benchmarks.loggers.log import Notes
+from benchmarks.bench import config_stack, dry_run
+from benchmarks.cluster.submissions import Submissions
+from benchmarks.inputs import protocol as shown_protocol
+from benchmarks.loggers import workspace
+from benchmarks.loggers.log import LogState
 from benchmarks.papers.printed import parse
 from benchmarks.perception.report import RESULTS, markdown, read
 from benchmarks.suites.suite import of_file
@@ -54,7 +54,7 @@ def test_suites(tmp_path: Path, data: bytes) -> None:
 def test_configs(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "config.yaml"
     path.write_bytes(data)
-    check(lambda: stack.merge(stack.read(path), stack.read(path)), path)
+    check(lambda: config_stack.merge(config_stack.read(path), config_stack.read(path)), path)
 
 
 @SEEDED
@@ -105,7 +105,7 @@ def test_books(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "jobs.json").write_bytes(data)
 
     def read() -> None:
-        entry = Book(tmp_path).get("a")
+        entry = Submissions(tmp_path).get("a")
         assert entry is None or entry.queue_id.isdigit()
 
     check(read, tmp_path / "jobs.json")
@@ -117,7 +117,7 @@ def test_notes_are_used_or_passed_over(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "logs").mkdir(exist_ok=True)
     path = tmp_path / "logs" / "wandb.json"
     path.write_bytes(data)
-    notes = Notes(tmp_path, "wandb")
+    notes = LogState(tmp_path, "wandb")
     assert not notes.content or json.loads(data) == notes.content
     notes.note("test pictures")
     assert notes.logged("test pictures")

@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--replay", type=Path, metavar="PATH", help="read one kept input, or any file, once")
     arguments = parser.parse_args()
     keep = arguments.keep or Path(tempfile.mkdtemp(prefix="motioncopy-fuzz-"))
+    keep.mkdir(parents=True, exist_ok=True)
     if arguments.replay is not None:
         if len(arguments.reader or ()) != 1:
             parser.error("--replay needs the --reader")

@@ -13,7 +13,7 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks import stack
+from benchmarks.bench import config_stack
 from benchmarks.papers import printed
 from benchmarks.report import runs
 from benchmarks.suites import suite
@@ -160,7 +160,7 @@ def _suite(folder: Path) -> None:
 
 
 def _config(folder: Path) -> None:
-    stack.merge(stack.read(_only(folder, ".yaml")), {"model": {"init_args": {"x": {"y": 1}}}})
+    config_stack.merge(config_stack.read(_only(folder, ".yaml")), {"model": {"init_args": {"x": {"y": 1}}}})
 
 
 def _checkpoint(folder: Path) -> None:

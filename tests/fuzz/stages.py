@@ -15,8 +15,6 @@ from motioncopy.method import Stage
 from motioncopy.training import fitting
 from tests.toys import ToyData, ToyMethod, write_clip
 
-_ARGUMENTS: dict[str, Any] = {"epochs": 1, "batches": 1}
-
 
 @cache
 def _clips() -> Path:
@@ -33,11 +31,12 @@ def _trainer(stage: Stage, folder: Path, epochs: int, callbacks: list[Callback])
     )  # fmt: skip
 
 
-def resume(run: Path) -> None:
+def resume(run: Path, epochs: int = 2) -> None:
     """Goes on with the fit that a run's folder holds, or takes over what is finished in it."""
     torch.manual_seed(0)
-    method = ToyMethod(**_ARGUMENTS)
-    method.init_args = dict(_ARGUMENTS)
+    arguments: dict[str, Any] = {"epochs": epochs, "batches": 1}
+    method = ToyMethod(**arguments)
+    method.init_args = dict(arguments)
     data = ToyData(str(_clips()))
     # What belongs to what is another matter: everything in the folder counts as this fit's.
     with mock.patch.object(fitting, "stage_key", return_value="key"):

@@ -12,8 +12,8 @@ import pytest
 import torch
 import yaml
 
+from benchmarks.bench.config_stack import methods, variants
 from benchmarks.cli import main
-from benchmarks.stack import methods, variants
 from methods.aligned import Aligned
 from methods.remot import REMOT
 from methods.static import Static

@@ -10,8 +10,8 @@ import pytest
 import torch
 import yaml
 
+from benchmarks.bench.config_stack import ConfigStack, merge
 from benchmarks.cli import main
-from benchmarks.stack import Stack, merge
 from motioncopy.losses import gromov_wasserstein
 from motioncopy.training import checkpoint, precision
 from tests.methods.tiny import TINY
@@ -27,7 +27,7 @@ def config(method: str, variant: str, clips: Path, **trainer: Any) -> dict[str, 
         for name in ("ann", "bob"):
             write_clip(clips, name, frames=24, parsed=method == "remot")
     tiny = {"model": {"init_args": TINY[method][variant, "quick"]}}
-    content = merge(Stack(method, "folder", variant).resolve(tiny), {"data": None})
+    content = merge(ConfigStack(method, "folder", variant).resolve(tiny), {"data": None})
     regime = "general" if method == "remot" else "personal"
     content["data"] = {"class_path": "tests.toys.ToyData", "init_args": {"root": str(clips), "regime": regime}}
     content["trainer"] = {"accelerator": "cpu", "logger": False} | trainer

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-from benchmarks.stack import Stack, merge, read
+from benchmarks.bench.config_stack import ConfigStack, merge, read
 
 SIZE = (32, 32)
 _LENGTH = {"epochs": 1, "batches": 2, "batch_size": 2, "decay_epochs": 0}
@@ -88,9 +88,9 @@ def tiny(method: str, variant: str, *overlays: str, **init_args: Any) -> dict[st
     """``{"class_path": ..., "init_args": ...}`` of a method's tiny config, with these arguments laid over it."""
     ((preset, small),) = [(p, args) for (v, p), args in TINY[method].items() if v == variant]
     # The data set has no say in the model.
-    model: dict[str, Any] = Stack(method, "pair", variant, preset, overlays).resolve({"model": {"init_args": small}})[
-        "model"
-    ]
+    model: dict[str, Any] = ConfigStack(method, "pair", variant, preset, overlays).resolve(
+        {"model": {"init_args": small}}
+    )["model"]
     for overlay in overlays:  # once more: what it removes has come back with the sizes
         model = merge(model, read(files("methods") / method / "ablations" / f"{overlay}.yaml")["model"])
     return merge(model, {"init_args": init_args})

@@ -35,7 +35,6 @@ Both loaders of masks are far faster than any training step, so soft edges decid
 """
 
 from motioncopy.footage.clips.clip import Clip, find_clips
-from motioncopy.footage.clips.lock import locked
 from motioncopy.footage.clips.manifest import Backend, Manifest, Part, Source, stale
 from motioncopy.footage.clips.writer import ClipWriter, clear_left_overs
 
@@ -48,6 +47,5 @@ __all__ = [
     "Source",
     "clear_left_overs",
     "find_clips",
-    "locked",
     "stale",
 ]

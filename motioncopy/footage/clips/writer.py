@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motioncopy.errors import ClipError
+from motioncopy.files.lock import locked
 from motioncopy.files.schema import is_plain_name
 from motioncopy.footage.clips.arrays import ArrayFile
-from motioncopy.footage.clips.lock import locked
 from motioncopy.footage.clips.manifest import FILE_NAME, Backend, Manifest, Source, layout
 from motioncopy.skeletons import skeleton as skeleton_named
 
@@ -33,7 +33,7 @@ class ClipWriter:
 
     The clip is written aside, to ``.NAME.partial-PID`` in the same folder, and takes its name when the ``with`` block
     ends without an exception; otherwise it is removed. Another process that writes the same clip is waited for
-    (:func:`motioncopy.footage.clips.lock.locked`). What a killed writer left behind, the next one in that folder clears
+    (:func:`motioncopy.files.lock.locked`). What a killed writer left behind, the next one in that folder clears
     away (:func:`clear_left_overs`).
 
     Args:

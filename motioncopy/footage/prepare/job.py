@@ -15,9 +15,10 @@ import numpy as np
 from rich.progress import Progress
 
 from motioncopy.errors import ClipError, DataError, MotionCopyError, PerceptionError
+from motioncopy.files.lock import locked
 from motioncopy.files.writing import unwritable
 from motioncopy.footage import Footage
-from motioncopy.footage.clips import Clip, ClipWriter, Manifest, Source, locked, stale
+from motioncopy.footage.clips import Clip, ClipWriter, Manifest, Source, stale
 from motioncopy.footage.perception.backends import Images, Joints, Masks, Poses
 from motioncopy.footage.prepare.ahead import ahead
 from motioncopy.footage.prepare.backends import PARTS, Backends

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.bench.config_stack import ConfigStack
+from benchmarks.bench.jobs import Job
 from benchmarks.cluster.slurm import State
-from benchmarks.jobs import Job
-from benchmarks.stack import Stack
 from motioncopy import records
 from motioncopy.records import Record
 from motioncopy.records.provenance import Code, Device
@@ -35,7 +35,7 @@ def tiny_job(clips: Path, *overlays: str, seed: int = 0, devices: int = 1, **ini
         "model": tiny("fakemotion", "paper", *overlays, **init_args),
         "trainer": {"accelerator": "cpu", "logger": False},
     }
-    stack = Stack("fakemotion", "folder", overlays=overlays)
+    stack = ConfigStack("fakemotion", "folder", overlays=overlays)
     return Job(stack, clips.parent / "runs", seed, None, str(clips), devices, overrides=overrides)
 
 

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cluster.options import ClusterOptions, add_options, options
+from benchmarks.cluster.options import ClusterOptions, add_cluster_options, cluster_options
 from motioncopy.errors import ConfigError
 
 
 def parsed(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    add_options(parser)
+    add_cluster_options(parser)
     return parser.parse_args(words)
 
 
 def test_nothing_said_is_the_defaults() -> None:
     assert parsed().engine == "local"
-    assert options(parsed()) == ClusterOptions()
+    assert cluster_options(parsed()) == ClusterOptions()
 
 
 def test_all_can_be_said() -> None:
@@ -29,7 +29,7 @@ def test_all_can_be_said() -> None:
         "--sbatch=--exclusive", "--setup", "module load cuda", "--setup", "ulimit -n 4096",
     )  # fmt: skip
     assert said.engine == "slurm"
-    assert options(said) == ClusterOptions(
+    assert cluster_options(said) == ClusterOptions(
         partition="gpu", minutes=90, gpus=2, cpus=4, memory_gb=64, account="us", qos="low", constraint="a100|h100",
         max_parallel=3, requeues=5, retries=0, setup=("module load cuda", "ulimit -n 4096"),
         extra={"exclude": "node7", "exclusive": True},

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import submitit
 
-from benchmarks.cluster.engine import run
+from benchmarks.bench.jobs import Job
 from benchmarks.cluster.options import ClusterOptions
+from benchmarks.cluster.run import run
 from benchmarks.cluster.slurm import Slurm, State
-from benchmarks.cluster.task import One
-from benchmarks.jobs import Job
+from benchmarks.cluster.task import ClusterTask
 from motioncopy.errors import ClusterError
 from tests.benchmarks.cluster.conftest import tiny_job
 
@@ -160,7 +160,7 @@ class Local:
         assert not after
         executor = submitit.AutoExecutor(self.folder / job.id, cluster="local")
         executor.update_parameters(timeout_min=10)
-        started = executor.submit(One(job))
+        started = executor.submit(ClusterTask(job))
         self.running[started.job_id] = job, started
         return str(started.job_id)
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
-from benchmarks import bench
+from benchmarks.bench import runner
+from benchmarks.bench.jobs import Job
 from benchmarks.cluster import task
-from benchmarks.cluster.task import One
-from benchmarks.jobs import Job
+from benchmarks.cluster.task import ClusterTask
 from motioncopy.errors import BusyError, TrainingError
 from motioncopy.records import Record
 from tests.benchmarks.cluster.conftest import record_of, tiny_job
@@ -54,16 +54,16 @@ def test_a_warned_job_ends_all_that_it_started_and_goes_on_if_it_is_spared(
     assert child.stdout is not None
     grandchild = int(child.stdout.readline())
 
-    def run(given: Job) -> Record:
+    def run(given: Job, **_: Any) -> Record:
         calls.append(given)
         if len(calls) == 1:
             signal.raise_signal(signal.SIGTERM)
             pytest.fail("the warning did not reach the run")
         return record
 
-    monkeypatch.setattr(bench, "run", run)
+    monkeypatch.setattr(runner, "run", run)
     monkeypatch.setattr(task, "PATIENCE", 0.0)
-    assert One(job)() == record.id
+    assert ClusterTask(job)() == record.id
     assert calls == [job, job]
     assert child.wait(10) == -signal.SIGKILL
     assert gone(grandchild)
@@ -83,12 +83,12 @@ def test_a_failure_that_a_warning_caused_is_not_recorded(clips: Path, monkeypatc
         signal.raise_signal(signal.SIGTERM)
         return record_of(job, "failed")
 
-    monkeypatch.setattr(bench, "_call", call)
-    monkeypatch.setattr(bench, "_record", record)
+    monkeypatch.setattr(runner, "call", call)
+    monkeypatch.setattr(runner, "record_of", record)
     monkeypatch.setattr(task, "PATIENCE", 0.0)
     monkeypatch.setattr(task, "LEFTOVER", 0.0)
     with pytest.raises(BusyError, match="enough seen"):
-        One(job)()
+        ClusterTask(job)()
     assert calls == ["fit", "fit"]
     assert not (job.runs / "records").exists()
 
@@ -99,31 +99,31 @@ def test_a_requeued_job_waits_for_what_is_left_of_its_first_try(clips: Path, mon
     slept: list[float] = []
     record = record_of(job)
 
-    def run(given: Job) -> Record:
+    def run(given: Job, **_: Any) -> Record:
         calls.append(given)
         if len(calls) < 3:
             raise BusyError("another process is running it")
         return record
 
-    monkeypatch.setattr(bench, "run", run)
+    monkeypatch.setattr(runner, "run", run)
     monkeypatch.setattr(time, "sleep", slept.append)
-    assert One(job)() == record.id
+    assert ClusterTask(job)() == record.id
     assert len(slept) == 2
     monkeypatch.setattr(task, "LEFTOVER", -1.0)
     calls.clear()
     with pytest.raises(BusyError):
-        One(job)()
+        ClusterTask(job)()
 
 
 def test_before_a_requeue_all_is_ended_and_the_same_is_called_again(clips: Path, child: subprocess.Popen[str]) -> None:
     job = tiny_job(clips)
     assert child.stdout is not None
     grandchild = int(child.stdout.readline())
-    one = One(job)
+    one = ClusterTask(job)
     again = pickle.loads(pickle.dumps(one.checkpoint()))
     assert child.wait(10) == -signal.SIGKILL
     assert gone(grandchild)
-    assert isinstance(again.function, One)
+    assert isinstance(again.function, ClusterTask)
     assert again.function.job.id == job.id
     assert (again.args, again.kwargs) == ((), {})
     one._warn(signal.SIGTERM, None)  # which SLURM sends while the job is being requeued: no second end
@@ -136,12 +136,12 @@ def test_lightning_does_not_take_a_job_for_a_task_of_slurm(clips: Path, monkeypa
     assert SLURMEnvironment.detect(), "else this test shows nothing"
     seen: dict[str, Any] = {}
 
-    def run(job: Job) -> Record:
+    def run(job: Job, **_: Any) -> Record:
         seen.update(slurm=SLURMEnvironment.detect(), threads=os.environ["OMP_NUM_THREADS"])
         return record_of(job)
 
-    monkeypatch.setattr(bench, "run", run)
-    One(tiny_job(clips, devices=2))()
+    monkeypatch.setattr(runner, "run", run)
+    ClusterTask(tiny_job(clips, devices=2))()
     assert seen == {"slurm": False, "threads": "3"}
 
 
@@ -149,10 +149,10 @@ def test_a_failure_says_which_record_it_left(clips: Path, monkeypatch: pytest.Mo
     job = tiny_job(clips)
     record = record_of(job, "failed")
 
-    def run(job: Job) -> Record:
-        raise bench.RunError(TrainingError("fit failed", found="it fell over"), record)
+    def run(job: Job, **_: Any) -> Record:
+        raise runner.RunError(TrainingError("fit failed", found="it fell over"), record)
 
-    monkeypatch.setattr(bench, "run", run)
-    with pytest.raises(bench.RunError) as caught:
-        One(job)()
+    monkeypatch.setattr(runner, "run", run)
+    with pytest.raises(runner.RunError) as caught:
+        ClusterTask(job)()
     assert caught.value.__notes__ == [f"record: {record.id}"]

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 from lightning import Callback, LightningModule, Trainer
 
-from benchmarks.jobs import Job
-from benchmarks.stack import Stack
+from benchmarks.bench.config_stack import ConfigStack
+from benchmarks.bench.jobs import Job
 from tests.methods.tiny import tiny
 
 #: Of the tiny method that :func:`job` runs.
@@ -18,9 +18,9 @@ STAGES = ("foreground", "local")
 
 def job(clips: Path, runs: Path, method: str = "static", logger: str = "wandb") -> Job:
     if method == "static":
-        stack, model = Stack(method, "folder", "trivial", ""), {"init_args": {"image_size": [32, 32]}}
+        stack, model = ConfigStack(method, "folder", "trivial", ""), {"init_args": {"image_size": [32, 32]}}
     else:
-        stack, model = Stack(method, "folder"), tiny(method, "paper")
+        stack, model = ConfigStack(method, "folder"), tiny(method, "paper")
     overrides = {"model": model, "trainer": {"accelerator": "cpu"}}
     return Job(stack, runs, data_root=str(clips), overrides=overrides, logger=logger)
 

@@ -14,11 +14,12 @@ import wandb
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from benchmarks import bench
+from benchmarks.bench import runner
 from benchmarks.cli import main
-from benchmarks.loggers.log import Careful, Image, NoLog, RunLog
-from benchmarks.loggers.opening import labels_of, open_log, options
-from benchmarks.loggers.outcome import log_record
+from benchmarks.loggers.factory import open_log
+from benchmarks.loggers.log import Image, NoLog, RunLog, SafeLog
+from benchmarks.loggers.results import log_record
+from benchmarks.training import motion_cli
 from motioncopy.errors import ConfigError
 from tests.benchmarks.in_process import Started
 from tests.benchmarks.loggers.logged_jobs import STAGES, job, toy
@@ -44,7 +45,7 @@ def test_a_logger_that_fails_costs_no_run(
     monkeypatch.setattr(wandb, "init", init)
     own = job(clips, tmp_path / "runs", "fakemotion")
     with pytest.warns(UserWarning, match="the logger failed and is left alone"):
-        record = bench.run(own)
+        record = runner.run(own, listeners=[log_record])
     assert record.status == "finished"
     assert own.record() == record
 
@@ -65,7 +66,7 @@ def test_a_failure_is_said_once() -> None:
         def losses(self, *_: Any) -> None:
             raise RuntimeError("first line\nsecond line")
 
-    log = Careful(Failing)
+    log = SafeLog(Failing)
     with pytest.warns(UserWarning, match=r"first line$"):
         log.attempt(lambda log: log.losses("a", {}, 0))
     with warnings.catch_warnings():
@@ -85,10 +86,10 @@ def test_there_is_no_other_logger(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_what_fit_is_told(clips: Path, tmp_path: Path) -> None:
     own = job(clips, tmp_path, "fakemotion")
-    assert options(replace(own, logger="tensorboard")) == []
-    name, logger, labels, text = options(own)
+    assert replace(own, logger="tensorboard").log_options == []
+    name, logger, labels, text = own.log_options
     assert (name, logger, labels) == ("--logger", "wandb", "--labels")
-    assert json.loads(text) == labels_of(own)
+    assert json.loads(text) == own.labels
     assert json.loads(text)["method"] == "fakemotion"
 
 
@@ -103,7 +104,7 @@ def events(folder: Path) -> EventAccumulator:
 
 def test_tensorboard_has_losses_pictures_scores_and_hparams(clips: Path, tmp_path: Path, started: Started) -> None:
     own = job(clips, tmp_path / "runs", "fakemotion", logger="tensorboard")
-    record = bench.run(own)
+    record = runner.run(own, listeners=[log_record])
     for stage in STAGES:
         found = events(own.folder / "logs" / stage)
         assert [e.step for e in found.Scalars(f"stage/{stage}/l1")] == [0, 1]
@@ -117,7 +118,7 @@ def test_tensorboard_has_losses_pictures_scores_and_hparams(clips: Path, tmp_pat
         "| reconstruction | ssim/gaussian@1 |"
         in results.Tensors("results/scores/text_summary")[0].tensor_proto.string_val[0].decode()
     )
-    assert bench.run(own) == record
+    assert runner.run(own, listeners=[log_record]) == record
     assert len(events(own.folder / "logs/results").Scalars("reconstruction/ssim/gaussian@1")) == 1
 
 
@@ -130,7 +131,7 @@ def test_a_logger_of_the_config_stands_above(clips: Path, tmp_path: Path) -> Non
 
 def test_a_record_is_logged_by_what_the_job_says(clips: Path, tmp_path: Path, started: Started) -> None:
     own = job(clips, tmp_path / "runs", logger="none")
-    record = bench.run(own)
+    record = runner.run(own, listeners=[log_record])
     quiet = replace(own, logger="wandb", overrides={**(own.overrides or {}), "trainer": {"logger": False}})
     log_record(quiet, record)
     assert not (quiet.folder / "wandb").exists()
@@ -151,11 +152,10 @@ class Kept(NoLog):
 def test_samples_are_shown_about_ten_times_a_stage(
     clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchmarks import training
     from tests.toys import PaintStage
 
     kept: RunLog = Kept()
-    monkeypatch.setattr(training, "open_log", lambda *_: Careful(lambda: kept))
+    monkeypatch.setattr(motion_cli, "open_log", lambda *_: SafeLog(lambda: kept))
 
     def samples(self: PaintStage, batch: Any) -> dict[str, torch.Tensor]:
         assert not self.training

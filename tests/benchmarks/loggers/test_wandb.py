@@ -13,10 +13,11 @@ import pytest
 import torch
 import wandb
 
-from benchmarks import bench
+from benchmarks.bench import processes, runner
+from benchmarks.bench.jobs import Job
 from benchmarks.cli import main
-from benchmarks.jobs import Job
-from benchmarks.loggers.opening import open_log
+from benchmarks.loggers.factory import open_log
+from benchmarks.loggers.results import log_record
 from benchmarks.loggers.weights_and_biases import mode_for, tags
 from motioncopy.records import Record
 from motioncopy.training import checkpoint
@@ -32,9 +33,9 @@ def logged(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
         patch.setenv("WANDB_MODE", "offline")
         patch.delenv("WANDB_PROJECT", raising=False)
         patch.delenv("WANDB_DATA_DIR", raising=False)
-        patch.setattr(bench, "subprocess", SimpleNamespace(run=Started()))
+        patch.setattr(processes, "subprocess", SimpleNamespace(run=Started()))
         whole = job(clips, tmp_path_factory.mktemp("wandb") / "runs", "fakemotion")
-        yield whole, bench.run(whole)
+        yield whole, runner.run(whole, listeners=[log_record])
 
 
 @pytest.fixture
@@ -131,23 +132,23 @@ def test_config_provenance_and_record_arrive(clips: Path, logged: tuple[Job, Rec
 
 def test_a_finished_run_can_be_logged_later_and_once(clips: Path, tmp_path: Path, started: Started) -> None:
     silent = job(clips, tmp_path / "runs", logger="none")
-    record = bench.run(silent)
+    record = runner.run(silent, listeners=[log_record])
     assert read(silent.folder) == []
     asked = replace(silent, logger="wandb")
     assert asked.id == silent.id
-    assert bench.run(asked) == record
+    assert runner.run(asked, listeners=[log_record]) == record
     assert started.commands == ["fit", "test"], "nothing is run again for it"
     (part,) = read(asked.folder)
     assert any("test/imitation/video.path" in row for row in part.rows)
     assert part.artifacts[-1] == (f"record-{record.id}", "record")
-    bench.run(asked)
+    runner.run(asked, listeners=[log_record])
     assert len(read(asked.folder)) == 1, "and nothing is logged twice"
 
 
 def test_a_run_anew_is_another_run(clips: Path, tmp_path: Path, started: Started) -> None:
     own = job(clips, tmp_path / "runs")
-    bench.run(own)
-    bench.run(own, again=True)
+    runner.run(own, listeners=[log_record])
+    runner.run(own, again=True, listeners=[log_record])
     assert len({part.id for part in read(own.folder)}) == 2
 
 
@@ -175,7 +176,7 @@ def test_the_logger_is_in_no_key(clips: Path, tmp_path: Path, logged: tuple[Job,
     own, record = logged
     silent = replace(own, runs=tmp_path / "runs", logger="none")
     assert {replace(own, logger=name).id for name in ("tensorboard", "wandb", "none")} == {own.id}
-    other = bench.run(silent)
+    other = runner.run(silent, listeners=[log_record])
     assert other.config_sha256 == record.config_sha256
     for name in STAGES:
         (done,) = own.folder.glob(f"stages/*-{name}/done.json")

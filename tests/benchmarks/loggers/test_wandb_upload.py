@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import wandb
 
-from benchmarks.loggers.opening import open_log
+from benchmarks.loggers.factory import open_log
 from tests.benchmarks.loggers.wandb_server import Kept, Server, serving
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,7 @@ def log_part(folder: Path, first: int) -> None:
     for step in range(first, first + 3):
         log.attempt(lambda log, step=step: log.losses("paint", {"stage/paint/l1": 0.5}, step))  # type: ignore[misc]
     if first == 0:
-        log.attempt(lambda log: log.outcome({"protocol": "toy@1"}, {"reconstruction/ssim/gaussian@1": 0.9}))
+        log.attempt(lambda log: log.summary({"protocol": "toy@1"}, {"reconstruction/ssim/gaussian@1": 0.9}))
     log.close()
 
 

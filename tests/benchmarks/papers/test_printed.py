@@ -10,7 +10,7 @@ from itertools import combinations
 
 import pytest
 
-from benchmarks import stack
+from benchmarks.bench import config_stack
 from benchmarks.papers import FLAGS, OURS, UNSTATED, PrintedCell, PrintedRow, PrintedTable, papers, table, tables
 from benchmarks.papers.printed import parse
 from datamodules.protocols import protocol
@@ -124,10 +124,10 @@ def test_protocols_exist_and_unreleased_data_have_none() -> None:
 
 def test_overlays_of_methods_that_are_here_exist() -> None:
     rows = {(row.method, row.ablation) for t in tables().values() for row in t.rows if row.ablation}
-    here = {(method, name) for method, name in rows if method in stack.methods()}
+    here = {(method, name) for method, name in rows if method in config_stack.methods()}
     assert {method for method, _ in here} >= {"fakemotion", "remot"}
     for method, name in here:
-        assert name in stack.ablations(method)
+        assert name in config_stack.ablations(method)
 
 
 def test_values_are_possible() -> None:

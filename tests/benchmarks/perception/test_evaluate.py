@@ -7,7 +7,7 @@ import pytest
 from benchmarks.perception.evaluate import evaluate
 from benchmarks.perception.report import RESULTS, Measurement, markdown, read, write
 from benchmarks.perception.scenes import Scene, people
-from benchmarks.tables import RESULTS as RECORDS
+from benchmarks.records import RESULTS as RECORDS
 from motioncopy.errors import RecordError, WeightsError
 from motioncopy.footage.perception.backends import Poses
 from motioncopy.footage.prepare import Backends

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import bench
-from benchmarks.jobs import Job
+from benchmarks.bench import processes, runner
+from benchmarks.bench.config_stack import ConfigStack
+from benchmarks.bench.jobs import Job
 from benchmarks.report import clips
 from benchmarks.report.build import build
 from benchmarks.report.curves import decode
 from benchmarks.report.runs import Run, find
 from benchmarks.report.videos import Panels, sized
-from benchmarks.stack import Stack
 from motioncopy.footage.video import VideoReader, read_metadata
 from tests.benchmarks.in_process import Started
 from tests.benchmarks.report.made import PSNR, SSIM, record, run_folder
@@ -33,12 +33,12 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of two baselines' runs on two people, one of whom imitates the other (which has no truth)."""
     for name in ("ann", "bob"):
         write_clip(tmp_path / "clips", name, frames=24)
-    monkeypatch.setattr(bench, "subprocess", SimpleNamespace(run=Started()))
+    monkeypatch.setattr(processes, "subprocess", SimpleNamespace(run=Started()))
     overrides = {"model": {"init_args": {"image_size": [32, 32]}}, "trainer": {"accelerator": "cpu", "logger": False}}
     for method in ("static", "nearest"):
-        stack = Stack(method, "folder", "trivial", "")
+        stack = ConfigStack(method, "folder", "trivial", "")
         given: dict[str, Any] = {"runs": tmp_path / "runs", "data_root": str(tmp_path / "clips")}
-        bench.run(Job(stack, overrides=overrides, metrics=("ssim", "psnr"), **given))
+        runner.run(Job(stack, overrides=overrides, metrics=("ssim", "psnr"), **given))
     return tmp_path / "runs"
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks import bench
-from benchmarks.jobs import Job
+from benchmarks.bench import runner
+from benchmarks.bench.jobs import Job
 from benchmarks.suites.estimate import Estimate, Estimator, spoken
 from benchmarks.suites.plan import Options, Plan, plan
-from benchmarks.suites.suite import Row, Suite, named, of_file
+from benchmarks.suites.suite import Suite, SuiteRow, named, of_file
 from motioncopy.errors import ConfigError
 from motioncopy.records import Costs, Record
 from motioncopy.records.provenance import Device
@@ -47,12 +47,12 @@ def test_where_no_whole_method_trains_what_ablations_share_the_first_of_them_doe
 
 
 def test_its_jobs_are_those_of_make_bench(tmp_path: Path) -> None:
-    from benchmarks.stack import Stack
+    from benchmarks.bench.config_stack import ConfigStack
 
     found = planned(named(["fakemotion/table2"]), tmp_path, data=("puppets",), seeds=(0,))
     ids = {r.job.id for r in found.runs}
-    assert Job(Stack("fakemotion", "puppets"), tmp_path).id in ids
-    assert Job(Stack("fakemotion", "puppets", overlays=("l2",)), tmp_path).id in ids
+    assert Job(ConfigStack("fakemotion", "puppets"), tmp_path).id in ids
+    assert Job(ConfigStack("fakemotion", "puppets", overlays=("l2",)), tmp_path).id in ids
     assert {r.person for r in found.runs} == {"ana"}
 
 
@@ -63,7 +63,7 @@ def test_what_two_tables_want_is_run_once(tmp_path: Path) -> None:
 
 
 def test_personal_methods_loop_over_people(tmp_path: Path) -> None:
-    suite = Suite("mine", (Row("whole", "fakemotion"), Row("general", "remot")), ("puppets",))
+    suite = Suite("mine", (SuiteRow("whole", "fakemotion"), SuiteRow("general", "remot")), ("puppets",))
     found = planned([suite], tmp_path, people=("all",), seeds=(0,))
     people = {r.person for r in found.runs if r.job.stack.method == "fakemotion"}
     assert len(people) == 14
@@ -76,7 +76,7 @@ def test_personal_methods_loop_over_people(tmp_path: Path) -> None:
 
 
 def test_data_that_are_not_here_are_left_out_with_the_reason(tmp_path: Path) -> None:
-    suite = Suite("mine", (Row("whole", "remot"),), ("iper", "puppets"))
+    suite = Suite("mine", (SuiteRow("whole", "remot"),), ("iper", "puppets"))
     found = planned([suite], tmp_path)
     assert {r.job.stack.data for r in found.runs} == {"puppets"}
     ((name, data, why),) = found.left_out
@@ -91,7 +91,7 @@ def test_what_has_finished_is_planned_as_finished(clips: Path, suite_file: Path,
     options = {"roots": {"folder": str(clips)}, "seeds": (0,)}
     found = planned(suites, runs, **options)
     assert len(found.open) == len(found.runs) == 4
-    record = bench.run(found.runs[0].job)
+    record = runner.run(found.runs[0].job)
     again = planned(suites, runs, **options)
     assert [r.done for r in again.runs] == [record, None, None, None]
     assert again.runs[0].estimate == Estimate(0.0)

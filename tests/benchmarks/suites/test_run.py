@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks import bench
+from benchmarks.bench import processes, runner
+from benchmarks.bench.jobs import Job
 from benchmarks.cli import main
-from benchmarks.jobs import Job
 from benchmarks.suites import run as running
-from benchmarks.suites import show
+from benchmarks.suites import summary
 from benchmarks.suites.estimate import Estimator
 from benchmarks.suites.plan import Options, Plan, plan
-from benchmarks.suites.suite import Row, Suite, named, of_file
+from benchmarks.suites.suite import Suite, SuiteRow, named, of_file
 from motioncopy import records
 from motioncopy.errors import BusyError
 from tests.benchmarks.in_process import Started
@@ -98,12 +98,12 @@ def test_a_run_that_gives_nan_is_a_failed_row(clips: Path, suite_file: Path, mon
     real = Started()
 
     def diverging(arguments: list[str], **options: Any) -> Any:
-        if arguments[3] == "fit" and "fakemotion" in arguments[7]:
-            (Path(arguments[7]) / "failure.txt").write_text("stage foreground: loss quality is not finite at step 3.")
+        if arguments[4] == "fit" and "fakemotion" in arguments[8]:
+            (Path(arguments[8]) / "failure.txt").write_text("stage foreground: loss quality is not finite at step 3.")
             return SimpleNamespace(returncode=1)
         return real(arguments, **options)
 
-    monkeypatch.setattr(bench, "subprocess", SimpleNamespace(run=diverging))
+    monkeypatch.setattr(processes, "subprocess", SimpleNamespace(run=diverging))
     came = running.run(planned(clips, suite_file))
     assert len(came.finished) == 2, "the baselines"
     assert all("not finite" in reason for reason in came.failed.values())
@@ -125,7 +125,7 @@ def test_what_another_process_runs_comes_last_and_is_waited_for(
             raise BusyError(f"another process is running {job.id}")
         ran.append(job.id)
 
-    monkeypatch.setattr(bench, "run", run)
+    monkeypatch.setattr(runner, "run", run)
     monkeypatch.setattr(time, "sleep", lambda _: busy.clear())
     running.run(found, said.append)
     assert ran == [r.job.id for r in found.runs], "its ablation waits too, whose stages it would train"
@@ -149,7 +149,7 @@ def test_a_lost_gpu_stops_the_suite(clips: Path, suite_file: Path, monkeypatch: 
     counts = iter([2, 2, 1])
     monkeypatch.setattr(running, "_gpus", lambda: next(counts))
     lost = SimpleNamespace(run=lambda arguments, **_: SimpleNamespace(returncode=-signal.SIGABRT))
-    monkeypatch.setattr(bench, "subprocess", lost)
+    monkeypatch.setattr(processes, "subprocess", lost)
     came = running.run(planned(clips, suite_file))
     assert re.search(r"a GPU was lost.*2 GPUs.*1", str(came.stopped)), "before the next run takes the CPU instead"
     assert len(came.failed) == 1
@@ -164,7 +164,7 @@ def test_whatever_ends_a_run_the_others_go_on(
         if job.stack.method == "static":
             raise ZeroDivisionError("in a library")
 
-    monkeypatch.setattr(bench, "run", run)
+    monkeypatch.setattr(runner, "run", run)
     came = running.run(planned(clips, suite_file))
     assert list(came.failed.values()) == ["in a library"]
     assert len(came.finished) == 3
@@ -175,7 +175,7 @@ def test_a_run_that_was_killed_before_it_was_published_is_published(
     clips: Path, suite_file: Path, started: Started
 ) -> None:
     baseline = planned(clips, suite_file).runs[0].job
-    record = bench.run(baseline)
+    record = runner.run(baseline)
     (clips.parent / "runs/records" / f"{record.id}.json").unlink()
     started.commands.clear()
     found = planned(clips, suite_file)
@@ -187,13 +187,13 @@ def test_a_run_that_was_killed_before_it_was_published_is_published(
 
 def test_a_damaged_record_fails_its_run_alone(clips: Path, suite_file: Path, started: Started) -> None:
     baseline = planned(clips, suite_file).runs[0].job
-    bench.run(baseline)
+    runner.run(baseline)
     (baseline.folder / "record.json").write_text("{")
     found = planned(clips, suite_file)
     came = running.run(replace(found, runs=found.runs[:2]))
-    assert "not a readable record" in came.failed[baseline.id]
+    assert "record.json cannot be read" in came.failed[baseline.id]
     assert len(came.finished) == 1
-    assert bench.run(baseline, again=True).status == "finished", "which running it again mends"
+    assert runner.run(baseline, again=True).status == "finished", "which running it again mends"
 
 
 def test_a_table_that_cannot_be_made_does_not_stop_the_others(
@@ -212,15 +212,15 @@ def test_a_table_that_cannot_be_made_does_not_stop_the_others(
     ]
     came = running.Outcome(finished=found)
     papers = Plan(tuple(named(["remot/table4", "fakemotion/table2"])), Options(data=("puppets",)), tuple(runs), ())
-    bad, good = show.tables(papers, came, tmp_path)
+    bad, good = summary.tables(papers, came, tmp_path)
     assert bad.name == "remot-table4-puppets-quick.md"
     assert bad.read_text().startswith("No table of remot/table4-puppets: a table holds one protocol")
     assert "fakemotion/table2" in good.read_text()
     said = capsys.readouterr().out
     assert said.index("No table of remot/table4-puppets") < said.index("fakemotion/table2")
 
-    mine = Plan((Suite("mine", (Row("whole", "remot"),), ("puppets",)),), Options(), tuple(runs), ())
-    (path,) = show.tables(mine, came, tmp_path)
+    mine = Plan((Suite("mine", (SuiteRow("whole", "remot"),), ("puppets",)),), Options(), tuple(runs), ())
+    (path,) = summary.tables(mine, came, tmp_path)
     text = path.read_text()
     assert text.startswith("No table of puppets general: a table holds one protocol")
     assert "| fakemotion (paper)" in text, "the other part"

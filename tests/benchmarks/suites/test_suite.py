@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import papers, stack
+from benchmarks import papers
+from benchmarks.bench import config_stack
 from benchmarks.suites.suite import FOREIGN, named, of_file, of_table
 from motioncopy.errors import ConfigError
 from tests.benchmarks.suites.conftest import write_suite
@@ -33,7 +34,7 @@ def test_every_table_of_a_method_that_is_here_can_be_run() -> None:
     suites = named(["all"])
     assert len(suites) == len(papers.tables())
     ran = {row.method for suite in suites for row in suite.rows}
-    assert {"fakemotion", "remot"} <= ran <= set(stack.methods())
+    assert {"fakemotion", "remot"} <= ran <= set(config_stack.methods())
 
 
 def test_a_file_says_what_it_wants(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import papers, stack
+from benchmarks import papers
+from benchmarks.bench import config_stack
 from benchmarks.tables.ablations import ablations, verdict, worth_of_parts
 from motioncopy.errors import RecordError
 from motioncopy.metrics.catalogue import METRICS
@@ -102,11 +103,11 @@ def test_people_are_told_apart() -> None:
     assert "**puppets, bo: remot: rgn," in text
 
 
-@pytest.mark.parametrize("method", stack.methods())
+@pytest.mark.parametrize("method", config_stack.methods())
 def test_every_block_names_rows_metrics_and_pairs_of_values(method: str) -> None:
     for name, ablation in ablations(method).items():
         assert ablation.part
-        assert ablation.compared in (None, *stack.ablations(method))
+        assert ablation.compared in (None, *config_stack.ablations(method))
         assert ablation.compared != name
         assert {metric for _, _, metric in ablation.paper} <= METRICS.keys()
         assert all(len(pair) == 2 for pair in ablation.paper.values())
@@ -131,7 +132,7 @@ def test_the_paper_s_row_is_compared_with_the_row_that_the_overlay_names() -> No
     checked = 0
     for table in papers.tables().values():
         for row in table.rows:
-            found = ablations(row.method).get(row.ablation or "") if row.method in stack.methods() else None
+            found = ablations(row.method).get(row.ablation or "") if row.method in config_stack.methods() else None
             if found is not None:
                 assert table.compared_with(row).ablation == found.compared
                 checked += 1

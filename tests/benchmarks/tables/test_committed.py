@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cli import main
-from benchmarks.tables import RESULTS
+from benchmarks.records import RESULTS
 from motioncopy.records import read_all
 
 DOCS = sorted((Path(__file__).parents[3] / "docs/results").glob("*.md"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.stack import ablations
+from benchmarks.bench.config_stack import ablations
 from methods.fakemotion.face_search import FeatureSimilarity
 from methods.fakemotion.foreground import ForegroundStage
 from methods.fakemotion.local import PartStage

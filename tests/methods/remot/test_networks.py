@@ -8,8 +8,8 @@ import pytest
 import torch
 from jsonargparse import ArgumentParser
 
+from benchmarks.bench.config_stack import ConfigStack
 from benchmarks.speed.full_size import cut_short
-from benchmarks.stack import Stack
 from methods.remot import REMOT
 from methods.remot.networks import Blended, LayoutGenerator, WholeGenerator
 from motioncopy.errors import BatchError
@@ -29,7 +29,7 @@ def build(model: dict[str, Any]) -> REMOT:
 def test_the_papers_networks_have_the_papers_sizes() -> None:
     """C2F-FWN's blocks, put together as in figure 2, have 116.5, 70.8 and 116.5 million parameters."""
     with torch.device("meta"):
-        method = build(cut_short(Stack("remot", "puppets", preset="full").resolve()["model"], 1))
+        method = build(cut_short(ConfigStack("remot", "puppets", preset="full").resolve()["model"], 1))
     assert method.whole is not None
     counts = [sum(p.numel() for p in n.parameters()) / 1e6 for n in (method.layout, method.region, method.whole)]
     assert counts == pytest.approx([116.5, 70.8, 116.5], rel=0.05)

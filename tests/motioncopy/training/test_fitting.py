@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,7 +185,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(clip
 
 
 def fit_raising(clips: Path, run: Path, *options: str, **arguments: Any) -> None:
-    from benchmarks.training import run_lightning
+    from benchmarks.training.motion_cli import run_lightning
 
     run_lightning(["fit", "--config", str(config(clips, run, **arguments)), "--run", str(run), *options])
 
@@ -210,6 +211,54 @@ def test_a_killed_fit_goes_on_and_sees_the_same_samples(clips: Path, tmp_path: P
         a, b = done(whole, stage), done(killed, stage)
         assert (a["steps"], a["samples_digest"]) == (b["steps"], b["samples_digest"])
     assert not finished_before, "the kill came too late to show anything"
+
+
+@pytest.fixture(scope="module")
+def killed(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fit of which the first of two epochs of its first stage is done."""
+    run = tmp_path_factory.mktemp("killed") / "run"
+    with pytest.raises(TrainingError):
+        fit_raising(clips, run, epochs=2, poison=5)
+    return run
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: [content],
+        lambda content: content.pop("pytorch-lightning_version"),
+        lambda content: content.pop("state_dict"),
+        lambda content: content["state_dict"].pop("judge.weight"),
+        lambda content: content["state_dict"].update({"judge.weight": torch.zeros(7)}),
+        lambda content: content.update(loops=[1]),
+        lambda content: content.update(callbacks=[1]),
+        lambda content: content.pop("optimizer_states"),
+        lambda content: content["optimizer_states"][0]["state"][0].update(exp_avg=torch.zeros(7)),
+        lambda content: content.pop("motioncopy_stage"),
+        lambda content: content["motioncopy_stage"].update(name="touch"),
+        lambda content: content["motioncopy_stage"].update(seconds=[1.0]),
+        lambda content: content["motioncopy_stage"].update(steps=-1),
+    ],
+)  # fmt: skip
+def test_a_damaged_half_done_stage_is_named_with_what_to_do(
+    damage: Any, clips: Path, killed: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(killed, run)
+    last = run / "stages/00-paint/last.ckpt"
+    content = torch.load(last, weights_only=True)
+    changed = damage(content)
+    torch.save(changed if isinstance(changed, list) else content, last)
+    with pytest.raises(CheckpointError, match=rf"{last}.*Remedy: delete {last.parent} and fit again"):
+        fit_raising(clips, run, epochs=2, poison=5)
+
+
+@pytest.mark.parametrize("name", ["done.json", "key.json", "last.ckpt"])
+def test_a_folder_in_the_place_of_a_stages_file_is_named(name: str, clips: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run/stages/00-paint" / name
+    path.mkdir(parents=True)
+    with pytest.raises(CheckpointError, match=rf"{path} is no file.*delete {path.parent}"):
+        fit_raising(clips, tmp_path / "run")
 
 
 @pytest.mark.parametrize("parts", ["1", "2"])

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from motioncopy.errors import ClipError, SkeletonError
-from motioncopy.footage.clips import Backend, Clip, Source, clear_left_overs, locked
+from motioncopy.files.lock import locked
+from motioncopy.footage.clips import Backend, Clip, Source, clear_left_overs
 from motioncopy.footage.clips.arrays import ArrayFile
 from tests.motioncopy.footage.clips.making import SIZE, arrays, background, new_writer, write_clip
 
@@ -89,7 +90,7 @@ def test_a_killed_writer_leaves_no_clip_and_the_next_one_clears_up(tmp_path: Pat
 HOLDS = """
 import sys
 from pathlib import Path
-from motioncopy.footage.clips import locked
+from motioncopy.files.lock import locked
 with locked(Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.read()

@@ -1,0 +1,1 @@
+"""``motioncopy copy``: one person moves like another."""

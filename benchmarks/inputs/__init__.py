@@ -1,0 +1,1 @@
+"""What goes in: videos, checked and prepared; miniatures of data sets; the protocols."""

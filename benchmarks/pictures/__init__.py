@@ -1,0 +1,1 @@
+"""Pictures of results and of prepared clips; nothing else in the benchmark draws."""
