@@ -166,7 +166,7 @@ def _show(args: argparse.Namespace) -> int:
 
         print(yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True), end="")
     else:
-        from benchmarks.tables.record import page
+        from benchmarks.records.page import page
 
         print("\n".join(map(printable, page(record, trials=args.trials))))
     return 0

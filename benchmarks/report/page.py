@@ -9,13 +9,13 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from benchmarks.papers import Paper
 from benchmarks.report.folder import GENERATOR
 from benchmarks.report.groups import Group
 from benchmarks.report.tables import AblationTable, ComparedTable, ResultTable
-from benchmarks.tables.grid import Note
+from benchmarks.tables.grid import Note, lowered
 from motioncopy.metrics.bootstrap import NOTE
 
 #: In this order they make up the page's script; each relies on those before it only.
@@ -51,6 +51,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["raised"] = _raised
     records = data["records"].values()
     return environment.get_template("page.html.j2").render(
         title=title,
@@ -69,6 +70,12 @@ def render(
         count=len(records),
         newest=max((r["created"] for r in records), default=""),
     )
+
+
+def _raised(signs: str) -> Markup:
+    """Signs of footnotes: those that are raised letters are too small on a page."""
+    plain = lowered(signs)
+    return escape(signs) if plain == signs else Markup("<sup>{}</sup>").format(plain)
 
 
 def _template(name: str) -> str | None:

@@ -222,8 +222,9 @@ def _compared(table: papers.PrintedTable, records: Sequence[Record], links: Link
     rows = []
     for (section, label), by_column in by_row(lines).items():
         found = list(by_column.values())
+        name = Cell(label, marks=doubts.of_row(found[0]))
         places = tuple(_beside(line, doubts, links) for line in found)
-        rows.append(ComparedTableRow(Cell(label, marks=doubts.of_row(found[0])), section, _details(found), places))
+        rows.append(ComparedTableRow(name, section, _details(found), places))
     heads = [(f"{data}, {kind}", len(list(same))) for (data, kind), same in groupby(table.columns, lambda c: c[:2])]
     columns = tuple(heading(metric) for _, _, metric in table.columns)
     return ComparedTable(table.title, table.number, tuple(heads), columns, tuple(rows), doubts.notes(), hindrance)
@@ -234,8 +235,9 @@ def _beside(line: Line, doubts: Doubts, links: Links) -> Beside:
     here = measured_cell(line, doubts)
     if here is None:
         return Beside(printed)
-    if line["withheld"]:
-        here = Cell(here.value, here.interval, marks=here.marks + doubts.because(line["withheld"]))
+    # Of the comparison of rows among themselves the tables of results tell.
+    marks = here.marks.strip("≈°") + (doubts.because(line["withheld"]) if line["withheld"] else "")
+    here = Cell(here.value, here.interval, marks=marks)
     difference = difference_cell(line)
     names = ("measured_on", "protocol", "method", "variant", "ablation", "kind", "metric")
     behind = links.get(tuple(line[name] for name in names), ())

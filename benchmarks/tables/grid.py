@@ -308,13 +308,16 @@ def _set(cell: Cell) -> str:
     return (rf"\textbf{{{text}}}" if cell.bold and text else text) + escape(cell.marks)
 
 
+def lowered(signs: str) -> str:
+    """Raised signs as plain letters and digits, for a page that raises them itself."""
+    return "".join(_RAISED.get(sign, sign) for sign in signs)
+
+
 def escape(text: str) -> str:
     """A text for LaTeX, read as UTF-8."""
     raised = f"[{_DIGITS}{_LETTERS}]+"
     pieces = re.split(f"({raised})", text)
     return "".join(
-        "$^{" + "".join(_RAISED[c] for c in piece) + "}$"
-        if re.fullmatch(raised, piece)
-        else "".join(_LATEX.get(c, c) for c in piece)
+        f"$^{{{lowered(piece)}}}$" if re.fullmatch(raised, piece) else "".join(_LATEX.get(c, c) for c in piece)
         for piece in pieces
     )
