@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from motioncopy.errors import RecordError
+from motioncopy.files.documents import LARGEST
 from motioncopy.files.schema import checked
 
 #: The packages whose version can change a number.
@@ -155,6 +156,43 @@ def portable(value: Any, roots: Mapping[str, Path]) -> Any:
         RecordError: If a value is of another type, or a string holds an absolute path outside the roots.
     """
     return _portable(value, _by_depth(roots), "config")
+
+
+def check_portable(value: Any, name: str, source: str) -> None:
+    """Refuses what could not be read as it was written, or tells of a machine.
+
+    Args:
+        value: Dicts, lists, and what is in them.
+        name: Where it stands, for messages.
+        source: What messages call the whole.
+
+    Raises:
+        RecordError: Naming the field.
+    """
+    wrong = f"{source}: field {name[:200]}"
+    if isinstance(value, dict):
+        for key, item in value.items():
+            check_portable(key, f"{name} (a key)", source)
+            if not isinstance(key, str):
+                raise RecordError(f"{wrong} is wrong", expected="keys that are text", found=repr(key)[:80])
+            check_portable(item, f"{name}.{key}" if name else key, source)
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            check_portable(item, f"{name}[{i}]", source)
+    elif isinstance(value, str):
+        if (path := machine_path(value)) is not None:
+            raise RecordError(
+                f"{wrong} holds a path of a machine",
+                found=path[:200],
+                remedy="pass configs through motioncopy.records.provenance.portable and messages through redacted",
+            )
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise RecordError(f"{wrong} is wrong", expected="text without half surrogates", found=ascii(value)[:200])
+    elif isinstance(value, int):
+        if abs(value) > LARGEST:
+            raise RecordError(f"{wrong} is wrong", expected="an integer of at most 64 bits")
+    elif not (value is None or (isinstance(value, float) and math.isfinite(value))):
+        raise RecordError(f"{wrong} is wrong", expected="plain values and finite numbers", found=repr(value)[:200])
 
 
 def redacted(text: str, roots: Mapping[str, Path]) -> str:

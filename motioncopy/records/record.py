@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 import secrets
@@ -21,11 +20,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from motioncopy.errors import ConfigError, RecordError
-from motioncopy.files.documents import LARGEST, read_json
+from motioncopy.files.documents import read_json
 from motioncopy.files.schema import checked, encode, validated
 from motioncopy.metrics.definition import split_key
 from motioncopy.metrics.scores import Aggregate, ClipScores, Score, aggregate
-from motioncopy.records.provenance import Code, Device, machine_path, redacted
+from motioncopy.records.provenance import Code, Device, check_portable, redacted
 
 #: Of the fields below; raised by any change that an older reader would misread.
 SCHEMA = 1
@@ -266,7 +265,7 @@ class Record:
             except ConfigError as error:
                 found = str(error.found)[:200]
                 raise RecordError(f"{where}: {error.what}", expected=error.expected, found=found) from error
-        _check_plain(encode(self), "", where)
+        check_portable(encode(self), "", where)
 
     def _check(self, right: object, name: str, expected: str) -> None:
         if not right:
@@ -422,31 +421,3 @@ def _is_time(text: str) -> bool:
         return datetime.strptime(text, _CREATED).strftime(_CREATED) == text
     except ValueError:
         return False
-
-
-def _check_plain(value: Any, name: str, source: str) -> None:
-    """What is written can be read, reads equal, and tells of no machine."""
-    wrong = f"{source}: field {name[:200]}"
-    if isinstance(value, dict):
-        for key, item in value.items():
-            _check_plain(key, f"{name} (a key)", source)
-            if not isinstance(key, str):
-                raise RecordError(f"{wrong} is wrong", expected="keys that are text", found=repr(key)[:80])
-            _check_plain(item, f"{name}.{key}" if name else key, source)
-    elif isinstance(value, list):
-        for i, item in enumerate(value):
-            _check_plain(item, f"{name}[{i}]", source)
-    elif isinstance(value, str):
-        if (path := machine_path(value)) is not None:
-            raise RecordError(
-                f"{wrong} holds a path of a machine",
-                found=path[:200],
-                remedy="pass configs through motioncopy.records.provenance.portable and messages through redacted",
-            )
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise RecordError(f"{wrong} is wrong", expected="text without half surrogates", found=ascii(value)[:200])
-    elif isinstance(value, int):
-        if abs(value) > LARGEST:
-            raise RecordError(f"{wrong} is wrong", expected="an integer of at most 64 bits")
-    elif not (value is None or (isinstance(value, float) and math.isfinite(value))):
-        raise RecordError(f"{wrong} is wrong", expected="plain values and finite numbers", found=repr(value)[:200])

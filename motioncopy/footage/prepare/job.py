@@ -20,9 +20,9 @@ from motioncopy.files.writing import unwritable
 from motioncopy.footage import Footage
 from motioncopy.footage.clips import Clip, ClipWriter, Manifest, Source, stale
 from motioncopy.footage.perception.backends import Images, Joints, Masks, Poses
+from motioncopy.footage.perception.background import BackgroundSample
 from motioncopy.footage.prepare.ahead import ahead
 from motioncopy.footage.prepare.backends import PARTS, Backends
-from motioncopy.footage.prepare.sample import BackgroundSample
 from motioncopy.skeletons import BODY25
 
 T = TypeVar("T")

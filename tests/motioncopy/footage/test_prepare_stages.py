@@ -16,9 +16,9 @@ from motioncopy.errors import ConfigError, DataError, MotionCopyError, Perceptio
 from motioncopy.footage import Footage
 from motioncopy.footage.clips import Clip
 from motioncopy.footage.perception.backends import Poses
+from motioncopy.footage.perception.background import BackgroundSample
 from motioncopy.footage.prepare import Backends, Recording, prepare, prepare_each, prepare_recordings
 from motioncopy.footage.prepare.ahead import ahead
-from motioncopy.footage.prepare.sample import BackgroundSample
 from motioncopy.footage.video import VideoWriter
 from tests.motioncopy.footage.perception.figures import KnownPose, walk
 
@@ -149,7 +149,7 @@ def test_the_background_needs_frames_with_the_person_only() -> None:
 
 
 def test_a_person_who_is_in_no_sampled_frame(video: Path, pose: KnownPose, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("motioncopy.footage.prepare.sample.sample_frames", lambda *_: {0, 20})
+    monkeypatch.setattr("motioncopy.footage.perception.background.sample_frames", lambda *_: {0, 20})
     pose.joints = pose.joints.copy()
     pose.joints[:5] = 0
     pose.joints[18:25] = 0
