@@ -86,7 +86,7 @@ def mean_interval(values: NDArray[np.floating], *, seed: int = 0) -> tuple[float
         >>> import numpy as np
         >>> low, high = mean_interval(np.array([0.70, 0.72, 0.75, 0.71, 0.78, 0.74]))
         >>> print(f"{low:.2f} to {high:.2f}")
-        0.70 to 0.77
+        0.71 to 0.76
     """
     n = len(values)
     if n < 2:
