@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.papers.flags import FLAGS
-from benchmarks.papers.printed import (
+from benchmarks.papers.cells import (
     OURS,
     UNSTATED,
     Paper,
