@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.papers.flags import FLAGS
 from benchmarks.papers.cells import (
     OURS,
     UNSTATED,
@@ -17,6 +16,7 @@ from benchmarks.papers.cells import (
     table,
     tables,
 )
+from benchmarks.papers.flags import FLAGS
 
 if TYPE_CHECKING:
     from motioncopy.records import Record

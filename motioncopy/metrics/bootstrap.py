@@ -128,7 +128,7 @@ def paired_difference(one: Mapping[_Clip, float], other: Mapping[_Clip, float], 
     return Difference(float(differences.mean()), *mean_interval(differences, seed=seed), len(common))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _draws(n: int, seed: int) -> NDArray[np.floating]:
     """``(draws, n)``: how often each of n clips is drawn, over n. The same for all columns of a table."""
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
