@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.papers.flags import FLAGS
-from benchmarks.papers.printed import (
+from benchmarks.papers.cells import (
     OURS,
     UNSTATED,
     Paper,
@@ -17,6 +16,7 @@ from benchmarks.papers.printed import (
     table,
     tables,
 )
+from benchmarks.papers.flags import FLAGS
 
 if TYPE_CHECKING:
     from motioncopy.records import Record

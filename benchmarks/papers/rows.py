@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.papers.printed import Paper, PrintedRow, PrintedTable, papers
+from benchmarks.papers.cells import Paper, PrintedRow, PrintedTable, papers
 from motioncopy.metrics.scores import Aggregate
 from motioncopy.records import Costs, PaperRow, Record, Results
 

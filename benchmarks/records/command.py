@@ -166,9 +166,9 @@ def _show(args: argparse.Namespace) -> int:
 
         print(yaml.safe_dump(record.config, sort_keys=False, allow_unicode=True), end="")
     else:
-        from benchmarks.records.page import page
+        from benchmarks.records.description import describe
 
-        print("\n".join(map(printable, page(record, trials=args.trials))))
+        print("\n".join(map(printable, describe(record, trials=args.trials))))
     return 0
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import left_out
 from benchmarks.progress import Reporter
 from benchmarks.report import curves
-from benchmarks.report.groups import Group, slug
+from benchmarks.report.groups import RecordGroup, slug
 from benchmarks.report.provenance import rounded
 from benchmarks.report.runs import Run
 from benchmarks.report.videos import GENERATED, SHOWN, Image, Panels
@@ -29,7 +29,7 @@ _CHUNK = 32  # true frames that are read at once
 
 
 def write(
-    runs: Sequence[Run], groups: Sequence[Group], folder: Path, before: Path | None
+    runs: Sequence[Run], groups: Sequence[RecordGroup], folder: Path, before: Path | None
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
     """Writes the panels and curves of all clips of all runs.
 
@@ -153,7 +153,7 @@ class _Shown:
         return found
 
 
-def _described(name: str, runs: Sequence[Run], groups: Sequence[Group], shown: _Shown) -> dict[str, Any]:
+def _described(name: str, runs: Sequence[Run], groups: Sequence[RecordGroup], shown: _Shown) -> dict[str, Any]:
     """What the page must know of the clips of one group: clips, runs, values, and where panels are not there."""
     group = next((g for g in groups if g.id == name), None)
     rows = {r.id: row for row in (group.rows if group else ()) for r in row.records}

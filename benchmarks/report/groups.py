@@ -19,7 +19,7 @@ _LONGEST = 60
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """One row of a table.
 
     Attributes:
@@ -44,7 +44,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Group:
+class RecordGroup:
     """Records of one data set, protocol and regime.
 
     Attributes:
@@ -64,7 +64,7 @@ class Group:
     regime: str
     records: tuple[Record, ...]
     table: Table
-    rows: tuple[Row, ...]
+    rows: tuple[ReportRow, ...]
     trials: Mapping[str, str]
 
 
@@ -77,7 +77,7 @@ def slug(text: str) -> str:
     return f"{plain[:_LONGEST]}-{digits[: 4 if len(plain) <= _LONGEST else 12]}"
 
 
-def groups(records: Iterable[Record]) -> tuple[list[Group], list[tuple[str, str]]]:
+def groups(records: Iterable[Record]) -> tuple[list[RecordGroup], list[tuple[str, str]]]:
     """The tables of the report, one for each data set, protocol and regime; records of papers are left aside.
 
     Returns:
@@ -104,7 +104,7 @@ def group_id(data: str, protocol: str, regime: str) -> str:
     )
 
 
-def _group(data: str, protocol: str, regime: str, records: Sequence[Record]) -> Group:
+def _group(data: str, protocol: str, regime: str, records: Sequence[Record]) -> RecordGroup:
     table = results(records, intervals=True)
     trials = {
         name: trial.kind
@@ -114,10 +114,10 @@ def _group(data: str, protocol: str, regime: str, records: Sequence[Record]) -> 
         if trial.kind == kind
     }
     rows = tuple(_rows(records))
-    return Group(group_id(data, protocol, regime), data, protocol, regime, tuple(records), table, rows, trials)
+    return RecordGroup(group_id(data, protocol, regime), data, protocol, regime, tuple(records), table, rows, trials)
 
 
-def _rows(records: Sequence[Record]) -> Iterable[Row]:
+def _rows(records: Sequence[Record]) -> Iterable[ReportRow]:
     taken: set[str] = set()
     for label, runs in rows_of(in_order(records)):
         one = runs[0]
@@ -130,7 +130,7 @@ def _rows(records: Sequence[Record]) -> Iterable[Row]:
                 break
             unique = f"{name}-{number}"
         taken.add(unique)
-        yield Row(
+        yield ReportRow(
             id=unique,
             label=label,
             method=one.method,

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from benchmarks.papers import Paper
 from benchmarks.report.folder import GENERATOR
-from benchmarks.report.groups import Group
+from benchmarks.report.groups import RecordGroup
 from benchmarks.report.tables import AblationTable, ComparedTable, ResultTable
 from benchmarks.tables.grid import Note, lowered
 from motioncopy.metrics.bootstrap import NOTE
@@ -24,7 +24,7 @@ _SCRIPTS = ("core.js", "panel.js", "cost.js", "player.js", "curves.js", "clips.j
 
 def render(
     title: str,
-    results: Sequence[tuple[Group, Sequence[ResultTable], Sequence[Note]]],
+    results: Sequence[tuple[RecordGroup, Sequence[ResultTable], Sequence[Note]]],
     ablations: Sequence[AblationTable],
     hindered: Sequence[str],
     papers: Sequence[tuple[Paper, Sequence[ComparedTable]]],

@@ -11,13 +11,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.report.groups import Group
+from benchmarks.report.groups import RecordGroup
 from motioncopy.metrics.catalogue import METRICS, definition
 from motioncopy.records import Record
 from motioncopy.records.provenance import redacted
 
 
-class Pool:
+class SharedValues:
     """A list in which equal things stand once."""
 
     def __init__(self) -> None:
@@ -41,9 +41,9 @@ def rounded(value: float | None, digits: int = 6) -> float | int | None:
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
-def content(groups: Sequence[Group]) -> dict[str, Any]:
+def content(groups: Sequence[RecordGroup]) -> dict[str, Any]:
     """Metrics, tables and records for the page's script: plain JSON values."""
-    pools = {name: Pool() for name in ("configs", "packages", "devices", "networks", "reasons")}
+    pools = {name: SharedValues() for name in ("configs", "packages", "devices", "networks", "reasons")}
     records: dict[str, Any] = {}
     tables = []
     for group in groups:
@@ -103,7 +103,7 @@ def metrics(keys: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _record(record: Record, order: Mapping[str, int], pools: Mapping[str, Pool]) -> dict[str, Any]:
+def _record(record: Record, order: Mapping[str, int], pools: Mapping[str, SharedValues]) -> dict[str, Any]:
     values: dict[str, list[float | int | None]] = {}
     for name, trial in record.results.trials.items():
         for key, score in trial.scores.items():

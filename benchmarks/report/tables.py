@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks import left_out, papers
-from benchmarks.report.groups import Group, Row
+from benchmarks.report.groups import RecordGroup, ReportRow
 from benchmarks.tables import ablations
 from benchmarks.tables.columns import heading, short
 from benchmarks.tables.comparison import comparison
@@ -30,7 +30,7 @@ Links = Mapping[tuple[str | None, ...], Sequence[str]]
 class ResultRow:
     """A row of a table: what it is called, over how many seeds, and its cells, each with the link to its provenance."""
 
-    row: Row
+    row: ReportRow
     seeds: int
     cells: tuple[tuple[Cell, str], ...]
 
@@ -52,7 +52,7 @@ class ResultTable:
     trials: int
 
 
-def results(group: Group) -> tuple[list[ResultTable], Sequence[Note]]:
+def results(group: RecordGroup) -> tuple[list[ResultTable], Sequence[Note]]:
     """The tables of a group, and the notes below them."""
     frame = group.table.frame
     grids, notes = group.table.layout(frame)
@@ -71,7 +71,7 @@ def results(group: Group) -> tuple[list[ResultTable], Sequence[Note]]:
     return found, notes
 
 
-def _link(group: Group, row: Row, line: Line) -> str:
+def _link(group: RecordGroup, row: ReportRow, line: Line) -> str:
     place = {"t": group.id, "r": row.id, "k": line["kind"], "m": line["metric"]}
     return "cell?" + urlencode(place, safe="/@")
 
@@ -108,7 +108,7 @@ class AblationTable:
     rows: tuple[tuple[Definition, tuple[Worth | None, ...], str], ...]
 
 
-def worths(group: Group) -> tuple[list[AblationTable], str | None]:
+def worths(group: RecordGroup) -> tuple[list[AblationTable], str | None]:
     """The ablations of a group, and what hinders their comparison (``None`` if nothing does)."""
     try:
         frame = ablations.worth_of_parts(group.records).frame
@@ -192,14 +192,14 @@ class ComparedTable:
     hindrance: str
 
 
-def beside_papers(groups: Sequence[Group]) -> list[tuple[papers.Paper, list[ComparedTable]]]:
+def beside_papers(groups: Sequence[RecordGroup]) -> list[tuple[papers.Paper, list[ComparedTable]]]:
     """Every table of the papers, and beside each cell what was measured here."""
     records = [r for group in groups for r in group.records]
     links = _links(groups)
     return [(paper, [_compared(table, records, links) for table in paper.tables]) for paper in papers.papers()]
 
 
-def _links(groups: Sequence[Group]) -> Links:
+def _links(groups: Sequence[RecordGroup]) -> Links:
     found: dict[tuple[str | None, ...], list[str]] = {}
     for group in groups:
         for part in results(group)[0]:

@@ -86,7 +86,7 @@ def mean_interval(values: NDArray[np.floating], *, seed: int = 0) -> tuple[float
         >>> import numpy as np
         >>> low, high = mean_interval(np.array([0.70, 0.72, 0.75, 0.71, 0.78, 0.74]))
         >>> print(f"{low:.2f} to {high:.2f}")
-        0.70 to 0.77
+        0.71 to 0.76
     """
     n = len(values)
     if n < 2:
@@ -128,7 +128,7 @@ def paired_difference(one: Mapping[_Clip, float], other: Mapping[_Clip, float], 
     return Difference(float(differences.mean()), *mean_interval(differences, seed=seed), len(common))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _draws(n: int, seed: int) -> NDArray[np.floating]:
     """``(draws, n)``: how often each of n clips is drawn, over n. The same for all columns of a table."""
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)

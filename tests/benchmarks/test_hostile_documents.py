@@ -15,13 +15,13 @@ from benchmarks.cluster.submissions import Submissions
 from benchmarks.inputs import protocol as shown_protocol
 from benchmarks.loggers import workspace
 from benchmarks.loggers.log import LogState
-from benchmarks.papers.printed import parse
+from benchmarks.papers.cells import parse
 from benchmarks.perception.report import RESULTS, markdown, read
 from benchmarks.suites.suite import of_file
 from motioncopy.errors import ConfigError
 from motioncopy.files.documents import read_yaml
 from motioncopy.footage.perception import config as perception
-from tests.benchmarks.papers.test_printed import content as paper
+from tests.benchmarks.papers.test_cells import content as paper
 from tests.motioncopy.files.hostile import SEEDED, check, documents
 
 _SUITE = {"name": "mine", "data": ["puppets"], "rows": [

@@ -14,7 +14,7 @@ from unittest import mock
 import numpy as np
 
 from benchmarks.bench import config_stack
-from benchmarks.papers import printed
+from benchmarks.papers import cells
 from benchmarks.report import runs
 from benchmarks.suites import suite
 from datamodules import animals, complexmotion, iper, iper_protocol, projection, protocols, solodance
@@ -225,7 +225,7 @@ def _animal(folder: Path) -> None:
 
 def _paper(folder: Path) -> None:
     path = _only(folder, ".yaml")
-    printed.parse(documents.read_yaml(path, error=ConfigError, as_text=True), path.name)
+    cells.parse(documents.read_yaml(path, error=ConfigError, as_text=True), path.name)
 
 
 def _documents(folder: Path) -> None:

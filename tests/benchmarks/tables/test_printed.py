@@ -11,6 +11,7 @@ from benchmarks.papers import FLAGS, choose, tables
 from benchmarks.tables.printed import printed
 from motioncopy.errors import ConfigError
 from tests.benchmarks.tables.made import call
+from tests.benchmarks.tables.test_grid import check_latex
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -56,6 +57,12 @@ def test_every_table_is_shown_with_the_sentence_of_each_flag(style: str, capsys:
         assert all(row.label in text for row in t.rows)
     for sentence in FLAGS.values():
         assert sentence in whole
+
+
+def test_latex_has_a_float_for_every_data_set(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "--format", "latex")
+    check_latex(text)
+    assert all(f"{id}: " in text for id in tables())
 
 
 def test_digits_are_those_of_the_paper_and_marks_stand_at_the_cell() -> None:

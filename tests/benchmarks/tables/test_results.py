@@ -296,6 +296,12 @@ def test_intervals_are_over_trials_of_their_means_over_seeds() -> None:
     assert alone.frame["low"].isna().all(), "one trial has no interval"
 
 
+def test_a_record_and_its_table_have_one_interval() -> None:
+    one = scored("a", *WAVES)
+    line, kept = cell(results([one], intervals=True), "a"), one.results.aggregates["reconstruction"][SSIM]
+    assert (line["low"], line["high"]) == (kept.low, kept.high)
+
+
 def test_latex_has_a_float_for_each_kind_with_its_own_notes() -> None:
     made = results([record("a_b", imitation=True, missing={LPIPS: "100% absent"}), record("c", lpips=0.2)])
     first, second = made.latex().split("\\end{table}")[:2]

@@ -8,7 +8,7 @@ from motioncopy.metrics.scores import Aggregate
 from motioncopy.records import Costs, Record
 
 
-def page(record: Record, *, trials: bool = False) -> list[str]:
+def describe(record: Record, *, trials: bool = False) -> list[str]:
     """The record: what ran, its scores with their intervals, its costs, and where it comes from.
 
     Args:

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.bench import config_stack
 from benchmarks.papers import FLAGS, OURS, UNSTATED, PrintedCell, PrintedRow, PrintedTable, papers, table, tables
-from benchmarks.papers.printed import parse
+from benchmarks.papers.cells import parse
 from datamodules.protocols import protocol
 from motioncopy.errors import ConfigError
 from motioncopy.metrics.catalogue import METRICS
