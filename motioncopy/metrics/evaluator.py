@@ -86,6 +86,9 @@ class Evaluator:
         self.set_metrics: dict[str, SetMetric] = {}
         for key, kind in {key: metric(key) for key in metrics}.items():
             try:
+                for output in kind.outputs():  # first: a metric may take much memory
+                    self.extractors.want(output)
+                    self.networks |= self.extractors[output.extractor].identities
                 made = kind(networks=networks, extractors=self.extractors)
                 self.networks |= made.networks
             except (WeightsError, PerceptionError) as error:

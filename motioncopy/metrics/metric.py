@@ -240,10 +240,6 @@ def number(name: str) -> int:
 # -- metrics of clips -------------------------------------------------------------------------------------------------
 
 
-#: Chunks whose values lie apart; more are put together, since a small tensor takes more memory than its values.
-_ENTRIES = 256
-
-
 class ClipMetric(VideoMetric):
     """One number a frame; the mean over each clip's frames, then over the clips of all processes.
 
@@ -251,7 +247,7 @@ class ClipMetric(VideoMetric):
     how clips are spread over them.
 
     Attributes:
-        values: One tensor ``(n,)`` float64 a chunk; NaN for a frame that has no value.
+        values: Tensors ``(n,)`` float64; NaN for a frame that has no value.
         clips: The same, the numbers of the clips.
 
     >>> from motioncopy.metrics.psnr import PSNR
@@ -293,8 +289,11 @@ class ClipMetric(VideoMetric):
         values = self.per_frame(chunk).to(self.device, torch.float64)
         self.values.append(values)
         self.clips.append(torch.full(values.shape, number(chunk.clip), device=self.device))
-        if len(self.values) > _ENTRIES:
-            self._set(*self._all())
+        # As in a binary counter, so that few small tensors live long: thousands of them would keep freed frames' memory
+        # from being used again.
+        while len(self.values) > 1 and len(self.values[-2]) <= len(self.values[-1]):
+            for state in (self.values, self.clips):
+                state[-2:] = [torch.cat(state[-2:])]
 
     def of(self, clip: str) -> tuple[float | None, ...]:
         """The values of a clip's frames on this process, in order; ``None`` for a frame that has none."""

@@ -350,11 +350,12 @@ def _variant(kind: type[_Temporal], motion: Motion, flow: str) -> type[_Temporal
     )
     looks: tuple[Video, ...] = (reference, "generated") if motion.startswith("own") else (reference,)
     inputs: frozenset[Input] = frozenset({reference})
+    class_name = f"{kind.__name__.strip('_')}_{motion}_{flow}"
     return type(
-        f"{kind.__name__.strip('_')}_{motion}_{flow}",
+        class_name,
         (kind,),
         {
-            "__doc__": f"{definition.title}; see the definition.",
+            "__doc__": f"{definition.title}.\n\n>>> {class_name}().definition.key\n'{definition.key}'",
             "__module__": __name__,
             "definition": definition,
             "motion": motion,
