@@ -66,6 +66,14 @@ def convolution(
     return nn.Sequential(*normalised(layer, norm), nn.ReLU(inplace=True))
 
 
+def init_weights(module: nn.Module) -> None:
+    """pix2pix's and pix2pixHD's start, for ``network.apply``: convolutions N(0, 0.02), scales of norms N(1, 0.02)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm) and module.affine:
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
 def output_layer(in_channels: int, out_channels: int) -> nn.Conv2d:
     """The last layer of pix2pixHD's generators: a 7x7 convolution with a reflected border, without norm and ReLU."""
     return nn.Conv2d(in_channels, out_channels, 7, padding=3, padding_mode="reflect")
@@ -200,8 +208,7 @@ def _up(channels: int, norm: Norm) -> nn.Sequential:
 class GlobalGenerator(nn.Module):
     """pix2pixHD's global generator (section 3.1): encoder with residual blocks, decoder, 7x7 convolution, tanh.
 
-    182.4 M parameters with three input channels and the default sizes. Weights start as N(0, 0.02), those of batch
-    norm as N(1, 0.02), as in its code.
+    182.4 M parameters with three input channels and the default sizes; weights start by :func:`init_weights`.
 
     Args:
         in_channels: Channels of the input.
@@ -234,22 +241,20 @@ class GlobalGenerator(nn.Module):
         self.encoder = Encoder(in_channels, width=width, downs=downs, blocks=blocks, norm=norm)
         self.decoder = Decoder(self.encoder.out_channels, ups=downs, blocks=0, norm=norm)
         self.output = output_layer(width, out_channels)
-        self.apply(self._init_weights)
+        self.apply(init_weights)
 
-    @staticmethod
-    def _init_weights(module: nn.Module) -> None:
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0.0, 0.02)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, 0.02)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Generates ``(N, out_channels, H, W)`` from ``(N, in_channels, H, W)``.
+    def features(self, x: Tensor) -> Tensor:
+        """``(N, width, H, W)``: what the last layer makes the image of, and a local enhancer adds to its own.
 
         Raises:
             ConfigError: If H and W are no multiples of ``2 ** downs``.
         """
-        return to_image(self.output(self.decoder(self.encoder(x))))
+        features: Tensor = self.decoder(self.encoder(x))
+        return features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Generates ``(N, out_channels, H, W)`` from ``(N, in_channels, H, W)``; see :meth:`features`."""
+        return to_image(self.output(self.features(x)))
 
 
 class DenseUNet(nn.Module):
