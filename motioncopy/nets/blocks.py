@@ -84,26 +84,26 @@ def to_image(x: Tensor) -> Tensor:
     return x.tanh() if x.shape[1] == 3 else torch.cat((x[:, :3].tanh(), x[:, 3:]), dim=1)
 
 
-def check_size(owner: str, size: Sequence[int], stride: int) -> None:
+def check_size(owner: str, size: Sequence[int], stride: int, *, cells: int = 2) -> None:
     """Refuses an image size that a network cannot divide as often as it has to.
 
     Args:
         owner: The network, for the message.
         size: (height, width) in pixels.
-        stride: By how much the network shrinks images. Two of its deepest cells must fit each way: a single one has
-            no variance to normalise by.
+        stride: By how much the network shrinks images.
+        cells: So many of its deepest cells must fit each way. A single one has no variance to normalise by.
 
     Raises:
         ConfigError: If they do not fit; the message names the nearest sizes that do.
     """
-    if all(n % stride == 0 and n >= 2 * stride for n in size):
+    if all(n % stride == 0 and n >= cells * stride for n in size):
         return
-    below = tuple(max(n // stride, 2) * stride for n in size)
-    above = tuple(max(-(-n // stride), 2) * stride for n in size)
+    below = tuple(max(n // stride, cells) * stride for n in size)
+    above = tuple(max(-(-n // stride), cells) * stride for n in size)
     nearest = " or ".join(f"{h}x{w}" for h, w in dict.fromkeys((below, above)))
     raise ConfigError(
         f"{owner} cannot work at this image size",
-        expected=f"height and width to be multiples of {stride}, at least {2 * stride}",
+        expected=f"height and width to be multiples of {stride}, at least {cells * stride}",
         found="x".join(map(str, size)),
         remedy=f"use {nearest}, or a network that halves the size less often",
     )
