@@ -11,7 +11,7 @@ from motioncopy.nets.blocks import Norm, check_size, init_weights, norm_layer
 
 
 class UNet(nn.Module):
-    """4x4 convolutions of stride 2 down to one cell (of 256x256), transposed ones up again, skips between mirrored ones.
+    """4x4 convolutions of stride 2 down to one cell (of 256x256), transposed ones up again, skips between the two.
 
     LeakyReLU 0.2 on the way down, ReLU on the way up; no norm in the first and in the innermost layer. 54.4 M
     parameters with the default sizes ("unet_256" of the official code).
