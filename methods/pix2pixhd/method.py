@@ -58,6 +58,8 @@ class GlobalStage(PoseToFrameStage):
         perceptual: The perceptual term, or ``None``.
     """
 
+    generator: GlobalGenerator
+
     def __init__(
         self,
         request: DataRequest,
@@ -141,7 +143,8 @@ class Pix2PixHD(PoseToFrame):
         check_size("pix2pixHD", image_size, coarse.generator.encoder.stride * (2 if enhancer else 1))
         self.feature_identity = perceptual.features.identity() if perceptual is not None else None
         # What only training needs is not registered: it is in no checkpoint of the method.
-        self._gans, self._shared = (coarse, enhancer), {"gan": gan or LeastSquares("sum"), "perceptual": perceptual}
+        self._gans = (coarse, enhancer)
+        self._training = (gan or LeastSquares("sum"), perceptual)
 
     @property
     def stages(self) -> Sequence[Stage]:
@@ -150,8 +153,12 @@ class Pix2PixHD(PoseToFrame):
 
     @cached_property
     def _stages(self) -> list[Stage]:
-        coarse, enhancer = self._gans
-        first = GlobalStage(self.request, enhancer is not None, coarse=coarse, **self._shared)
+        (coarse, enhancer), (gan, perceptual) = self._gans, self._training
+        first = GlobalStage(self.request, enhancer is not None, coarse=coarse, gan=gan, perceptual=perceptual)
         if enhancer is None:
             return [first]
-        return [first, EnhancerStage(self.generator, self.request, first, enhancer=enhancer, **self._shared)]
+        assert isinstance(self.generator, CoarseToFine)
+        return [
+            first,
+            EnhancerStage(self.generator, self.request, first, enhancer=enhancer, gan=gan, perceptual=perceptual),
+        ]

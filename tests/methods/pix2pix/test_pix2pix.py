@@ -34,7 +34,7 @@ def test_the_full_size_is_that_of_the_official_code() -> None:
 def test_the_innermost_level_is_one_cell_without_norm() -> None:
     network = UNet(levels=5, width=4)
     assert network(torch.randn(1, 3, 32, 64)).shape == (1, 3, 32, 64)
-    assert isinstance(network.down[-1][1], nn.Identity)  # one value a channel would become zero
+    assert isinstance(network.down[-1].get_submodule("1"), nn.Identity)  # one value a channel would become zero
     with pytest.raises(ConfigError, match=r"multiples of 32, at least 32.*Found: 40x32.*use 32x32 or 64x32"):
         network(torch.randn(1, 3, 40, 32))
 
@@ -43,7 +43,7 @@ def test_every_level_is_skipped_over_to_its_mirror() -> None:
     """Without what comes from below, a level's output still depends on its own skip."""
     network = UNet(levels=3, width=4, norm="none")
     for k in (1, 2):
-        nn.init.zeros_(network.up[k][0].weight)  # nothing comes from below level k - 1
+        nn.init.zeros_(network.up[k].get_submodule("0").get_parameter("weight"))  # nothing comes from below level k - 1
         x = torch.randn(1, 3, 16, 16, requires_grad=True)
         network(x).square().sum().backward()
         assert x.grad is not None
