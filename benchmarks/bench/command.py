@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _dry_run(job, again=arguments.rerun, data=not arguments.sample)
     if arguments.rerun or job.record() is None:
         job.data()  # prepared, or refused, before anything is written
-    names = [arguments.method, *(b.stack.method for b in baselines)]
+    names = [stack.method, *(b.stack.method for b in baselines)]
     print(f"Bench {job.id}: {', '.join(names)} on {arguments.data}; the run's folder is {job.folder}", flush=True)
     ran = [*baselines, job]
     _show_table([runner.run(one, again=arguments.rerun, listeners=[log_record]) for one in ran], job.folder)

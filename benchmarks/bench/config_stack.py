@@ -124,7 +124,11 @@ class ConfigStack:
 
     @classmethod
     def asked_for(cls, method: str, data: str, variant: str, preset: str, overlays: Sequence[str] = ()) -> ConfigStack:
-        """As a command line names it: a method without presets has one way of being computed, whatever is asked for."""
+        """As a command line names it: in any case, since ``pix2pixHD`` lies in ``pix2pixhd``.
+
+        A method without presets has one way of being computed, whatever is asked for.
+        """
+        method = method.lower()
         if method in methods() and not presets(method):
             variant, preset = variants(method)[0], ""
         return cls(method, data, variant, preset, tuple(overlays))

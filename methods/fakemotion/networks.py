@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from motioncopy.batch import Motion
-from motioncopy.nets.blocks import GlobalGenerator, Norm, convolution, to_image
+from motioncopy.nets.blocks import GlobalGenerator, Norm, convolution, init_weights, to_image
 from motioncopy.nets.discriminators import PatchDiscriminator
 from motioncopy.poses.parts import PARTS, crop, part_centres, paste
 
@@ -59,7 +59,7 @@ class ReleasedGenerator(GlobalGenerator):
         self.skips = nn.ModuleList(
             _DenseSkip(widths[1:level], widths[level]) for level in range(2, downs + 1) if dense_skips
         )
-        self.skips.apply(self._init_weights)
+        self.skips.apply(init_weights)
 
     def forward(self, x: Tensor) -> Tensor:
         """See :class:`motioncopy.nets.blocks.GlobalGenerator`."""

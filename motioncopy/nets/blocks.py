@@ -68,6 +68,14 @@ def convolution(
     return nn.Sequential(*normalised(layer, norm), nn.ReLU(inplace=True))
 
 
+def init_weights(module: nn.Module) -> None:
+    """pix2pix's and pix2pixHD's start, for ``network.apply``: convolutions N(0, 0.02), scales of norms N(1, 0.02)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm) and module.affine:
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
 def output_layer(in_channels: int, out_channels: int) -> nn.Conv2d:
     """The last layer of pix2pixHD's generators: a 7x7 convolution with a reflected border, without norm and ReLU."""
     return nn.Conv2d(in_channels, out_channels, 7, padding=3, padding_mode="reflect")
@@ -78,26 +86,26 @@ def to_image(x: Tensor) -> Tensor:
     return x.tanh() if x.shape[1] == 3 else torch.cat((x[:, :3].tanh(), x[:, 3:]), dim=1)
 
 
-def check_size(owner: str, size: Sequence[int], stride: int) -> None:
+def check_size(owner: str, size: Sequence[int], stride: int, *, cells: int = 2) -> None:
     """Refuses an image size that a network cannot divide as often as it has to.
 
     Args:
         owner: The network, for the message.
         size: (height, width) in pixels.
-        stride: By how much the network shrinks images. Two of its deepest cells must fit each way: a single one has
-            no variance to normalise by.
+        stride: By how much the network shrinks images.
+        cells: So many of its deepest cells must fit each way. A single one has no variance to normalise by.
 
     Raises:
         ConfigError: If they do not fit; the message names the nearest sizes that do.
     """
-    if all(n % stride == 0 and n >= 2 * stride for n in size):
+    if all(n % stride == 0 and n >= cells * stride for n in size):
         return
-    below = tuple(max(n // stride, 2) * stride for n in size)
-    above = tuple(max(-(-n // stride), 2) * stride for n in size)
+    below = tuple(max(n // stride, cells) * stride for n in size)
+    above = tuple(max(-(-n // stride), cells) * stride for n in size)
     nearest = " or ".join(f"{h}x{w}" for h, w in dict.fromkeys((below, above)))
     raise ConfigError(
         f"{owner} cannot work at this image size",
-        expected=f"height and width to be multiples of {stride}, at least {2 * stride}",
+        expected=f"height and width to be multiples of {stride}, at least {cells * stride}",
         found="x".join(map(str, size)),
         remedy=f"use {nearest}, or a network that halves the size less often",
     )
@@ -202,8 +210,7 @@ def _up(channels: int, norm: Norm) -> nn.Sequential:
 class GlobalGenerator(nn.Module):
     """pix2pixHD's global generator (section 3.1): encoder with residual blocks, decoder, 7x7 convolution, tanh.
 
-    182.4 M parameters with three input channels and the default sizes. Weights start as N(0, 0.02), those of batch
-    norm as N(1, 0.02), as in its code.
+    182.4 M parameters with three input channels and the default sizes; weights start by :func:`init_weights`.
 
     Args:
         in_channels: Channels of the input.
@@ -236,22 +243,20 @@ class GlobalGenerator(nn.Module):
         self.encoder = Encoder(in_channels, width=width, downs=downs, blocks=blocks, norm=norm)
         self.decoder = Decoder(self.encoder.out_channels, ups=downs, blocks=0, norm=norm)
         self.output = output_layer(width, out_channels)
-        self.apply(self._init_weights)
+        self.apply(init_weights)
 
-    @staticmethod
-    def _init_weights(module: nn.Module) -> None:
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0.0, 0.02)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, 0.02)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Generates ``(N, out_channels, H, W)`` from ``(N, in_channels, H, W)``.
+    def features(self, x: Tensor) -> Tensor:
+        """``(N, width, H, W)``: what the last layer makes the image of, and a local enhancer adds to its own.
 
         Raises:
             ConfigError: If H and W are no multiples of ``2 ** downs``.
         """
-        return to_image(self.output(self.decoder(self.encoder(x))))
+        features: Tensor = self.decoder(self.encoder(x))
+        return features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Generates ``(N, out_channels, H, W)`` from ``(N, in_channels, H, W)``; see :meth:`features`."""
+        return to_image(self.output(self.features(x)))
 
 
 class DenseUNet(nn.Module):

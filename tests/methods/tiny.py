@@ -70,6 +70,29 @@ _REMOT = {
         "face_size": 8, "schedule": _SEQUENCE,
     },
 }  # fmt: skip
+_FRAME = {
+    "image_size": list(SIZE),
+    "frame": {
+        "generator": {"init_args": {"levels": 3, "width": 4}},
+        "discriminator": _DISCRIMINATOR,
+        "schedule": _LENGTH,
+    },
+}
+_COARSE_TO_FINE = {
+    "image_size": list(SIZE),
+    "perceptual": {"init_args": {"features": _FEATURES}},
+    "coarse": {
+        "generator": {"init_args": {"width": 4, "downs": 2, "blocks": 1}},
+        "discriminator": _DISCRIMINATOR,
+        "schedule": _LENGTH,
+    },
+    "enhancer": {
+        "generator": {"init_args": {"width": 2, "blocks": 1}},
+        "discriminator": _DISCRIMINATOR,
+        "fixed_epochs": 1,
+        "schedule": {**_LENGTH, "epochs": 2},
+    },
+}
 _TRIVIAL = {"image_size": list(SIZE)}
 
 #: For each method its variants and presets, each with what makes it tiny.
@@ -77,6 +100,8 @@ TINY: dict[str, dict[tuple[str, str], dict[str, Any]]] = {
     "fakemotion": {("paper", "quick"): _PAPER, ("released", "quick"): _RELEASED},
     "aligned": {("trivial", ""): _TRIVIAL},
     "nearest": {("trivial", ""): _TRIVIAL},
+    "pix2pix": {("paper", "quick"): _FRAME},
+    "pix2pixhd": {("paper", "quick"): _COARSE_TO_FINE},
     "remot": {("paper", "quick"): _REMOT},
     "static": {("trivial", ""): _TRIVIAL},
 }

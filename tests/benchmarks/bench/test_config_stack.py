@@ -175,6 +175,11 @@ def test_every_config_file_can_be_reached() -> None:
     assert {f.name.removesuffix(".yaml") for f in folder.iterdir()} <= set(pairs) if folder.is_dir() else True
 
 
+def test_a_command_line_names_a_method_in_any_case() -> None:
+    assert ConfigStack.asked_for("pix2pixHD", "puppets", "paper", "quick").method == "pix2pixhd"
+    assert [name for name in methods() if name != name.lower()] == []
+
+
 @pytest.mark.parametrize(
     ("method", "variant", "preset", "overlay"),
     [(m, v, p, o) for m, v, p, o in OVERLAID if o not in ConfigStack(m, "puppets", v, p).all_overlays()],

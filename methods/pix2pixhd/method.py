@@ -1,0 +1,164 @@
+"""pix2pixHD: the global generator at half the size, then the local enhancer around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from torch import Tensor
+
+from methods.pix2pixhd.networks import CoarseToFine, LocalEnhancer, half
+from motioncopy.batch import MotionBatch
+from motioncopy.losses.adversarial import AdversarialLoss, LeastSquares
+from motioncopy.losses.perceptual import FeatureLoss
+from motioncopy.method import Stage
+from motioncopy.nets.blocks import GlobalGenerator, check_size
+from motioncopy.request import Crop, DataRequest
+from motioncopy.training.pose_to_frame import PoseToFrame, PoseToFrameGAN, PoseToFrameLosses, PoseToFrameStage
+
+
+@dataclass(frozen=True)
+class Losses(PoseToFrameLosses):
+    """See :class:`motioncopy.training.pose_to_frame.PoseToFrameLosses`; the paper's weights (section 4)."""
+
+    feature_matching: float = 10.0
+    perceptual: float = 10.0
+
+
+@dataclass(frozen=True)
+class GlobalGAN(PoseToFrameGAN):
+    """G1, a :class:`motioncopy.nets.blocks.GlobalGenerator`, and its training."""
+
+    generator: GlobalGenerator
+    losses: Losses = field(default_factory=Losses)
+
+
+@dataclass(frozen=True)
+class EnhancerGAN(PoseToFrameGAN):
+    """G2, a :class:`methods.pix2pixhd.networks.LocalEnhancer`, and its training.
+
+    Attributes:
+        fixed_epochs: So many epochs at the beginning train G2 alone, all others both.
+    """
+
+    generator: LocalEnhancer
+    losses: Losses = field(default_factory=Losses)
+    fixed_epochs: int = 10
+
+
+class GlobalStage(PoseToFrameStage):
+    """Trains the global generator, at half the size where an enhancer follows.
+
+    Args:
+        request: Image size and crop of the whole.
+        halved: Whether an enhancer follows.
+        coarse: Networks, weights and schedule.
+        gan: The form of the adversarial loss.
+        perceptual: The perceptual term, or ``None``.
+    """
+
+    generator: GlobalGenerator
+
+    def __init__(
+        self,
+        request: DataRequest,
+        halved: bool,
+        *,
+        coarse: GlobalGAN,
+        gan: AdversarialLoss,
+        perceptual: FeatureLoss | None,
+    ) -> None:
+        super().__init__("global", coarse, gan, request, perceptual)
+        self.halved = halved
+
+    def inputs(self, batch: MotionBatch) -> tuple[Tensor, Tensor]:
+        """See :class:`motioncopy.training.pose_to_frame.PoseToFrameStage`."""
+        sticks, real = super().inputs(batch)
+        return (half(sticks), half(real)) if self.halved else (sticks, real)
+
+
+class EnhancerStage(PoseToFrameStage):
+    """Trains the enhancer, for some epochs alone and then with the global generator.
+
+    Args:
+        network: Both.
+        request: Image size and crop.
+        after: The global generator's stage.
+        enhancer: Networks, weights and schedule.
+        gan: The form of the adversarial loss.
+        perceptual: The perceptual term, or ``None``.
+    """
+
+    generator: CoarseToFine
+
+    def __init__(
+        self,
+        network: CoarseToFine,
+        request: DataRequest,
+        after: GlobalStage,
+        *,
+        enhancer: EnhancerGAN,
+        gan: AdversarialLoss,
+        perceptual: FeatureLoss | None,
+    ) -> None:
+        super().__init__("enhancer", enhancer, gan, request, perceptual, network, [after], share=2)
+        self.upstream = tuple(self.fixed.values())  # the global generator is trained further here
+        self.fixed_epochs = enhancer.fixed_epochs
+
+    def on_train_epoch_start(self) -> None:
+        """Decides who learns in this epoch."""
+        self.generator.coarse.requires_grad_(self.current_epoch >= self.fixed_epochs)
+
+
+class Pix2PixHD(PoseToFrame):
+    """One model a person: the frame of a stick figure, painted small and then enhanced.
+
+    Args:
+        coarse: The GAN of the global generator.
+        enhancer: The GAN of the local enhancer; ``None`` leaves the global generator, which then works at full size.
+        image_size: (height, width) in pixels, which the generators must be able to halve.
+        crop: See :data:`motioncopy.request.Crop`.
+        normalisation: See :mod:`motioncopy.poses.normalise` (the paper has no bodies).
+        gan: The form of the adversarial loss.
+        perceptual: The perceptual term, or ``None``.
+
+    Raises:
+        ConfigError: If the generators fit neither one another nor the size; the message names the nearest that do.
+    """
+
+    def __init__(
+        self,
+        *,
+        coarse: GlobalGAN,
+        enhancer: EnhancerGAN | None = None,
+        image_size: tuple[int, int] = (512, 512),
+        crop: Crop = "frame",
+        normalisation: str = "edn",
+        gan: AdversarialLoss | None = None,
+        perceptual: FeatureLoss | None = None,
+    ) -> None:
+        super().__init__(image_size, crop, normalisation)
+        self.generator = CoarseToFine(coarse.generator, enhancer.generator) if enhancer else coarse.generator
+        check_size("pix2pixHD", image_size, coarse.generator.encoder.stride * (2 if enhancer else 1))
+        self.feature_identity = perceptual.features.identity() if perceptual is not None else None
+        # What only training needs is not registered: it is in no checkpoint of the method.
+        self._gans = (coarse, enhancer)
+        self._training = (gan or LeastSquares("sum"), perceptual)
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """The global generator; then, where there is one, the enhancer."""
+        return self._stages
+
+    @cached_property
+    def _stages(self) -> list[Stage]:
+        (coarse, enhancer), (gan, perceptual) = self._gans, self._training
+        first = GlobalStage(self.request, enhancer is not None, coarse=coarse, gan=gan, perceptual=perceptual)
+        if enhancer is None:
+            return [first]
+        assert isinstance(self.generator, CoarseToFine)
+        return [
+            first,
+            EnhancerStage(self.generator, self.request, first, enhancer=enhancer, gan=gan, perceptual=perceptual),
+        ]

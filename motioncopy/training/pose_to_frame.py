@@ -1,0 +1,141 @@
+"""Image-to-image translation from pose sticks to frames, one model a person: what pix2pix and pix2pixHD share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from motioncopy.batch import Appearance, Motion, MotionBatch
+from motioncopy.errors import ConfigError
+from motioncopy.losses.adversarial import AdversarialLoss
+from motioncopy.losses.perceptual import FeatureLoss
+from motioncopy.method import Method
+from motioncopy.nets.blocks import init_weights
+from motioncopy.poses.sticks import draw_motion_sticks
+from motioncopy.request import Crop, DataRequest, Regime
+from motioncopy.training.gan import Comparison, FrameGANStage, GANConfig, GANLosses, GANStage
+
+
+@dataclass(frozen=True)
+class PoseToFrameLosses(GANLosses):
+    """Weights; a term of weight 0 is not computed.
+
+    Attributes:
+        l1: Mean absolute error of the frame.
+        perceptual: Distance in the features of a network.
+    """
+
+    l1: float = 0.0
+    perceptual: float = 0.0
+
+
+@dataclass(frozen=True)
+class PoseToFrameGAN(GANConfig):
+    """From three channels of sticks to a frame; the discriminator sees (sticks, frame), 6 channels.
+
+    Its weights start as the generator's do, by :func:`motioncopy.nets.blocks.init_weights`.
+    """
+
+    losses: PoseToFrameLosses = field(default_factory=PoseToFrameLosses)
+
+    def __post_init__(self) -> None:
+        self.discriminator.apply(init_weights)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A batch of poses and frames, all ``(B, 3, H, W)`` in [-1, 1]."""
+
+    sticks: Tensor
+    real: Tensor
+    generated: Tensor
+
+
+class PoseToFrameStage(FrameGANStage[Pair]):
+    """Trains a generator on single pairs of sticks and frame.
+
+    Args:
+        name: See :class:`motioncopy.method.Stage`.
+        config: Networks, weights and schedule.
+        adversarial: The form of the adversarial loss.
+        request: Image size and crop.
+        perceptual: The perceptual term, or ``None``.
+        generator: By default the config's.
+        after: The stages on whose generators this one builds.
+        share: See :class:`motioncopy.method.Stage`.
+
+    Raises:
+        ConfigError: If the perceptual term has a weight and no network.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: PoseToFrameGAN,
+        adversarial: AdversarialLoss,
+        request: DataRequest,
+        perceptual: FeatureLoss | None = None,
+        generator: nn.Module | None = None,
+        after: Sequence[GANStage[Any]] = (),
+        share: float = 1.0,
+    ) -> None:
+        fixed = {"perceptual": perceptual}
+        super().__init__(name, config, adversarial, request, generator=generator, after=after, fixed=fixed, share=share)
+        if config.losses.perceptual and perceptual is None:
+            raise ConfigError(f"stage {name}: the perceptual loss has a weight and no network", remedy="set perceptual")
+
+    def inputs(self, batch: MotionBatch) -> tuple[Tensor, Tensor]:
+        """Sticks and true frames, ``(B, 3, H, W)`` each."""
+        return draw_motion_sticks(batch.motion)[:, 0], batch.images[:, 0]
+
+    def generate(self, batch: MotionBatch) -> Pair:
+        """Whole frames."""
+        sticks, real = self.inputs(batch)
+        return Pair(sticks, real, self.drawn(self.generator, sticks))
+
+    def comparisons(self, sample: Pair) -> list[Comparison]:
+        """Frames beside their poses."""
+        return [Comparison(self.discriminators, sample.real, sample.generated, sample.sticks)]
+
+    def terms(self, sample: Pair) -> Mapping[str, Callable[[], Tensor]]:
+        """Pixel and perceptual losses."""
+        return {
+            "l1": lambda: functional.l1_loss(sample.generated, sample.real),
+            "perceptual": lambda: self.fixed["perceptual"](sample.generated, sample.real),
+        }
+
+    def samples(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """Poses, and frames as they are generated and as they are."""
+        pair = self.generate(batch)
+        return {"pose": pair.sticks, "generated": pair.generated, "truth": pair.real}
+
+
+class PoseToFrame(Method[None]):
+    """Draws the pose as sticks (with hands and face where the data has them) and generates frame by frame.
+
+    A subclass sets ``generator``, from ``(N, 3, H, W)`` to the same, and lists the stages that train it.
+
+    Args:
+        image_size: (height, width) in pixels.
+        crop: See :data:`motioncopy.request.Crop`.
+        normalisation: See :mod:`motioncopy.poses.normalise`.
+    """
+
+    regime: Regime = "personal"  # type: ignore[misc]
+    generator: nn.Module
+
+    def __init__(self, image_size: tuple[int, int], crop: Crop, normalisation: str) -> None:
+        super().__init__(request=DataRequest(1, (image_size[0], image_size[1]), crop=crop), normalisation=normalisation)
+
+    def start(self, appearance: Appearance) -> None:
+        """Nothing: person and place are in the parameters."""
+        self.check_person(appearance)
+
+    def step(self, state: None, motion: Motion) -> tuple[Tensor, None]:
+        """Each frame from its own pose."""
+        frames: Tensor = self.generator(draw_motion_sticks(motion)[0])
+        return frames.float(), None
