@@ -95,7 +95,7 @@ class PoseToFrameStage(FrameGANStage[Pair]):
     def generate(self, batch: MotionBatch) -> Pair:
         """Whole frames."""
         sticks, real = self.inputs(batch)
-        return Pair(sticks, real, self.drawn(self.generator, sticks))
+        return Pair(sticks, real, self.checkpointed(self.generator, sticks))
 
     def comparisons(self, sample: Pair) -> list[Comparison]:
         """Frames beside their poses."""
