@@ -50,6 +50,9 @@ class Difference:
         low: Lower end of its 95% interval; ``None`` for fewer than two clips.
         high: Upper end.
         clips: Number of clips that both have a value of.
+
+    >>> Difference(0.5, -0.1, 1.1, clips=8).told_apart
+    False
     """
 
     mean: float

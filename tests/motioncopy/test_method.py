@@ -90,7 +90,7 @@ def test_counters_go_through_the_checkpoint_of_their_own_stage_only(data: ToyDat
     other = PaintStage(nn.Conv2d(1, 3, 1), REQUEST, epochs=1)
     with pytest.raises(CheckpointError, match=r"another stage\. Expected: paint\. Found: touch"):
         other.on_load_checkpoint(content)
-    with pytest.raises(CheckpointError, match="no stage name"):
+    with pytest.raises(CheckpointError, match="counters of the stage"):
         other.on_load_checkpoint({})
 
 
