@@ -129,6 +129,7 @@ def fit_and_test(method: str, regime: str, folder: Path, *, parsed: bool) -> lis
     return stages
 
 
+@pytest.mark.slow
 def test_fakemotion_on_two_processes(tmp_path: Path) -> None:
     """Three kinds of discriminators, and crops that one process may lack and the other not."""
     stages = fit_and_test("fakemotion", "personal", tmp_path, parsed=False)

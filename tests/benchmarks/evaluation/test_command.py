@@ -365,6 +365,7 @@ def test_a_killed_evaluation_goes_on(tmp_path: Path) -> None:
     assert all((out / "clips" / name).stat().st_mtime_ns == written for name, written in kept.items())
 
 
+@pytest.mark.slow
 def test_kept_outputs_of_a_method_score_as_they_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By a protocol's name alone: what ``motioncopy test`` kept, against the trials of the data set."""
     runs = tmp_path / "runs"

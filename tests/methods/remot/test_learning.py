@@ -37,6 +37,7 @@ def score(folder: Path, metric: str) -> float:
     return float(np.mean(found))
 
 
+@pytest.mark.slow
 def test_unseen_people_are_shown_better_than_by_the_trivial_baselines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
