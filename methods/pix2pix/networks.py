@@ -23,7 +23,7 @@ class UNet(nn.Module):
         width: Channels of the first level; they double up to eight times as many.
         norm: See :data:`motioncopy.nets.blocks.Norm`. The paper's batch norm of a batch of one, which takes the
             statistics of the test image too (section 3.3), is ``affine_instance``.
-        dropout: Of the decoder levels of full width but the innermost (section 6.1.1: three of eight).
+        dropout: Of the three decoder levels above the innermost, as in the code; section 6.1.1 counts it among them.
 
     Raises:
         ConfigError: If a number makes no network.
@@ -53,7 +53,7 @@ class UNet(nn.Module):
             self.down.append(nn.Sequential(down, norm_layer(norm if 0 < k < innermost else "none", widths[k + 1])))
             into, out = widths[k + 1] * (1 if k == innermost else 2), widths[k] if k else out_channels
             up = nn.ConvTranspose2d(into, out, 4, stride=2, padding=1, bias=k == 0)
-            dropped = nn.Dropout(dropout if 4 <= k < innermost else 0.0)
+            dropped = nn.Dropout(dropout if max(1, innermost - 3) <= k < innermost else 0.0)
             self.up.append(nn.Sequential(up, norm_layer(norm if k else "none", out), dropped))
         self.apply(init_weights)
 
