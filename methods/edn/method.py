@@ -9,33 +9,19 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from methods.edn.networks import FaceRefiner
 from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import ConfigError
 from motioncopy.losses.adversarial import AdversarialLoss, LeastSquares
 from motioncopy.losses.perceptual import FeatureLoss
 from motioncopy.method import Method, Stage
 from motioncopy.nets.blocks import GlobalGenerator, Refiner, check_size
+from motioncopy.nets.face import FaceRefiner
 from motioncopy.poses.sticks import draw_motion_sticks
 from motioncopy.request import Crop, DataRequest, Regime
+from motioncopy.training import pose_to_frame
 from motioncopy.training.gan import Chunk, Comparison, SequenceGANStage
-from motioncopy.training.pose_to_frame import (
-    Pair,
-    PoseToFrameGAN,
-    PoseToFrameLosses,
-    PoseToFrameStage,
-    image_terms,
-    perceptual_network,
-)
+from motioncopy.training.pose_to_frame import FeatureLosses, Pair, PoseToFrameGAN, PoseToFrameStage
 from motioncopy.training.schedule import SequenceSchedule
-
-
-@dataclass(frozen=True)
-class Losses(PoseToFrameLosses):
-    """See :class:`motioncopy.training.pose_to_frame.PoseToFrameLosses`; the paper's terms, the official weights."""
-
-    feature_matching: float = 10.0
-    perceptual: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -43,21 +29,11 @@ class SequenceGAN(PoseToFrameGAN):
     """The generator of whole frames, from sticks and the frame before (6 channels), and its training.
 
     The discriminator sees two poses and their two frames, 12 channels.
-
-    Raises:
-        ConfigError: If sequences have fewer than two frames.
     """
 
     generator: GlobalGenerator
-    losses: Losses = field(default_factory=Losses)
+    losses: FeatureLosses = field(default_factory=FeatureLosses)
     schedule: SequenceSchedule = field(default_factory=lambda: SequenceSchedule(frames=2, chunk=2))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.schedule.frames < 2:
-            raise ConfigError(
-                "EDN's discriminator sees two frames", expected="schedule.frames 2 or more", found=self.schedule.frames
-            )
 
 
 @dataclass(frozen=True)
@@ -71,7 +47,7 @@ class FaceGAN(PoseToFrameGAN):
     """
 
     generator: Refiner
-    losses: Losses = field(default_factory=lambda: Losses(feature_matching=0.0))
+    losses: FeatureLosses = field(default_factory=lambda: FeatureLosses(feature_matching=0.0))
     schedule: SequenceSchedule = field(default_factory=lambda: SequenceSchedule(frames=2, chunk=2))
     size: int = 128
 
@@ -83,11 +59,6 @@ class Rollout:
     sticks: Sequence[Tensor]
     real: Sequence[Tensor]
     generated: list[Tensor] = field(default_factory=list)
-
-    @classmethod
-    def start(cls, batch: MotionBatch) -> Rollout:
-        """Before the first frame."""
-        return cls(draw_motion_sticks(batch.motion).unbind(1), batch.images.unbind(1))
 
     def inputs(self, t: int) -> Tensor:
         """What frame t is generated from, ``(B, 6, H, W)``; before the first frame are zeros ("Temporal smoothing")."""
@@ -107,17 +78,22 @@ class SequenceStage(SequenceGANStage[Rollout]):
         frame: Networks, weights and schedule.
         gan: The form of the adversarial loss.
         perceptual: The perceptual term, or ``None``.
+
+    Raises:
+        ConfigError: If sequences have fewer than two frames, or the perceptual term has a weight and no network.
     """
 
     def __init__(
         self, request: DataRequest, *, frame: SequenceGAN, gan: AdversarialLoss, perceptual: FeatureLoss | None
     ) -> None:
-        fixed = perceptual_network("frame", frame.losses, perceptual)
+        if frame.schedule.frames < 2:
+            raise ConfigError("EDN's discriminator sees two frames", expected="schedule.frames 2 or more", found=1)
+        fixed = pose_to_frame.perceptual_network("frame", frame.losses, perceptual)
         super().__init__("frame", frame, gan, request, fixed=fixed, share=3)
 
     def init_state(self, batch: MotionBatch) -> Rollout:
         """See :class:`motioncopy.training.gan.SequenceGANStage`."""
-        return Rollout.start(batch)
+        return Rollout(draw_motion_sticks(batch.motion).unbind(1), batch.images.unbind(1))
 
     def generate(self, state: Rollout, t: int) -> None:
         """Frame t, from its sticks and the frame before."""
@@ -136,11 +112,12 @@ class SequenceStage(SequenceGANStage[Rollout]):
 
     def terms(self, sample: Chunk[Rollout]) -> Mapping[str, Callable[[], Tensor]]:
         """Pixel and perceptual losses."""
-        return image_terms(self.fixed, sample.cat(sample.state.generated), sample.cat(sample.state.real))
+        state = sample.state
+        return pose_to_frame.image_terms(self.fixed, sample.cat(state.generated), sample.cat(state.real))
 
     def samples(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Poses and frames of the first sequence."""
-        state = Rollout.start(batch)
+        state = self.init_state(batch)
         for t in range(self.schedule.frames):
             self.generate(state, t)
         shown = {"pose": state.sticks, "generated": state.generated, "truth": state.real}
@@ -172,15 +149,15 @@ class FaceStage(PoseToFrameStage):
         perceptual: FeatureLoss | None,
     ) -> None:
         super().__init__("face", face, gan, request, perceptual, refiner, [after])
-        self.whole = (after.generator,)  # a tuple: it is not trained here
+        self.whole = (after,)  # a tuple: it is not trained here
 
     def generate(self, batch: MotionBatch) -> Pair:
         """The faces of all frames of a sequence, each of which is generated from the refined frame before."""
-        state = Rollout.start(batch)
-        found = []
+        (whole,), found = self.whole, []
+        state = whole.init_state(batch)
         for t, (sticks, real) in enumerate(zip(state.sticks, state.real, strict=True)):
             with torch.no_grad():
-                frame = self.whole[0](state.inputs(t))
+                frame = whole.generator(state.inputs(t))
             motion = batch.motion.frames(t, t + 1)
             frame = self.checkpointed(self.generator, frame, sticks, motion)
             state.generated.append(frame.detach())

@@ -34,6 +34,14 @@ class PoseToFrameLosses(GANLosses):
 
 
 @dataclass(frozen=True)
+class FeatureLosses(PoseToFrameLosses):
+    """pix2pixHD's weights (section 4), which EDN takes over."""
+
+    feature_matching: float = 10.0
+    perceptual: float = 10.0
+
+
+@dataclass(frozen=True)
 class PoseToFrameGAN(GANConfig):
     """From three channels of sticks to a frame; the discriminator sees (sticks, frame), 6 channels.
 

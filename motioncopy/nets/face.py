@@ -1,4 +1,4 @@
-"""EDN's face generator at its place in the frame ("Face GAN")."""
+"""A refiner of faces at their place in the frame (Everybody Dance Now, "Face GAN")."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FaceRefiner(nn.Module):
     """Adds a residual to the square around the face; a frame without one stays as it is.
 
     Args:
-        refiner: From the face's sticks and image, 6 channels, to the residual.
+        refiner: From the face's drawing and image, 6 channels, to the residual.
         size: Side of the square in pixels.
     """
 
@@ -27,12 +27,12 @@ class FaceRefiner(nn.Module):
         centres, seen = self._places(motion)
         return torch.where(seen, crop(images, centres, self.size), 0)
 
-    def forward(self, frames: Tensor, sticks: Tensor, motion: Motion) -> Tensor:
+    def forward(self, frames: Tensor, drawings: Tensor, motion: Motion) -> Tensor:
         """Refines frames.
 
         Args:
             frames: ``(N, 3, H, W)`` in [-1, 1].
-            sticks: Their poses, the same.
+            drawings: Of their poses, the same.
             motion: Of the N frames: N samples of one each.
 
         Returns:
@@ -40,7 +40,7 @@ class FaceRefiner(nn.Module):
         """
         centres, seen = self._places(motion)
         found = crop(frames, centres, self.size)
-        residual = self.refiner(torch.cat((crop(sticks, centres, self.size), found), dim=1))
+        residual = self.refiner(torch.cat((crop(drawings, centres, self.size), found), dim=1))
         # Unseen faces are multiplied away, not left out: every batch gives every parameter a gradient.
         return paste(frames, (found + seen * residual).clamp(-1, 1).to(frames.dtype), centres)
 
