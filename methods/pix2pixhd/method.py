@@ -15,15 +15,7 @@ from motioncopy.losses.perceptual import FeatureLoss
 from motioncopy.method import Stage
 from motioncopy.nets.blocks import GlobalGenerator, check_size
 from motioncopy.request import Crop, DataRequest
-from motioncopy.training.pose_to_frame import PoseToFrame, PoseToFrameGAN, PoseToFrameLosses, PoseToFrameStage
-
-
-@dataclass(frozen=True)
-class Losses(PoseToFrameLosses):
-    """See :class:`motioncopy.training.pose_to_frame.PoseToFrameLosses`; the paper's weights (section 4)."""
-
-    feature_matching: float = 10.0
-    perceptual: float = 10.0
+from motioncopy.training.pose_to_frame import FeatureLosses, PoseToFrame, PoseToFrameGAN, PoseToFrameStage
 
 
 @dataclass(frozen=True)
@@ -31,7 +23,7 @@ class GlobalGAN(PoseToFrameGAN):
     """G1, a :class:`motioncopy.nets.blocks.GlobalGenerator`, and its training."""
 
     generator: GlobalGenerator
-    losses: Losses = field(default_factory=Losses)
+    losses: FeatureLosses = field(default_factory=FeatureLosses)
 
 
 @dataclass(frozen=True)
@@ -43,7 +35,7 @@ class EnhancerGAN(PoseToFrameGAN):
     """
 
     generator: LocalEnhancer
-    losses: Losses = field(default_factory=Losses)
+    losses: FeatureLosses = field(default_factory=FeatureLosses)
     fixed_epochs: int = 10
 
 

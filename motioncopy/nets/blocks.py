@@ -367,7 +367,7 @@ class Refiner(nn.Module):
     that it is given and cannot at first spoil it.
 
     Args:
-        network: A generator from 3 channels to 3, whose last layer is its ``output``.
+        network: A generator of images, whose last layer is its ``output``. It can see more than it refines.
         scale: Of the residual: 2 lets it span the difference of two images in [-1, 1].
     """
 
@@ -378,6 +378,6 @@ class Refiner(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, crops: Tensor) -> Tensor:
-        """The residual ``(N, 3, s, s)`` in [-scale, scale] of crops ``(N, 3, s, s)`` in [-1, 1]."""
+        """The residual ``(N, 3, s, s)`` in [-scale, scale] of crops ``(N, C, s, s)`` in [-1, 1]."""
         residual: Tensor = self.network(crops)
         return self.scale * residual

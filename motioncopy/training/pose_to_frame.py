@@ -1,4 +1,4 @@
-"""Image-to-image translation from pose sticks to frames, one model a person: what pix2pix and pix2pixHD share."""
+"""Image-to-image translation from pose sticks to frames, one model a person: what pix2pix, pix2pixHD and EDN share."""
 
 from __future__ import annotations
 
@@ -34,8 +34,18 @@ class PoseToFrameLosses(GANLosses):
 
 
 @dataclass(frozen=True)
+class FeatureLosses(PoseToFrameLosses):
+    """pix2pixHD's weights (section 4), which EDN takes over."""
+
+    feature_matching: float = 10.0
+    perceptual: float = 10.0
+
+
+@dataclass(frozen=True)
 class PoseToFrameGAN(GANConfig):
     """From three channels of sticks to a frame; the discriminator sees (sticks, frame), 6 channels.
+
+    Of EDN's, which take more, the subclasses say so.
 
     Its weights start as the generator's do, by :func:`motioncopy.nets.blocks.init_weights`.
     """
@@ -53,6 +63,27 @@ class Pair:
     sticks: Tensor
     real: Tensor
     generated: Tensor
+
+
+def perceptual_network(
+    stage: str, losses: PoseToFrameLosses, perceptual: FeatureLoss | None
+) -> dict[str, FeatureLoss | None]:
+    """What a stage has ``fixed``.
+
+    Raises:
+        ConfigError: If the perceptual term has a weight and no network.
+    """
+    if losses.perceptual and perceptual is None:
+        raise ConfigError(f"stage {stage}: the perceptual loss has a weight and no network", remedy="set perceptual")
+    return {"perceptual": perceptual}
+
+
+def image_terms(fixed: Mapping[str, nn.Module], generated: Tensor, real: Tensor) -> Mapping[str, Callable[[], Tensor]]:
+    """Pixel and perceptual losses of images ``(N, 3, H, W)``; see :meth:`motioncopy.training.gan.GANStage.terms`."""
+    return {
+        "l1": lambda: functional.l1_loss(generated, real),
+        "perceptual": lambda: fixed["perceptual"](generated, real),
+    }
 
 
 class PoseToFrameStage(FrameGANStage[Pair]):
@@ -83,10 +114,8 @@ class PoseToFrameStage(FrameGANStage[Pair]):
         after: Sequence[GANStage[Any]] = (),
         share: float = 1.0,
     ) -> None:
-        fixed = {"perceptual": perceptual}
+        fixed = perceptual_network(name, config.losses, perceptual)
         super().__init__(name, config, adversarial, request, generator=generator, after=after, fixed=fixed, share=share)
-        if config.losses.perceptual and perceptual is None:
-            raise ConfigError(f"stage {name}: the perceptual loss has a weight and no network", remedy="set perceptual")
 
     def inputs(self, batch: MotionBatch) -> tuple[Tensor, Tensor]:
         """Sticks and true frames, ``(B, 3, H, W)`` each."""
@@ -103,10 +132,7 @@ class PoseToFrameStage(FrameGANStage[Pair]):
 
     def terms(self, sample: Pair) -> Mapping[str, Callable[[], Tensor]]:
         """Pixel and perceptual losses."""
-        return {
-            "l1": lambda: functional.l1_loss(sample.generated, sample.real),
-            "perceptual": lambda: self.fixed["perceptual"](sample.generated, sample.real),
-        }
+        return image_terms(self.fixed, sample.generated, sample.real)
 
     def samples(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Poses, and frames as they are generated and as they are."""

@@ -93,12 +93,28 @@ _COARSE_TO_FINE = {
         "schedule": {**_LENGTH, "epochs": 2},
     },
 }
+_EDN = {
+    "image_size": list(SIZE),
+    "perceptual": {"init_args": {"features": _FEATURES}},
+    "frame": {
+        "generator": {"init_args": {"width": 4, "downs": 2, "blocks": 1}},
+        "discriminator": _DISCRIMINATOR,
+        "schedule": _LENGTH,
+    },
+    "face": {
+        "size": 16,
+        "generator": {"init_args": {"network": {"init_args": {"width": 4, "downs": 1, "blocks": 1}}}},
+        "discriminator": _DISCRIMINATOR,
+        "schedule": _LENGTH,
+    },
+}
 _TRIVIAL = {"image_size": list(SIZE)}
 
 #: For each method its variants and presets, each with what makes it tiny.
 TINY: dict[str, dict[tuple[str, str], dict[str, Any]]] = {
     "fakemotion": {("paper", "quick"): _PAPER, ("released", "quick"): _RELEASED},
     "aligned": {("trivial", ""): _TRIVIAL},
+    "edn": {("paper", "quick"): _EDN},
     "nearest": {("trivial", ""): _TRIVIAL},
     "pix2pix": {("paper", "quick"): _FRAME},
     "pix2pixhd": {("paper", "quick"): _COARSE_TO_FINE},
