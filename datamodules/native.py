@@ -117,6 +117,9 @@ class NativeData(ClipDataModule):
         key = hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:8]
         self.prepared = Path(prepared) / f"{self.data_set}-{key}-{max_size}"
         self.rules: Protocol = protocol(self.data_set)
+        self._clips: dict[str, Clip] = {}
+        self._ready: set[str] = set()  # whose clips need not be looked at again: that reads all of their files
+        self._splits: dict[str, tuple[Excerpt, Excerpt]] = {}
 
     # -- what a data set provides ---------------------------------------------------------------------------------
 
@@ -261,15 +264,6 @@ class NativeData(ClipDataModule):
             self._clips[name] = Clip.open(self.prepared / name)
         return self._clips[name]
 
-    @cached_property
-    def _clips(self) -> dict[str, Clip]:
-        return {}
-
-    @cached_property
-    def _ready(self) -> set[str]:
-        """Recordings whose clips need not be looked at again: that reads all of their files."""
-        return set()
-
     def _prepare(self, names: Iterable[str]) -> None:
         wanted = [self.recordings[name] for name in names if name not in self._ready]
         jobs = [Recording(r.id, r.open, person=r.person, backends=r.backends) for r in wanted]
@@ -315,7 +309,3 @@ class NativeData(ClipDataModule):
         if name not in self._splits:
             self._splits[name] = self.rules.chronological.split(self.clip(name))
         return self._splits[name]
-
-    @cached_property
-    def _splits(self) -> dict[str, tuple[Excerpt, Excerpt]]:
-        return {}

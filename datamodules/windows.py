@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from datamodules.views import Box, Excerpt, View
+from datamodules.views import Excerpt, View
 from motioncopy.batch import Appearance, MotionBatch
 from motioncopy.errors import DataError
 from motioncopy.request import DataRequest
@@ -24,20 +23,14 @@ class Windows(Sequence[MotionBatch], Dataset[MotionBatch]):
     Args:
         excerpts: The training frames.
         request: What is asked.
-        boxes: The crop of each excerpt, or ``None`` where the request's rule on that excerpt alone gives it.
-        views: Views of the excerpts that another request of this size and crop has used: they keep resized frames.
+        views: Views of the excerpts that another request of this size and crop has used: they keep resized frames. By
+            default each excerpt is cropped by the request's rule on it alone.
     """
 
-    def __init__(
-        self,
-        excerpts: Sequence[Excerpt],
-        request: DataRequest,
-        boxes: Sequence[Box | None] | None = None,
-        views: Sequence[View] | None = None,
-    ) -> None:
+    def __init__(self, excerpts: Sequence[Excerpt], request: DataRequest, views: Sequence[View] | None = None) -> None:
         self.request = request
-        boxes = boxes or [None] * len(excerpts)
-        self.views = list(views or (View(e, request, box) for e, box in zip(excerpts, boxes, strict=True)))
+        self._fixed: dict[int, Appearance] = {}
+        self.views = list(views or (View(e, request) for e in excerpts))
         span = (request.window - 1) * request.dilation
         self.places = [
             (k, first)
@@ -93,10 +86,6 @@ class Windows(Sequence[MotionBatch], Dataset[MotionBatch]):
         frame = int(random.integers(other.excerpt.start, other.excerpt.stop))
         shown = other.appearance([frame], e.clip.person, parsing=parsing)
         return replace(shown, background=view.background[None])  # the place is the window's, whatever clip shows who
-
-    @cached_property
-    def _fixed(self) -> dict[int, Appearance]:
-        return {}
 
 
 class ResumableBatches(Sampler[list[tuple[int, int]]]):

@@ -46,7 +46,7 @@ def definition() -> dict[str, Any]:
             unknown = panel.keys() - {kind, "title"} - PANELS.get(kind, frozenset())
             if not isinstance(what, _TAKES.get(kind, ())) or unknown:
                 raise ConfigError(
-                    f"a panel of section {section.name!r} is wrong",
+                    f"workspace.yaml: a panel of section {section.name!r} is wrong",
                     expected=f"one of {', '.join(PANELS)} first, with its keys, then title",
                     found=repr(panel)[:200],
                 )

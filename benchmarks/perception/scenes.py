@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.puppets import Performance, animals, background, render
 from datamodules.puppets.protocol import Take, protocol
+from motioncopy.footage import Footage
 
 
-@dataclass(frozen=True)
-class Scene:
+@dataclass
+class Scene(Footage):
     """Consecutive frames of one still camera, and their truth. It is also the footage of them.
 
     Attributes:
@@ -41,15 +40,8 @@ class Scene:
     background: NDArray[np.uint8] | None = None
     fps: float = 25.0
 
-    @property
-    def path(self) -> Path:
-        """The name: there is no file."""
-        return Path(self.name)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
-        return self.images.shape[1], self.images.shape[2]
+    def __post_init__(self) -> None:
+        self.path, self.size = Path(self.name), self.images.shape[1:3]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -58,18 +50,6 @@ class Scene:
         """Frames by number."""
         chosen: NDArray[np.uint8] = self.images[np.asarray(indices)]
         return chosen
-
-    def chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """Frames in order."""
-        return (self.images[i : i + size] for i in range(0, len(self), size))
-
-    def close(self) -> None:
-        """Nothing to let go of."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: Any, error: Any, trace: TracebackType | None) -> None: ...
 
 
 def people(size: int, frames: int, count: int | None = None) -> Iterator[Scene]:

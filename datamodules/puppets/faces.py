@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from datamodules.puppets.bodies import Floats, Rig
 from datamodules.puppets.figures import Colour, head_point
 
+# Height up to which the beard grows at the cheeks.
+_STUBBLE = 0.36
+
 
 @dataclass(frozen=True)
 class Face:
@@ -79,7 +82,7 @@ def head_joints_rest(rig: Rig, face: Face) -> dict[str, Floats]:
     }  # fmt: skip
 
 
-def paint_face(canvas: NDArray[np.uint8], face: Face, skin: Colour, *, beard: bool, stubble_line: float = 0.36) -> None:
+def paint_face(canvas: NDArray[np.uint8], face: Face, skin: Colour, *, beard: bool) -> None:
     """Paints a face in place.
 
     Args:
@@ -88,7 +91,6 @@ def paint_face(canvas: NDArray[np.uint8], face: Face, skin: Colour, *, beard: bo
         face: What to paint.
         skin: Colour of the skin.
         beard: Whether to paint a beard.
-        stubble_line: Height up to which the beard grows at the cheeks.
     """
     height, width = canvas.shape[:2]
 
@@ -119,7 +121,7 @@ def paint_face(canvas: NDArray[np.uint8], face: Face, skin: Colour, *, beard: bo
     for side in (-1, 1):  # hollows of the eyes
         spot(side * 24, 0.555, (15, 0.07), shade(0.88))
     if beard:
-        cheeks = [(a, stubble_line - 0.10 * np.cos(np.radians(a) * 2)) for a in np.linspace(-75, 75, 21)]
+        cheeks = [(a, _STUBBLE - 0.10 * np.cos(np.radians(a) * 2)) for a in np.linspace(-75, 75, 21)]
         fill(np.array([*cheeks, (75, -0.05), (-75, -0.05)]), face.brows)
         fill(np.array(_arc((0, 0.30), (22, 0.035), list(np.arange(0, 360, 20.0)))), face.brows)
     line(plan[27:31], shade(0.9), 0.012)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Literal, Self
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from motioncopy.errors import DataError
 from motioncopy.files.limits import check_limit
 from motioncopy.files.reading import reading
-from motioncopy.footage.images import DEFAULT_FPS, check_fps, check_indices
+from motioncopy.footage.footage import DEFAULT_FPS, Footage
+from motioncopy.footage.images import check_fps
 
 
-class ArrayFile:
+class ArrayFile(Footage):
     """Frames ``(T, H, W, 3)`` uint8 RGB of an ``.npy`` file, mapped and not loaded.
 
     Args:
@@ -40,7 +40,7 @@ class ArrayFile:
             if stored < claimed:
                 raise ValueError(f"cut off: {stored} of {claimed} bytes of frames")
             self._frames: NDArray[np.uint8] = np.memmap(file, np.uint8, "r", file.tell(), shape, order)
-        self.size: tuple[int, int] = (shape[1], shape[2])
+        self.size = (shape[1], shape[2])
 
     def _header(self, file: BinaryIO) -> tuple[tuple[int, ...], Literal["C", "F"]]:
         """Shape and order. Nothing but this format is taken: ``np.load`` would also take a zip or a pickle."""
@@ -62,27 +62,7 @@ class ArrayFile:
         return len(self._frames)
 
     def frames(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
-        """See :class:`motioncopy.footage.Footage`.
-
-        Raises:
-            IndexError: If a number is out of range.
-        """
-        wanted = check_indices(self, indices)
+        """See :class:`motioncopy.footage.Footage`."""
+        wanted = self._checked(indices)
         with reading(self.path, DataError, "cannot be read", remedy="read fewer frames at a time"):
             return np.array(self._frames[wanted])
-
-    def chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """See :class:`motioncopy.footage.Footage`."""
-        for start in range(0, len(self), size):
-            yield self.frames(range(start, min(start + size, len(self))))
-
-    def close(self) -> None:
-        """The map goes with the object."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -61,7 +58,7 @@ class Framing:
         return np.stack([cv2.resize(image, self.resized[::-1], interpolation=way)[window] for image in images])
 
 
-class Framed:
+class Framed(Footage):
     """Footage seen through a framing.
 
     Args:
@@ -71,21 +68,7 @@ class Framed:
 
     def __init__(self, footage: Footage, framing: Framing) -> None:
         self.footage, self.framing = footage, framing
-
-    @property
-    def path(self) -> Path:
-        """The file or folder."""
-        return self.footage.path
-
-    @property
-    def fps(self) -> float:
-        """Frames per second."""
-        return self.footage.fps
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of what comes out."""
-        return self.framing.size
+        self.path, self.fps, self.size = footage.path, footage.fps, framing.size
 
     def __len__(self) -> int:
         return len(self.footage)
@@ -101,9 +84,3 @@ class Framed:
     def close(self) -> None:
         """Lets go of the file."""
         self.footage.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: Any, error: Any, trace: TracebackType | None) -> None:
-        self.close()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +13,13 @@ from numpy.typing import NDArray
 from motioncopy.errors import VideoError
 from motioncopy.files.limits import check_limit
 from motioncopy.files.reading import reading
-from motioncopy.footage.images import check_indices, open_image
+from motioncopy.footage.footage import Footage
+from motioncopy.footage.images import open_image
 
 _AGAIN = "write it again"
 
 
-class Gif:
+class Gif(Footage):
     """The frames of a GIF, as a viewer shows them: laid over one another, transparency over black.
 
     Args:
@@ -33,7 +33,7 @@ class Gif:
         self.path = Path(path)
         with reading(self.path, VideoError, "is no readable GIF", remedy=_AGAIN):
             with open_image(self.path, self.path, formats=("GIF",), error=VideoError) as image:
-                self.size: tuple[int, int] = (image.height, image.width)
+                self.size = (image.height, image.width)
             with self.path.open("rb") as file:
                 self._count, delays = _scan(file)
             if not delays:
@@ -53,13 +53,8 @@ class Gif:
         return self._count
 
     def frames(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
-        """See :class:`motioncopy.footage.Footage`.
-
-        Raises:
-            IndexError: If a number is out of range.
-            VideoError: If the file is damaged there.
-        """
-        wanted = check_indices(self, indices)
+        """See :class:`motioncopy.footage.Footage`."""
+        wanted = self._checked(indices)
         with reading(self.path, VideoError, "cannot be read", remedy="read fewer frames at a time"):
             images = np.empty((len(wanted), *self.size, 3), np.uint8)
             # Every frame changes the one before: in order, each is decoded once.
@@ -88,17 +83,6 @@ class Gif:
                     if frame.shape[:2] != self.size:
                         raise ValueError(f"a frame that reaches out of {self.size[1]}x{self.size[0]} pixels")
                 yield frame
-
-    def close(self) -> None:
-        """Nothing is open between two reads."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _scan(file: BinaryIO) -> tuple[int, set[int]]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h5py
 import numpy as np
@@ -21,7 +20,8 @@ from numpy.typing import NDArray
 from motioncopy.errors import DataError
 from motioncopy.files.limits import check_limit
 from motioncopy.files.reading import reading
-from motioncopy.footage.images import DEFAULT_FPS, as_uint8, check_fps, check_indices
+from motioncopy.footage.footage import DEFAULT_FPS, Footage
+from motioncopy.footage.images import as_uint8, check_fps
 
 #: Datasets that are taken for the frames where none is named.
 USUAL_NAMES = ("frames", "video")
@@ -37,7 +37,7 @@ _HARMLESS = 64 * 2**20
 _CHUNK_FRAMES = 4
 
 
-class HDF5File:
+class HDF5File(Footage):
     """A dataset ``(F, H, W)`` or ``(F, H, W, 3)``: uint8 as it is, bool as 0 and 255, uint16 divided by 257.
 
     Grey is repeated to three channels. Frames are read as they are asked for.
@@ -75,20 +75,15 @@ class HDF5File:
                 raise
         self.dataset: str = self._data.name.lstrip("/")
         height, width = self._data.shape[1:3]
-        self.size: tuple[int, int] = (int(height), int(width))
+        self.size = (int(height), int(width))
         self._length = int(self._data.shape[0])
 
     def __len__(self) -> int:
         return self._length
 
     def frames(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
-        """See :class:`motioncopy.footage.Footage`.
-
-        Raises:
-            IndexError: If a number is out of range.
-            DataError: If the file is damaged or closed.
-        """
-        wanted = check_indices(self, indices)
+        """See :class:`motioncopy.footage.Footage`."""
+        wanted = self._checked(indices)
         if not wanted.size:
             return np.empty((0, *self.size, 3), np.uint8)
         numbers, places = np.unique(wanted, return_inverse=True)
@@ -97,22 +92,9 @@ class HDF5File:
             images = stored.reshape(len(numbers), *self.size, -1)
             return np.broadcast_to(images, (*images.shape[:3], 3))[places]
 
-    def chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """See :class:`motioncopy.footage.Footage`."""
-        for start in range(0, len(self), size):
-            yield self.frames(range(start, min(start + size, len(self))))
-
     def close(self) -> None:
         """Lets go of the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _choose(self, fitting: dict[str, Any], name: str | None) -> Any:
         if name is None:

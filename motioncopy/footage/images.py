@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +17,7 @@ from PIL.TiffImagePlugin import PREFIXES, ImageFileDirectory_v2
 from motioncopy.errors import DataError, MotionCopyError
 from motioncopy.files.limits import check_limit, limits
 from motioncopy.files.reading import check_rate, reading
+from motioncopy.footage.footage import DEFAULT_FPS, Footage
 from motioncopy.footage.sequence import frame_files
 
 #: Files that count as images. Only the content decides how they are read: PNG data under the name .jpg is fine.
@@ -29,11 +29,9 @@ _PIXEL_BYTES, _FURTHER_BYTES = 8, 64 * 2**20
 # A progressive JPEG has some ten scans; each more takes the time of a whole image, and next to no bytes.
 _MOST_SCANS = 100
 _AGAIN = "unpack or download it again"
-#: Frames per second of what does not say.
-DEFAULT_FPS = 25.0
 
 
-class ImageFolder:
+class ImageFolder(Footage):
     """The images of a folder; see :func:`motioncopy.footage.sequence.frame_files` for their order.
 
     Every image becomes 8-bit RGB: grey is repeated, transparency is left out, 16-bit values are divided by 257 (white
@@ -59,41 +57,19 @@ class ImageFolder:
     ) -> None:
         self.path, self.fps = Path(path), check_fps(fps, path)
         self.files = frame_files(path, IMAGE_SUFFIXES, names=names, check_gaps=check_gaps)
-        height, width = read_rgb(self.files[0]).shape[:2]
-        self.size: tuple[int, int] = (height, width)
+        self.size = read_rgb(self.files[0]).shape[:2]
 
     def __len__(self) -> int:
         return len(self.files)
 
     def frames(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
-        """See :class:`motioncopy.footage.Footage`.
-
-        Raises:
-            IndexError: If a number is out of range.
-            DataError: If an image cannot be read, or is not of the first one's size.
-        """
-        wanted = check_indices(self, indices)
+        """See :class:`motioncopy.footage.Footage`."""
+        wanted = self._checked(indices)
         with reading(self.path, DataError, "cannot be read", remedy="read fewer frames at a time"):
             images = np.empty((len(wanted), *self.size, 3), np.uint8)
             for image, i in zip(images, wanted, strict=True):
                 image[:] = self._read(self.files[i])
             return images
-
-    def chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """See :class:`motioncopy.footage.Footage`."""
-        for start in range(0, len(self), size):
-            yield self.frames(range(start, min(start + size, len(self))))
-
-    def close(self) -> None:
-        """Nothing is open between two frames."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _read(self, file: Path) -> NDArray[np.uint8]:
         image = read_rgb(file)
@@ -193,18 +169,6 @@ def as_uint8(values: NDArray[Any], where: str) -> NDArray[np.uint8]:
         expected="uint8, uint16 or bool",
         remedy="convert it to 8 bits, so that nobody has to guess what is white",
     )
-
-
-def check_indices(footage: Any, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
-    """Frame numbers as an array.
-
-    Raises:
-        IndexError: If one is not in 0 to F-1.
-    """
-    wanted = np.asarray(indices, np.int64)
-    if wanted.size and (wanted.min() < 0 or wanted.max() >= len(footage)):
-        raise IndexError(f"{footage.path} has frames 0 to {len(footage) - 1}, not {wanted.min()} to {wanted.max()}")
-    return wanted
 
 
 def check_fps(fps: float, path: str | Path) -> float:

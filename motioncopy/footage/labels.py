@@ -24,12 +24,6 @@ ATR_CLASSES = (
     "background", "hat", "hair", "sunglasses", "upper-clothes", "skirt", "pants", "dress", "belt", "left-shoe",
     "right-shoe", "face", "left-leg", "right-leg", "left-arm", "right-arm", "bag", "scarf",
 )  # fmt: skip
-#: The twelve that C2F-FWN merges LIP to, for the layout of a generated person (wswdx/C2F-FWN at 967ef386e062,
-#: ``data/data_all_stages.py``, the target's parsing; names are ours).
-C2F_CLASSES = (
-    "background", "hair", "top", "bottom", "face", "left-arm", "right-arm", "left-leg", "right-leg", "jumpsuits",
-    "left-shoe", "right-shoe",
-)  # fmt: skip
 
 
 def _table(classes: Sequence[str], merged: Sequence[str], groups: dict[str, tuple[str, ...]]) -> NDArray[np.uint8]:
@@ -65,36 +59,6 @@ ATR_TO_PARSING = _table(
         "bottom": ("skirt", "pants"),
         "shoes": ("left-shoe", "right-shoe"),
         "limbs": ("left-arm", "right-arm", "left-leg", "right-leg"),
-    },
-)
-#: LIP to :data:`C2F_CLASSES`, as C2F-FWN does it; gloves go with the top, socks with the bottom, glasses with the face.
-LIP_TO_12 = _table(
-    LIP_CLASSES,
-    C2F_CLASSES,
-    {
-        "hair": ("hat", "hair"),
-        "top": ("glove", "upper-clothes", "dress", "coat", "scarf"),
-        "bottom": ("socks", "pants", "skirt"),
-        "face": ("sunglasses", "face"),
-        **{
-            name: (name,)
-            for name in (
-                "background", "left-arm", "right-arm", "left-leg", "right-leg", "jumpsuits", "left-shoe", "right-shoe",
-            )
-        },
-    },
-)  # fmt: skip
-#: ATR to :data:`C2F_CLASSES`, after the same rule; a belt goes with the bottom.
-ATR_TO_12 = _table(
-    ATR_CLASSES,
-    C2F_CLASSES,
-    {
-        "background": ("background", "bag"),
-        "hair": ("hat", "hair"),
-        "top": ("upper-clothes", "dress", "scarf"),
-        "bottom": ("belt", "skirt", "pants"),
-        "face": ("sunglasses", "face"),
-        **{name: (name,) for name in ("left-arm", "right-arm", "left-leg", "right-leg", "left-shoe", "right-shoe")},
     },
 )
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from motioncopy.errors import DataError
 from motioncopy.files.reading import reading
 from motioncopy.footage.array import ArrayFile
-from motioncopy.footage.footage import Footage
+from motioncopy.footage.footage import DEFAULT_FPS, Footage
 from motioncopy.footage.gif import Gif
 from motioncopy.footage.hdf5 import HDF5File
-from motioncopy.footage.images import DEFAULT_FPS, ImageFolder
+from motioncopy.footage.images import ImageFolder
 from motioncopy.footage.video import VideoReader
 
 #: Files with these suffixes are taken for videos.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from datamodules import complexmotion
-from datamodules.complexmotion import ComplexMotion, hold_out
+from datamodules.complexmotion import ComplexMotion, hold_out, read_table
 from datamodules.miniatures.complexmotion import Take, write
 from datamodules.native import MINIATURE
 from datamodules.protocols import draw_pairs, protocol
@@ -146,3 +146,21 @@ def test_the_committed_protocol_claims_no_counts_and_its_pairs_are_the_drawn_one
     assert complexmotion.ComplexMotion.__doc__
     assert "data_public: no" in complexmotion.ComplexMotion.__doc__
     assert "data_public: no" in ComplexMotion.origin
+
+
+@pytest.mark.parametrize("person", ["../bob", "a/b", "..", "c:x", "\x1b[2J", "x" * 300])
+def test_a_person_becomes_a_files_name(tmp_path: Path, person: str) -> None:
+    path = tmp_path / "clips.csv"
+    path.write_text(f"clip,person,split\njump,{person},test\n")
+    with pytest.raises(DataError, match=r"clips\.csv, line 2 names nobody"):
+        read_table(path, ["jump.mp4"])
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [(b"\0" * 9, "NUL"), (b"\xff\xfec\0", "no UTF-8"), (b"clip,person,split\n" + b"x" * 200_000, "damaged.*131072")],
+)
+def test_a_table_that_is_none(tmp_path: Path, content: bytes, found: str) -> None:
+    (tmp_path / "clips.csv").write_bytes(content)
+    with pytest.raises(DataError, match=rf"clips\.csv.*{found}"):
+        read_table(tmp_path / "clips.csv", ("jump.mp4", "kick.mp4"))

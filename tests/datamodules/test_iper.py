@@ -296,3 +296,9 @@ def test_the_authors_trials_ask_for_whole_clips(pristine: Path, miniature: Path,
         shutil.copy(pristine / name, root / name)
     with pytest.raises(DataError, match=r"001_9_1 is too short for trial 001_9_1-own of iper@1.*least 301 .*Found: 13"):
         data_of(root, regime="general").trials(REQUEST, "test")
+
+
+def test_a_list_with_many_lines_takes_no_time(tmp_path: Path) -> None:
+    names = [f"{a:03d}/{b}/{c}" for a in range(50) for b in range(40) for c in range(10)]
+    (tmp_path / "train.txt").write_text("\n".join(names))
+    assert read_list(tmp_path / "train.txt") == names

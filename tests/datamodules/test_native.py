@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datamodules import native
+from datamodules import miniatures, native
 from datamodules.native import MINIATURE, NativeData, NativeRecording
 from datamodules.protocols import OfficialTrial, Protocol
 from datamodules.views import Excerpt
@@ -296,3 +296,9 @@ def test_around_one_frame_goes_as_much_room_as_the_frame_has(house: House, radiu
     assert data.box(Excerpt(clip, 0, 4), square) is None
     assert data.box(Excerpt(clip, 0, 1), REQUEST) is None
     assert (data.box(Excerpt(clip, 0, 1), wide) is None) == (radius > 5)
+
+
+def test_a_damaged_miniature_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / MINIATURE).write_text("[" * 100_000)
+    with pytest.raises(DataError, match=r"miniature\.json cannot be read.*remove"):
+        miniatures.write("iper", tmp_path)

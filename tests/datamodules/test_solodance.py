@@ -288,3 +288,13 @@ def test_the_miniature_has_both_kinds_of_frames_and_comes_out_the_same_twice(tmp
     )
     assert max(first["people"][0]["pose_keypoints_2d"]) > 128
     assert max(second["people"][0]["pose_keypoints_2d"]) < 128
+
+
+def test_links_in_a_circle_have_an_end(tmp_path: Path) -> None:
+    video = tmp_path / "train_img/source/video01"
+    video.mkdir(parents=True)
+    (video / "0.png").touch()
+    for name in ("up", "further_up"):
+        (video / name).symlink_to("..")
+    with pytest.raises(DataError, match=r"video01/(further_)?up is .*source once more"):
+        find_videos(tmp_path, "train")

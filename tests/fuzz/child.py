@@ -200,7 +200,9 @@ def _doubt(message: str, given: files.Files) -> str:
     """What is poor about a message."""
     if "weights_only" in message:
         return "advises on weights_only"
-    if len(message) > 4000:
+    if any("\ud800" <= c <= "\udfff" for c in message) and "".join(given).isprintable():
+        return "cannot be printed"
+    if len(message) > 3000:
         return f"is {len(message)} characters long"
     parts = {part for name in given for part in Path(name).parts} | {"given"}
     if not any(part in message or Path(part).stem in message for part in parts):

@@ -29,6 +29,7 @@ from motioncopy.footage.perception.labels import LabelFolder
 from motioncopy.footage.perception.openpose import OpenPoseFolder
 from motioncopy.footage.perception.precomputed import ForegroundFolder, MaskFolder
 from motioncopy.training import checkpoint
+from tests.fuzz import documents as documents_of
 from tests.fuzz import seeds
 from tests.fuzz.files import Files
 
@@ -115,7 +116,7 @@ def _openpose(folder: Path) -> None:
     film: Any = _Film((48, 64))
     poses = OpenPoseFolder(folder)
     poses.start(film)
-    poses(np.zeros((3, 48, 64, 3), np.uint8))
+    assert np.isfinite(poses(np.zeros((3, 48, 64, 3), np.uint8)).joints).all()
     str(poses.version)
 
 
@@ -187,8 +188,23 @@ def _weights(folder: Path) -> None:
 def _pickle(folder: Path) -> None:
     path = _only(folder, ".pkl")
     _either(
-        lambda: pickles.load(path), lambda: iper.read_kps(path, (32, 32)), lambda: iper.read_vid_info(path, (32, 32), 3)
+        lambda: _check_plain(pickles.load(path)),
+        lambda: iper.read_kps(path, (32, 32)),
+        lambda: iper.read_vid_info(path, (32, 32), 3),
     )
+
+
+def _check_plain(value: Any) -> None:
+    if isinstance(value, np.ndarray | np.generic):
+        assert value.dtype.kind in "biuf"
+    elif type(value) is dict:
+        assert all(type(key) is str for key in value)
+        _check_plain(list(value.values()))
+    elif type(value) in (list, tuple):
+        for part in value:
+            _check_plain(part)
+    else:
+        assert type(value) in (str, bytes, bool, int, float, type(None))
 
 
 def _table(folder: Path) -> None:
@@ -220,7 +236,8 @@ def _solodance(folder: Path) -> None:
 
 def _animal(folder: Path) -> None:
     camera = projection.Camera.read(_only(folder, ".json"))
-    camera(animals.read_poses(_only(folder, ".txt"), 5))
+    points = animals.read_poses(_only(folder, ".txt"), 5)
+    assert np.abs(points).max() > 1e100 or np.isfinite(camera(points)).all()
 
 
 def _paper(folder: Path) -> None:
@@ -285,4 +302,5 @@ READERS: dict[str, Reader] = {
     "iper": Reader(_iper, seeds.iper_roots),
     "solodance": Reader(_solodance, seeds.solodance_roots),
     "animals": Reader(_animal, seeds.animals),
+    **{name: Reader(read, documents_of.seed(name)) for name, (_, _, read) in documents_of.DOCUMENTS.items()},
 }

@@ -7,7 +7,6 @@ import io
 import json
 import pickle
 from collections.abc import Callable
-from dataclasses import asdict
 from importlib.resources import files as package_files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -366,12 +365,6 @@ def documents() -> list[Files]:
     content: dict[str, Any] = {"text": "é\u2028", "list": [1, -2.5, True, None, []], "deep": {"a": {"b": {"c": ""}}}}
     return [{"a.json": json.dumps(content).encode(), "a.yaml": yaml.safe_dump(content).encode()},
             {"a.json": b"[]", "a.yaml": b"a: &x {b: 1}\nc: *x\nd: {<<: *x, e: 2}\n"}]  # fmt: skip
-
-
-def scores() -> list[Files]:
-    """What a test keeps of a trial."""
-    values = ClipScores("walk", 2, {_SSIM: (0.5, None)}, {"lpips/alex@1": "no weights"})
-    return [{"walk.json": json.dumps(values.to_dict() if hasattr(values, "to_dict") else asdict(values)).encode()}]
 
 
 def jpeg(size: tuple[int, int]) -> bytes:

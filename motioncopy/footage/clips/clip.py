@@ -27,10 +27,22 @@ class Clip:
 
     Pickling takes along the path and the manifest only, so clips may be handed to loader workers.
     Use :meth:`open` to make one.
+
+    Attributes:
+        path: Its folder.
+        manifest: What it holds.
+        id: Its id.
+        person: Who is in it.
+        fps: Frames per second.
+        size: (height, width) in pixels.
+        skeleton: Name of the joint set.
     """
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path, self.manifest = path, manifest
+        self.id, self.person, self.fps, self.size = manifest.id, manifest.person, manifest.fps, manifest.size
+        self.skeleton = manifest.skeleton
+        self._maps: dict[str, NDArray[Any]] = {}
 
     @classmethod
     def open(cls, path: str | Path) -> Clip:
@@ -55,31 +67,6 @@ class Clip:
     def __len__(self) -> int:
         """Number of frames F."""
         return self.manifest.frames
-
-    @property
-    def id(self) -> str:
-        """The clip's id."""
-        return self.manifest.id
-
-    @property
-    def person(self) -> str:
-        """Who is in it."""
-        return self.manifest.person
-
-    @property
-    def fps(self) -> float:
-        """Frames per second."""
-        return self.manifest.fps
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
-        return self.manifest.size
-
-    @property
-    def skeleton(self) -> str:
-        """Name of the joint set."""
-        return self.manifest.skeleton
 
     @property
     def parts(self) -> frozenset[str]:
@@ -119,11 +106,11 @@ class Clip:
         Raises:
             IndexError: If a number is not in 0 to F-1 (here and in the methods below).
         """
-        return self._frames(self._images, indices)
+        return self._frames("images", indices)
 
     def mask(self, indices: Indices) -> NDArray[np.uint8]:
         """Person masks: ``(n, H, W)`` uint8, 255 on the person, a copy."""
-        return self._frames(self._mask, indices)
+        return self._frames("mask", indices)
 
     def parsing(self, indices: Indices) -> NDArray[np.uint8]:
         """Human parsing: ``(n, H, W)`` uint8 labels, a copy.
@@ -131,7 +118,7 @@ class Clip:
         Raises:
             ClipError: If the clip was prepared without.
         """
-        return self._frames(self._parsing, indices)
+        return self._frames("parsing", indices)
 
     def flow(self, indices: Indices) -> NDArray[np.float32]:
         """Optical flow from frame t to t-1: ``(n, H, W, 2)`` float32, x then y in pixels; frame 0 as it was given.
@@ -141,7 +128,7 @@ class Clip:
         Raises:
             ClipError: If the clip was prepared without.
         """
-        return self._frames(self._flow, indices).astype(np.float32)
+        return self._frames("flow", indices).astype(np.float32)
 
     def verify(self) -> None:
         """Reads every file and compares size and hash with the manifest.
@@ -155,22 +142,6 @@ class Clip:
             found = sha256(file)
             if found != part.sha256:
                 raise ClipError(f"{file} is damaged", expected=f"SHA-256 {part.sha256}", found=found, remedy=_AGAIN)
-
-    @cached_property
-    def _images(self) -> NDArray[Any]:
-        return self._map("images")
-
-    @cached_property
-    def _mask(self) -> NDArray[Any]:
-        return self._map("mask")
-
-    @cached_property
-    def _parsing(self) -> NDArray[Any]:
-        return self._map("parsing")
-
-    @cached_property
-    def _flow(self) -> NDArray[Any]:
-        return self._map("flow")
 
     def _check_sizes(self) -> None:
         for part in self.manifest.parts.values():
@@ -221,11 +192,13 @@ class Clip:
         array.setflags(write=False)
         return array
 
-    def _frames(self, array: NDArray[Any], indices: Indices) -> NDArray[Any]:
+    def _frames(self, name: str, indices: Indices) -> NDArray[Any]:
+        if name not in self._maps:
+            self._maps[name] = self._map(name)
         numbers = np.asarray(indices, np.int64)
         if numbers.size and (numbers.min() < 0 or numbers.max() >= len(self)):
             raise IndexError(f"clip {self.id} has frames 0 to {len(self) - 1}, not {numbers.tolist()}")
-        return array[numbers]
+        return self._maps[name][numbers]
 
 
 def find_clips(folder: Path) -> list[Path]:

@@ -40,6 +40,8 @@ _NOISES = 5.0
 _LEAST_PIXELS = 12
 #: An animal does not cover more of the frame than this; what does is a change of light.
 _MOST_SHARE = 0.45
+# What of the evidence for a head stays from a frame to the next.
+_MEMORY = 0.95
 # A head that was on the wrong end for long must not take as long to change over.
 _MOST_EVIDENCE = 8.0
 # More pixels than this are thinned out before paths are sought through them.
@@ -267,14 +269,9 @@ def resampled(points: Floats, places: Sequence[float] | Floats) -> Floats:
 
 
 class Head:
-    """Decides frame by frame which end of a line is the head.
+    """Decides frame by frame which end of a line is the head."""
 
-    Args:
-        memory: What of the evidence stays from a frame to the next, in [0, 1).
-    """
-
-    def __init__(self, memory: float = 0.95) -> None:
-        self.memory = memory
+    def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
@@ -294,7 +291,7 @@ class Head:
             ends, before = points[[0, -1]], self._last
             straight = np.linalg.norm(ends - before, axis=1).sum()
             same = 1.0 if straight <= np.linalg.norm(ends[::-1] - before, axis=1).sum() else -1.0
-        carried = self.memory * self._evidence * same
+        carried = _MEMORY * self._evidence * same
         total = carried + evidence
         # Kept as evidence for the first end of the line as it is remembered: head first.
         head_first = total >= 0

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage, Framing
+from motioncopy.footage.images import IMAGE_SUFFIXES
 from motioncopy.footage.perception.backends import Images, Masks, Poses
 from motioncopy.footage.sequence import digest, frame_files
 
@@ -87,12 +88,21 @@ class ImageAnnotations(ABC):
     """Annotations that are one image a frame, of the size of the annotated frames.
 
     Args:
-        name: What the backend is called.
-        files: The images.
+        folder: One image a frame, of the size of the annotated frames.
+        framing: From those frames to the footage's; ``None`` where they are the same.
+        names: Just these files, in this order.
+
+    Raises:
+        DataError: If there are none, or one is missing in the middle.
     """
 
-    def __init__(self, name: str, files: AnnotationFiles) -> None:
-        self.name, self.files = name, files
+    #: What the backend is called.
+    name: str
+
+    def __init__(
+        self, folder: str | Path, framing: Framing | None = None, *, names: Sequence[str] | None = None
+    ) -> None:
+        self.files = AnnotationFiles(folder, IMAGE_SUFFIXES, framing=framing, names=names)
 
     @property
     def version(self) -> str:
@@ -135,6 +145,18 @@ class ImageAnnotations(ABC):
                     found=f"{values.shape[1]}x{values.shape[0]}",
                 )
             yield values
+
+
+class MaskImages(ImageAnnotations):
+    """A person segmenter that reads images; see :class:`ImageAnnotations` for its arguments."""
+
+    def __call__(self, images: Images, poses: Poses) -> Masks:
+        """See :class:`motioncopy.footage.perception.backends.PersonSegmenter`.
+
+        Raises:
+            DataError: If an image is damaged, of another size than the annotated frame, or no such image.
+        """
+        return self.next_masks(images)
 
 
 def framing_for(footage: Footage, framing: Framing | None) -> Framing:

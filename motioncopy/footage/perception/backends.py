@@ -70,16 +70,27 @@ class Poses:
         return Poses(**groups)
 
 
-class PoseEstimator(Protocol):
-    """Finds one person's joints. It may remember earlier frames of the same video."""
+class Backend(Protocol):
+    """What every backend has."""
 
     @property
     def name(self) -> str:
-        """What made the joints."""
+        """What made the part."""
 
     @property
     def version(self) -> str:
-        """Changes whenever the joints may."""
+        """Changes whenever the part may."""
+
+    def start(self, footage: Footage) -> None:
+        """The next frames are this footage's, from its first on; they may come at another size than it has.
+
+        Raises:
+            MotionCopyError: If the backend cannot serve this footage.
+        """
+
+
+class PoseEstimator(Backend, Protocol):
+    """Finds one person's joints. It may remember earlier frames of the same video."""
 
     @property
     def skeleton(self) -> str:
@@ -89,13 +100,6 @@ class PoseEstimator(Protocol):
     def groups(self) -> tuple[str, ...]:
         """Which of ``hand_left``, ``hand_right`` and ``face`` come with the joints."""
 
-    def start(self, footage: Footage) -> None:
-        """The next frames are this footage's, from its first on; they may come at another size than it has.
-
-        Raises:
-            MotionCopyError: If the backend cannot serve this footage.
-        """
-
     def __call__(self, images: Images) -> Poses:
         """Sees the next n frames of a video.
 
@@ -104,23 +108,8 @@ class PoseEstimator(Protocol):
         """
 
 
-class PersonSegmenter(Protocol):
+class PersonSegmenter(Backend, Protocol):
     """Finds the person's mask."""
-
-    @property
-    def name(self) -> str:
-        """What made the mask."""
-
-    @property
-    def version(self) -> str:
-        """Changes whenever the mask may."""
-
-    def start(self, footage: Footage) -> None:
-        """The next frames are this footage's, from its first on; they may come at another size than it has.
-
-        Raises:
-            MotionCopyError: If the backend cannot serve this footage.
-        """
 
     def __call__(self, images: Images, poses: Poses) -> Masks:
         """The mask of the person whose ``poses`` those are.
@@ -130,70 +119,25 @@ class PersonSegmenter(Protocol):
         """
 
 
-class Parser(Protocol):
+class Parser(Backend, Protocol):
     """Says to which of :data:`motioncopy.batch.PARSING_CLASSES` each pixel belongs.
 
     One that needs the joints of a certain skeleton names it as its attribute ``skeleton``.
     """
 
-    @property
-    def name(self) -> str:
-        """What made the labels."""
-
-    @property
-    def version(self) -> str:
-        """Changes whenever the labels may."""
-
-    def start(self, footage: Footage) -> None:
-        """The next frames are this footage's, from its first on; they may come at another size than it has.
-
-        Raises:
-            MotionCopyError: If the backend cannot serve this footage.
-        """
-
     def __call__(self, images: Images, masks: Masks, joints: Joints) -> Masks:
         """``(n, H, W)`` uint8 labels."""
 
 
-class BackgroundModel(Protocol):
+class BackgroundModel(Backend, Protocol):
     """Finds what a still camera would see without the person."""
-
-    @property
-    def name(self) -> str:
-        """What made the background."""
-
-    @property
-    def version(self) -> str:
-        """Changes whenever the background may."""
-
-    def start(self, footage: Footage) -> None:
-        """The next frames are this footage's, from its first on; they may come at another size than it has.
-
-        Raises:
-            MotionCopyError: If the backend cannot serve this footage.
-        """
 
     def __call__(self, images: Images, masks: Masks) -> tuple[Images, float]:
         """One ``(H, W, 3)`` image, and the fraction of its pixels in [0, 1] that no frame showed."""
 
 
-class FlowEstimator(Protocol):
+class FlowEstimator(Backend, Protocol):
     """Finds where pixels came from."""
-
-    @property
-    def name(self) -> str:
-        """What made the flow."""
-
-    @property
-    def version(self) -> str:
-        """Changes whenever the flow may."""
-
-    def start(self, footage: Footage) -> None:
-        """The next frames are this footage's, from its first on; they may come at another size than it has.
-
-        Raises:
-            MotionCopyError: If the backend cannot serve this footage.
-        """
 
     def __call__(self, images: Images, previous: Images) -> NDArray[np.float32]:
         """``(n, H, W, 2)`` pixels (x, y): ``images[i]`` at p shows what ``previous[i]`` showed at p + flow."""

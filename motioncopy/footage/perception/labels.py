@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from motioncopy.batch import PARSING_CLASSES
 from motioncopy.errors import ConfigError
 from motioncopy.footage import Framing
-from motioncopy.footage.images import IMAGE_SUFFIXES, read_values
+from motioncopy.footage.images import read_values
 from motioncopy.footage.labels import ATR_TO_PARSING, LIP_TO_PARSING, merge
-from motioncopy.footage.perception.annotations import AnnotationFiles, ImageAnnotations, single_channel
-from motioncopy.footage.perception.backends import Images, Joints, Masks, Poses
+from motioncopy.footage.perception.annotations import ImageAnnotations, MaskImages, single_channel
+from motioncopy.footage.perception.backends import Images, Joints, Masks
 
 LabelSet = Literal["lip", "atr", "parsing"]
 _TABLES: dict[str, NDArray[np.uint8]] = {
@@ -53,8 +53,8 @@ class LabelFolder(ImageAnnotations):
     ) -> None:
         if labels not in _TABLES:
             raise ConfigError("unknown label set", expected=", ".join(get_args(LabelSet)), found=labels)
-        super().__init__(f"{labels}-labels", AnnotationFiles(folder, IMAGE_SUFFIXES, framing=framing, names=names))
-        self._table = _TABLES[labels]
+        super().__init__(folder, framing, names=names)
+        self.name, self._table = f"{labels}-labels", _TABLES[labels]
 
     def __call__(self, images: Images, masks: Masks, joints: Joints) -> Masks:
         """See :class:`motioncopy.footage.perception.backends.Parser`; of the images, only number and size matter.
@@ -69,7 +69,7 @@ class LabelFolder(ImageAnnotations):
         return merge(single_channel(read_values(file), file), self._table, where=str(file))
 
 
-class LabelMask(ImageAnnotations):
+class LabelMask(MaskImages):
     """A person segmenter: the person is what label images do not call background.
 
     Args:
@@ -77,12 +77,7 @@ class LabelMask(ImageAnnotations):
     """
 
     def __init__(self, labels: LabelFolder) -> None:
-        super().__init__(f"{labels.name}-mask", copy(labels.files))
-        self._labels = labels
-
-    def __call__(self, images: Images, poses: Poses) -> Masks:
-        """See :class:`motioncopy.footage.perception.backends.PersonSegmenter`; raises as :class:`LabelFolder` does."""
-        return self.next_masks(images)
+        self.name, self.files, self._labels = f"{labels.name}-mask", copy(labels.files), labels
 
     def read(self, file: Path) -> Masks:
         """One image's mask, 0 or 255."""

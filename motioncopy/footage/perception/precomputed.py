@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,9 @@ import numpy as np
 
 from motioncopy.errors import DataError
 from motioncopy.footage import Footage, Framing
-from motioncopy.footage.images import IMAGE_SUFFIXES, read_rgb, read_values
+from motioncopy.footage.images import read_rgb, read_values
 from motioncopy.footage.perception.annotations import (
-    AnnotationFiles,
-    ImageAnnotations,
+    MaskImages,
     at_size,
     framing_for,
     single_channel,
@@ -110,32 +109,13 @@ def _checked(what: str, joints: Joints, frames: int, count: int) -> Joints:
     return joints
 
 
-class MaskFolder(ImageAnnotations):
+class MaskFolder(MaskImages):
     """A person segmenter that reads mask images.
 
     Grey values are soft masks as they are; an image that holds 0 and 1 only (palette images often do) is 0 and 255.
-
-    Args:
-        folder: One image a frame, of the size of the annotated frames.
-        framing: From those frames to the footage's; ``None`` where they are the same.
-        names: Just these files, in this order.
-
-    Raises:
-        DataError: If there are none, or one is missing in the middle.
     """
 
-    def __init__(
-        self, folder: str | Path, framing: Framing | None = None, *, names: Sequence[str] | None = None
-    ) -> None:
-        super().__init__("given-mask", AnnotationFiles(folder, IMAGE_SUFFIXES, framing=framing, names=names))
-
-    def __call__(self, images: Images, poses: Poses) -> Masks:
-        """See :class:`motioncopy.footage.perception.backends.PersonSegmenter`.
-
-        Raises:
-            DataError: If an image is damaged, coloured, or of another size than the annotated frame.
-        """
-        return self.next_masks(images)
+    name = "given-mask"
 
     def read(self, file: Path) -> Masks:
         """One image's mask."""
@@ -143,33 +123,14 @@ class MaskFolder(ImageAnnotations):
         return values * 255 if values.max() <= 1 else values
 
 
-class ForegroundFolder(ImageAnnotations):
+class ForegroundFolder(MaskImages):
     """A person segmenter that reads foregrounds: the person as filmed, on black.
 
     The person is where any channel is brighter than 16 of 255, below which lossy compression keeps black; specks of a
     pixel or two go with a 3x3 median.
-
-    Args:
-        folder: One image a frame, of the size of the annotated frames.
-        framing: From those frames to the footage's; ``None`` where they are the same.
-        names: Just these files, in this order.
-
-    Raises:
-        DataError: If there are none, or one is missing in the middle.
     """
 
-    def __init__(
-        self, folder: str | Path, framing: Framing | None = None, *, names: Sequence[str] | None = None
-    ) -> None:
-        super().__init__("given-foreground", AnnotationFiles(folder, IMAGE_SUFFIXES, framing=framing, names=names))
-
-    def __call__(self, images: Images, poses: Poses) -> Masks:
-        """See :class:`motioncopy.footage.perception.backends.PersonSegmenter`.
-
-        Raises:
-            DataError: If an image is damaged, or of another size than the annotated frame.
-        """
-        return self.next_masks(images)
+    name = "given-foreground"
 
     def read(self, file: Path) -> Masks:
         """One image's mask."""

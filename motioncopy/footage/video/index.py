@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from motioncopy.errors import VideoError
 from motioncopy.files.limits import check_limit, limits
 from motioncopy.files.reading import reading
+from motioncopy.footage.footage import DEFAULT_FPS
 from motioncopy.footage.video.mp4 import check_mp4
 
 CONVERT = "convert it, for instance with: ffmpeg -i INPUT -c:v libx264 -pix_fmt yuv420p OUTPUT.mp4"
@@ -30,9 +31,6 @@ _FORMATS = (
     "apng,asf,av1,avi,dv,flv,gif,h264,hevc,ivf,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,vc1,webp,"
     "yuv4mpegpipe"
 )
-
-#: Frames per second of a file that states none.
-DEFAULT_FPS = 25.0
 
 # decord 0.6.0 reads exactly from these containers only; in MPEG-TS it is off by frames.
 _DECORD_FORMATS = ("mov,mp4", "matroska")

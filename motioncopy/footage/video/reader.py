@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motioncopy.errors import VideoError
 from motioncopy.files.reading import check_rate, reading
+from motioncopy.footage.footage import DEFAULT_FPS, Footage
 from motioncopy.footage.video.decoders import Decoder, DecordDecoder, DecordFailed, PyAVDecoder
-from motioncopy.footage.video.index import CONVERT, DEFAULT_FPS, VideoIndex, read_index
+from motioncopy.footage.video.index import CONVERT, VideoIndex, read_index
 
 _LOG = logging.getLogger(__name__)
 
 
-class VideoReader:
+class VideoReader(Footage):
     """Reads frames of a video by number, upright, at a constant rate.
 
     - *Rotation*: the display matrix is applied, mirror images too. Pixels count as square.
@@ -45,22 +44,13 @@ class VideoReader:
         self.path = Path(path)
         with reading(self.path, VideoError, "cannot be read as a video", remedy=CONVERT):
             self._index = read_index(self.path)
-            self._fps, self._numbers = _constant_rate(self.path, self._index)
-            check_rate(self._fps, self.path, error=VideoError, remedy=CONVERT)
+            self.fps, self._numbers = _constant_rate(self.path, self._index)
+            self.size = self._index.size
+            check_rate(self.fps, self.path, error=VideoError, remedy=CONVERT)
             self._decoder: Decoder | None = self._open_decoder()
         if self.missing:
             stored = len(self._index.stamps)
             _LOG.warning("%s is damaged: %d of %d frames can be decoded", path, stored, stored + self.missing)
-
-    @property
-    def fps(self) -> float:
-        """Frames per second."""
-        return self._fps
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) in pixels, upright."""
-        return self._index.size
 
     @property
     def missing(self) -> int:
@@ -73,54 +63,31 @@ class VideoReader:
         return bool((np.diff(self._numbers) != 1).any())
 
     def __len__(self) -> int:
-        """Number of frames."""
         return len(self._numbers)
 
     def frames(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
-        """Frames by number, in any order, repeated if wanted.
-
-        Args:
-            indices: n numbers from 0 to ``len(self) - 1``.
-
-        Returns:
-            ``(n, H, W, 3)`` uint8 RGB.
-
-        Raises:
-            IndexError: If a number is out of range.
-            VideoError: If a frame cannot be decoded, or the reader is closed.
-        """
-        wanted = np.asarray(indices, np.int64)
-        if wanted.size == 0:
+        """See :class:`motioncopy.footage.Footage`."""
+        wanted = self._checked(indices)
+        if not wanted.size:
             return np.empty((0, *self.size, 3), np.uint8)
-        if wanted.min() < 0 or wanted.max() >= len(self):
-            raise IndexError(f"{self.path} has frames 0 to {len(self) - 1}, not {wanted.min()} to {wanted.max()}")
         numbers, places = np.unique(self._numbers[wanted], return_inverse=True)
         with reading(self.path, VideoError, f"cannot be read at frame {wanted.min()}", remedy=CONVERT):
             images = self._decode(numbers)
             return images if np.array_equal(places, np.arange(len(images))) else images[places]
 
     def chunks(self, size: int) -> Iterator[NDArray[np.uint8]]:
-        """All frames in order, ``size`` at a time: ``(n, H, W, 3)`` uint8 RGB, n <= size. Memory stays flat."""
+        """See :class:`motioncopy.footage.Footage`."""
         if isinstance(self._decoder, DecordDecoder):
             # decord decodes ahead of a slow reader without bound: 5 GB for 2,160 frames of 1280x720.
             self._decoder.close()
             self._decoder = PyAVDecoder(self.path, self._index)
-        for start in range(0, len(self), size):
-            yield self.frames(range(start, min(start + size, len(self))))
+        yield from super().chunks(size)
 
     def close(self) -> None:
         """Lets go of the file."""
         if self._decoder is not None:
             self._decoder.close()
         self._decoder = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _open_decoder(self) -> Decoder:
         if self._index.regular:

@@ -6,15 +6,11 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from motioncopy.errors import ClipError, ConfigError, MotionCopyError
+from motioncopy.errors import ClipError, ConfigError
 from motioncopy.files.documents import git_lfs_pointer, parse_json, parse_yaml, read_json, read_text, read_yaml
-from tests.motioncopy.files.hostile import BYTES, SEEDED, check, documents
 
 _VALID = {"a": [1, -2.5, "é", None, True], "b": {"c": [[], {}]}}
 
@@ -135,13 +131,3 @@ def test_text_is_read_without_its_mark_and_without_nul(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ClipError, match=rf"a\.csv cannot be read.*{found}"):
             read_text(path, error=ClipError)
-
-
-@SEEDED
-@given(content=documents(_VALID) | st.binary(max_size=200) | st.lists(st.sampled_from(BYTES)).map(b"".join))
-@pytest.mark.parametrize("suffix", [".json", ".yaml"])
-def test_whatever_stands_there_is_read_or_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
-    path = tmp_path / f"a{suffix}"
-    path.write_bytes(content)
-    read: Any = read_json if suffix == ".json" else read_yaml
-    check(lambda: read(path, error=MotionCopyError), path)

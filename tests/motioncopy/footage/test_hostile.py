@@ -16,8 +16,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from motioncopy.errors import DataError, MotionCopyError, VideoError
@@ -89,53 +87,6 @@ def _place(root: Path, name: str, content: bytes) -> Path:
     (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_bytes(content)
     return root / name if "/" not in name else (root / name).parent
-
-
-Edit = tuple[float, str, bytes]
-#: Where (as a share of the file, its head most of all), what, and with which bytes.
-EDITS = st.lists(
-    st.tuples(
-        st.floats(0, 1).map(lambda share: share**3),
-        st.sampled_from(["set", "insert", "cut", "repeat", "end"]),
-        st.sampled_from([b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff"]) | st.binary(min_size=1, max_size=8),
-    ),
-    min_size=1,
-    max_size=3,
-)
-
-
-def _edited(content: bytes, edits: list[Edit]) -> bytes:
-    for share, what, new in edits:
-        at = int(share * len(content))
-        head, tail = content[:at], content[at:]
-        content = {
-            "set": head + new + tail[len(new) :],
-            "insert": head + new + tail,
-            "cut": head + tail[len(new) :],
-            "repeat": head + tail[:64] + tail,
-            "end": head,
-        }[what]
-    return content
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@pytest.mark.parametrize("name", VALID)
-def test_a_damaged_file_is_read_or_refused_by_name(
-    name: str, valid: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    root = tmp_path_factory.mktemp("damaged")
-
-    @settings(max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(EDITS)
-    def holds(edits: list[Edit]) -> None:
-        path = _place(root, name, _edited(valid[name], edits))
-        try:
-            _read_all(path)
-        except MotionCopyError as error:
-            assert str(path) in str(error)  # noqa: PT017 -- reading may as well succeed
-
-    _read_all(_place(root, name, valid[name]))
-    holds()
 
 
 # Claims.

@@ -6,11 +6,8 @@ from motioncopy.batch import PARSING_CLASSES
 from motioncopy.errors import DataError
 from motioncopy.footage.labels import (
     ATR_CLASSES,
-    ATR_TO_12,
     ATR_TO_PARSING,
-    C2F_CLASSES,
     LIP_CLASSES,
-    LIP_TO_12,
     LIP_TO_PARSING,
     merge,
 )
@@ -18,8 +15,6 @@ from motioncopy.footage.labels import (
 TABLES = [
     (LIP_TO_PARSING, LIP_CLASSES, PARSING_CLASSES),
     (ATR_TO_PARSING, ATR_CLASSES, PARSING_CLASSES),
-    (LIP_TO_12, LIP_CLASSES, C2F_CLASSES),
-    (ATR_TO_12, ATR_CLASSES, C2F_CLASSES),
 ]
 
 
@@ -28,8 +23,7 @@ def test_tables_are_complete(table: NDArray[np.uint8], classes: tuple[str, ...],
     assert len(set(classes)) == len(classes) == len(table)
     assert table.dtype == np.uint8
     assert table[0] == 0
-    # ATR has no jumpsuits.
-    assert {merged[i] for i in table} >= set(merged) - {"jumpsuits"}
+    assert {merged[i] for i in table} == set(merged)
     for name, label in zip(classes, table, strict=True):
         if name in merged:
             assert merged[label] == name
@@ -38,7 +32,7 @@ def test_tables_are_complete(table: NDArray[np.uint8], classes: tuple[str, ...],
 
 
 def test_class_lists_are_those_of_the_data_sets() -> None:
-    assert (len(LIP_CLASSES), len(ATR_CLASSES), len(C2F_CLASSES)) == (20, 18, 12)
+    assert (len(LIP_CLASSES), len(ATR_CLASSES)) == (20, 18)
     assert LIP_CLASSES.index("face") == 13
     assert LIP_CLASSES[14:] == ("left-arm", "right-arm", "left-leg", "right-leg", "left-shoe", "right-shoe")
     assert ATR_CLASSES.index("face") == 11
@@ -49,10 +43,6 @@ def test_lip_to_the_six_classes() -> None:
     groups = {"head": {1, 2, 4, 13}, "top": {5, 6, 7, 10, 11}, "bottom": {9, 12}, "shoes": {8, 18, 19}}
     for name, members in {**groups, "limbs": {3, 14, 15, 16, 17}, "background": {0}}.items():
         assert set(np.flatnonzero(PARSING_CLASSES.index(name) == LIP_TO_PARSING)) == members
-
-
-def test_lip_to_twelve_is_c2f_fwns() -> None:
-    assert LIP_TO_12.tolist() == [0, 1, 1, 2, 4, 2, 2, 2, 3, 3, 9, 2, 3, 4, 5, 6, 7, 8, 10, 11]
 
 
 def test_merge() -> None:

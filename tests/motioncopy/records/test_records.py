@@ -446,3 +446,10 @@ def test_the_history_knows_its_commits(checkout: Path, tmp_path_factory: pytest.
     assert provenance.in_history(commit, checkout) is True
     assert provenance.in_history("0" * 40, checkout) is False
     assert provenance.in_history(commit, tmp_path_factory.mktemp("elsewhere")) is None
+
+
+def test_a_record_cannot_hold_what_no_file_could(tmp_path: Path) -> None:
+    for changes in ({"subject": "\ud800"}, {"config": {"a": "\udcff"}}, {"config": {"a": 10**400}}):
+        with pytest.raises(RecordError, match=r"field (subject|config\.a)"):
+            records.write(measured(**changes), tmp_path)
+    assert not list(tmp_path.iterdir())

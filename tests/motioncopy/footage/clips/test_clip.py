@@ -161,3 +161,35 @@ def test_find_clips_passes_over_what_is_not_finished(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     write_clip(tmp_path / ".c.partial-1")
     assert find_clips(tmp_path) == sorted(folders)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.full((3, 25, 3), np.nan, "f4"), np.full((3, 25, 3), 2, "f4"), np.zeros((3, 25, 3), ">f4"),
+     np.zeros((3, 25, 3), "i4")],
+    ids=["nan", "confidence", "byte order", "type"],
+)  # fmt: skip
+def test_joints_that_are_none(tmp_path: Path, array: np.ndarray) -> None:
+    clip = write_clip(tmp_path / "dance", 3)
+    np.save(clip / "joints.npy", array)
+    with pytest.raises(ClipError, match="joints"):
+        _ = Clip.open(clip).joints
+
+
+def test_a_claim_to_much_is_refused_before_there_is_room_for_it(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "dance", 3)
+    path = clip / "manifest.json"
+    content = json.loads(path.read_text())
+    claims = (
+        {"size": [10**6, 10**6]}, {"frames": 10**12}, {"fps": 1e300}, {"frames": -1}, {"size": [0, 10]}, {"fps": "25"},
+        {"person": "../ada"}, {"id": "a/b"}, {"id": "a" * 300}, {"person": "\x1b"}, {"schema": True}, {"more": 1},
+    )  # fmt: skip
+    for claim in claims:
+        path.write_text(json.dumps(content | claim))
+        with pytest.raises(ClipError, match=r"dance"):
+            Clip.open(clip)
+    for change in ({"dtype": "object"}, {"shape": [10**9, 12, 10, 3]}, {"shape": [3, 12, 10, 3], "bytes": 5}):
+        parts = content["parts"] | {"images": content["parts"]["images"] | change}
+        path.write_text(json.dumps(content | {"parts": parts}))
+        with pytest.raises(ClipError, match=r"manifest\.json.*images"):
+            Clip.open(clip)

@@ -49,7 +49,7 @@ def segmenter(patch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("mask_rcnn")
     publish(MASK_RCNN, folder, patch, see_people)
     segmenter = MaskRCNN(device="cpu", size=(96, 64))
-    _ = segmenter._people._built  # other fixtures may set the folder of weights anew
+    _ = segmenter._built  # other fixtures may set the folder of weights anew
     return segmenter
 
 
@@ -111,7 +111,7 @@ def test_a_mask_is_made_where_there_are_joints(segmenter: MaskRCNN) -> None:
 
 
 def test_masks_are_soft(segmenter: MaskRCNN) -> None:
-    found = next(iter(segmenter._people(images(1))))
+    found = next(iter(segmenter._seen(images(1))))
     assert found.masks.dtype == torch.uint8
     assert found.masks.shape[1:] == (HEIGHT, WIDTH)
     assert len(found.masks.unique()) > 10

@@ -1,0 +1,110 @@
+"""Readers of single JSON and YAML files of our own kinds, each with a valid one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import yaml
+
+from benchmarks.bench import dry_run
+from benchmarks.cluster.submissions import Submissions
+from benchmarks.inputs import protocol as shown_protocol
+from benchmarks.loggers import workspace
+from benchmarks.loggers.log import LogState
+from benchmarks.perception import report
+from datamodules.puppets import protocol as puppets
+from motioncopy.errors import DataError
+from motioncopy.files.documents import read_json
+from motioncopy.metrics.scores import ClipScores
+from motioncopy.records.provenance import Code
+from motioncopy.trials import collect
+from tests.fuzz.files import Files
+
+_STAGE: Any = SimpleNamespace(name="face")
+_JOBS = {"a": {"queue_id": "7", "submitted": "2025-01-31T12:00:00", "tries": 1}}
+_NOTES = {"logged": ["record a"], "id": "run-1a2b3c", "parts": 1, "opened": 1.5, "labels": {"seed": 0}, "config": {},
+          "scores": {"ssim": 0.5}}  # fmt: skip
+_PROTOCOL = {"id": "x", "version": 1, "origin": "Nowhere.", "pairs": {"2": [[0, 1]]}, "held_out": [1],
+             "trials": [{"id": "a", "kind": "imitation", "sources": [1]}]}  # fmt: skip
+_TRIAL = {
+    "id": "a", "protocol": "x@1", "kind": "imitation", "person": "ada", "driver": "bob", "fps": 25.0, "frames": 2,
+    "generation_fps": 3.5, "report": {"distance": 0.5}, "scores": ClipScores("a", 2, {"psnr": (1.0, None)}).to_dict(),
+}  # fmt: skip
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise DataError(f"there is no {path}")
+    return path.read_bytes().decode("utf-8", "replace")
+
+
+def _measured() -> Any:
+    content = json.loads(sorted(report.RESULTS.glob("*.json"))[0].read_text())
+    return content | {"rows": content["rows"][:2]}
+
+
+def _puppets() -> Any:
+    content = json.loads(puppets.text(puppets.protocol()))
+    return content | {name: content[name][:2] for name in ("train", "val", "reconstruction", "imitation")}
+
+
+def _workspace() -> Any:
+    content = yaml.safe_load(workspace.text())
+    return content | {"sections": [{**section, "panels": section["panels"][:2]} for section in content["sections"]]}
+
+
+def _read_measurements(folder: Path) -> None:
+    with mock.patch.object(report, "code", return_value=Code("0.1.0", None, None)):  # what a file lacks is asked of git
+        report.markdown(report.read(folder))
+
+
+def _read_workspace(folder: Path) -> None:
+    with mock.patch.object(workspace, "text", return_value=_text(folder / "workspace.yaml")):
+        workspace.definition()
+
+
+def _read_jobs(folder: Path) -> None:
+    entry = Submissions(folder).get("a")
+    assert entry is None or entry.queue_id.isdigit()
+
+
+def _read_notes(folder: Path) -> None:
+    notes = LogState(folder, "wandb")
+    notes.note("test pictures")
+    assert notes.logged("test pictures")
+
+
+#: What each reader calls its file, what a valid one holds, and how the folder around it is read.
+DOCUMENTS: dict[str, tuple[str, Callable[[], Any], Callable[[Path], object]]] = {
+    "jobs": ("jobs.json", lambda: _JOBS, _read_jobs),
+    "measurements": ("people.json", _measured, _read_measurements),
+    "notes": ("logs/wandb.json", lambda: _NOTES, _read_notes),
+    "puppets": (
+        "puppets.json",
+        _puppets,
+        lambda folder: puppets.parse(read_json(folder / "puppets.json", error=DataError)),
+    ),
+    "shown-protocol": (
+        "x.json",
+        lambda: _PROTOCOL,
+        lambda folder: shown_protocol._lines(shown_protocol._content("x", _text(folder / "x.json"))),
+    ),
+    "stage-done": (
+        "stages/00-face/done.json",
+        lambda: {"steps": 12, "key": "0a", "peak_memory_bytes": None},
+        lambda folder: dry_run._stage_state(folder, 0, _STAGE),
+    ),
+    "trial": ("a.json", lambda: _TRIAL, lambda folder: collect(folder, ["a"])),
+    "workspace": ("workspace.yaml", _workspace, _read_workspace),
+}
+
+
+def seed(name: str) -> Callable[[], list[Files]]:
+    """Makes the valid input of a reader of :data:`DOCUMENTS`."""
+    file, content, _ = DOCUMENTS[name]
+    return lambda: [{file: json.dumps(content()).encode()}]
