@@ -40,7 +40,7 @@ class SequenceGAN(PoseToFrameGAN):
 class FaceGAN(PoseToFrameGAN):
     """The face generator, from the face's sticks and image (6 channels), and its training on generated sequences.
 
-    The discriminator sees the face's sticks and image, 6 channels.
+    The discriminator sees the face's sticks and image, 6 channels. There is one update a sequence, whatever its chunks.
 
     Attributes:
         size: Side of the square around the face in pixels.
@@ -86,8 +86,10 @@ class SequenceStage(SequenceGANStage[Rollout]):
     def __init__(
         self, request: DataRequest, *, frame: SequenceGAN, gan: AdversarialLoss, perceptual: FeatureLoss | None
     ) -> None:
-        if frame.schedule.frames < 2:
-            raise ConfigError("EDN's discriminator sees two frames", expected="schedule.frames 2 or more", found=1)
+        if (frames := frame.schedule.frames) < 2:
+            raise ConfigError(
+                "EDN's discriminator sees two frames", expected="frame.schedule.frames >= 2", found=frames
+            )
         fixed = pose_to_frame.perceptual_network("frame", frame.losses, perceptual)
         super().__init__("frame", frame, gan, request, fixed=fixed, share=3)
 
