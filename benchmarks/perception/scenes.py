@@ -95,7 +95,7 @@ def _animal(performance: animals.Performance) -> Scene:
     shots = animals.render(performance, range(performance.frames))
     is_fish = isinstance(performance, animals.Swim)
     return Scene(
-        performance.fish if isinstance(performance, animals.Swim) else performance.mouse,
+        performance.animal,
         np.stack([s.image for s in shots]),
         np.stack([s.joints for s in shots]),
         "fish21" if is_fish else "mouse5",

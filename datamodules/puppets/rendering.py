@@ -21,7 +21,7 @@ from datamodules.puppets.motions import MOTIONS
 from datamodules.puppets.people import PEOPLE
 from datamodules.puppets.raster import Hits, rasterise
 from motioncopy.errors import DataError
-from motioncopy.footage.labels import LIP_TO_PARSING
+from motioncopy.footage.perception.labels import LIP_TO_PARSING
 
 _AMBIENT, _DIFFUSE, _FRONTAL = 0.56, 0.42, 0.14
 _TOLERANCE = 0.02  # metres between a point and the surface seen in its direction for the point to count as seen

@@ -1,4 +1,7 @@
-"""Inputs made to harm, which chance would hardly find: each goes to its reader once in every run."""
+"""Inputs made to harm, which chance would hardly find: each goes to its reader once in every run.
+
+Those for pickles and for HDF5 files are in their unit tests, each by name and with the message that it gets.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from PIL import Image
@@ -97,28 +99,6 @@ def _gifs() -> list[Files]:
     return [{"film.gif": film} for film in films]
 
 
-def _stacks() -> list[Files]:
-    """Datasets of which nothing is stored, filters that unpack to much, links in circles."""
-    made: list[Files] = []
-    for shape, kind, chunks in (
-        ((2, 40_000, 40_000, 3), "u1", (1, 64, 64, 3)), ((2**40, 8, 8), "u1", (1, 8, 8)),
-        ((3, 10, 2**31), "u2", (1, 1, 2**20)), ((2, 20_000, 20_000), "u1", (1, 20_000, 20_000)),
-    ):  # fmt: skip
-        file = io.BytesIO()
-        with h5py.File(file, "w") as stack:
-            data = stack.create_dataset("frames", shape, kind, chunks=chunks, compression="gzip", fillvalue=7)
-            if shape[1] == 20_000:
-                data[0] = 0
-        made.append({"film.h5": file.getvalue()})
-    file = io.BytesIO()
-    with h5py.File(file, "w") as stack:
-        stack["a"] = h5py.SoftLink("/b")
-        stack["b"] = h5py.SoftLink("/a")
-        stack.create_group("c")["d"] = stack["/"]
-        stack["frames"] = h5py.ExternalLink("/dev/zero", "/")
-    return [*made, {"film.h5": file.getvalue()}]
-
-
 def _arrays() -> list[Files]:
     """An array of objects, which is a pickle; archives by another name."""
     objects, archive = io.BytesIO(), io.BytesIO()
@@ -126,64 +106,6 @@ def _arrays() -> list[Files]:
     np.savez(archive, a=np.zeros(3))
     evil = objects.getvalue()[:128] + dumped(Call("os.system", (bait.PAYLOAD,)), 2)
     return [{"film.npy": content} for content in (objects.getvalue(), archive.getvalue(), evil)]
-
-
-def _pickles() -> list[Files]:
-    """Each way known to us from a pickle to code, to memory that is not its own, to no end, or to a deep stack."""
-
-    def text(value: str) -> bytes:
-        return b"X" + struct.pack("<I", len(value)) + value.encode()
-
-    def raw(value: bytes) -> bytes:
-        return b"B" + struct.pack("<I", len(value)) + value
-
-    def number(value: int) -> bytes:
-        return b"J" + struct.pack("<i", value)
-
-    def dtype(code: str) -> bytes:
-        state = number(3) + text("<") + b"NNN" + number(-1) + number(-1) + number(0) + b"tb"
-        return b"cnumpy\ndtype\n(" + text(code) + b"\x89\x88tR(" + state
-
-    scalar = b"cnumpy.core.multiarray\nscalar\n(" + dtype("U2") + raw("|O".encode("utf-32-le")) + b"tR"
-    kinds = (
-        scalar,
-        dtype("O"),
-        dtype("V8"),
-        dtype("M8"),
-        text("|O"),
-        text("O"),
-        raw(b"|O"),
-        b"cnumpy\ndtype\n",
-        b"N",
-        b"]",
-    )
-    made = []
-    for kind in kinds:
-        state = (
-            number(1) + b"(" + number(1) + b"t" + kind + b"\x89" + raw(struct.pack("<Q", 0x4141414141414141)) + b"tb."
-        )
-        made += [b"cnumpy.core.multiarray\n_reconstruct\n(NNNtR(" + state,
-                 b"cnumpy.core.multiarray\nscalar\n(" + kind + raw(b"A" * 8) + b"tR."]  # fmt: skip
-    shared = b")q\0" + b"0h\0h\0\x86q\0" * 64
-    made += [
-        b"\x80\x02" + shared + b"0}h\0Ns.", b"\x80\x02" + shared + b"0\x8f(h\0\x90.",
-        b"(" * 10**6 + b"t" * 10**6 + b".", b"]" + b"]" * 10**5 + b"a" * 10**5 + b".",
-        b"N" + b"\x85" * 10**6 + b".", b"N" + b"\x85" * 3000 + b".",
-        b"\x80\x04]\x94h\0a.", b"}q\0(h\0Nu.", b"]q\0X\1\0\0\0ah\0s.", b"\x80\x04\x95" + b"\xff" * 8 + b"N.",
-        b"I" + b"1" * 10**6 + b"\n.", b"\x8a\xff" + b"\x7f" * 255 + b".", b"r\xff\xff\xff\x7fN.", b"cos\nsystem\n.",
-        b"\x8c\x02os\x8c\x06system\x93.", b"c__builtin__\nset\n(]tR.", b"ccollections\nOrderedDict\n)\x81}b.",
-    ]  # fmt: skip
-    names = (
-        *bait.NAMES,
-        "collections.OrderedDict",
-        "numpy.ndarray",
-        "numpy.dtype",
-        "_codecs.encode",
-        "numpy._core.multiarray.scalar",
-    )
-    for name in names:
-        made += [dumped(Call(name, (bait.PAYLOAD,)), 2), dumped(Call(name, (), {"__class__": 1, "build": 2}), 2)]
-    return [{"kps.pkl": content} for content in made]
 
 
 def _checkpoints() -> list[Files]:
@@ -272,6 +194,6 @@ def _openpose() -> list[Files]:
 
 
 _OF: dict[str, Callable[[], list[Files]]] = {
-    "picture": _pictures, "images": _folders, "gif": _gifs, "hdf5": _stacks, "npy": _arrays, "pickle": _pickles,
+    "picture": _pictures, "images": _folders, "gif": _gifs, "npy": _arrays,
     "checkpoint": _checkpoints, "weights": _weights, "clip": _clips, "openpose": _openpose,
 }  # fmt: skip

@@ -4,8 +4,7 @@ Like the people, an animal is drawn from its name (body, colours, place), and it
 """
 
 from datamodules.puppets.animals.fish import FISH, Swim
-from datamodules.puppets.animals.frame import AnimalFrame
+from datamodules.puppets.animals.frame import AnimalFrame, Performance, background, render
 from datamodules.puppets.animals.mouse import MICE, Walk
-from datamodules.puppets.animals.rendering import Performance, background, render
 
 __all__ = ["FISH", "MICE", "AnimalFrame", "Performance", "Swim", "Walk", "background", "render"]

@@ -10,9 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.puppets.animals.chance import chance
-from datamodules.puppets.animals.frame import AnimalFrame, check_clip, focal_length, lift
-from motioncopy.errors import DataError
+from datamodules.puppets.animals.frame import AnimalFrame, Performance, chance, focal_length, lift, visible
 
 Floats = NDArray[np.float64]
 
@@ -45,27 +43,10 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Swim:
-    """A clip: a fish swims. The seed chooses path, tempo and amplitude.
+class Swim(Performance):
+    """A clip: a fish swims. The seed chooses path, tempo and amplitude."""
 
-    Attributes:
-        fish: One of :data:`FISH`.
-        seed: Of the motion.
-        frames: Number of frames.
-        fps: Frames per second.
-        size: (height, width) of the images.
-    """
-
-    fish: str
-    seed: int
-    frames: int
-    fps: float = 25.0
-    size: tuple[int, int] = (160, 160)
-
-    def __post_init__(self) -> None:
-        if self.fish not in FISH:
-            raise DataError(f"unknown fish {self.fish!r}", expected=f"one of {', '.join(FISH)}")
-        check_clip(self.seed, self.frames, self.fps, self.size)
+    kind, cast = "fish", FISH
 
     def midline(self, frame: int) -> Floats:
         """``(21, 2)`` pixels, snout first.
@@ -73,7 +54,7 @@ class Swim:
         The head follows a closed path that stays within the image; the body bends with the turn and carries a wave
         whose amplitude grows towards the tail.
         """
-        random = chance("swim", self.fish, self.seed)
+        random = chance("swim", self.animal, self.seed)
         rate = random.uniform(0.04, 0.09, 2) * 2 * np.pi
         phase = random.uniform(0, 2 * np.pi, 2)
         tempo, amplitude, wavelength = random.uniform(1.2, 2.4), random.uniform(0.25, 0.5), random.uniform(0.8, 1.1)
@@ -84,7 +65,7 @@ class Swim:
             return float(t - 0.7 / burst_rate * np.cos(burst_rate * t + burst_phase)) * 1.6
 
         def place(t: float) -> Floats:
-            reach = np.array([self.size[1], self.size[0]]) * (0.5 - 0.62 * look(self.fish).length)
+            reach = np.array([self.size[1], self.size[0]]) * (0.5 - 0.62 * look(self.animal).length)
             middle = np.array([self.size[1] - 1, self.size[0] - 1]) / 2
             turned: Floats = middle + np.maximum(reach, 2) * np.sin(rate * clock(t) + phase)
             return turned
@@ -98,12 +79,37 @@ class Swim:
         effort = 0.55 + 0.45 * np.sin(burst_rate * time + burst_phase)
         wave = amplitude * effort * (0.15 + 0.85 * u**1.3) * np.sin(2 * np.pi * (u / wavelength - tempo * time))
         angle = heading + np.clip(8 * turn, -0.9, 0.9) * u + wave
-        step_length = look(self.fish).length * min(self.size) / (_JOINTS - 1)
+        step_length = look(self.animal).length * min(self.size) / (_JOINTS - 1)
         back = -step_length * np.stack([np.cos(angle), np.sin(angle)], axis=1)
         chain = np.concatenate([np.zeros((1, 2)), np.cumsum(back, axis=0)])
         # The middle of the body follows the path, so that neither end leaves the image.
         points: Floats = chain - chain[_JOINTS // 2] + place(time)
         return points
+
+    def drawn(self, frame: int, place: NDArray[np.uint8]) -> AnimalFrame:
+        """One frame before a background."""
+        body, points = look(self.animal), self.midline(frame)
+        alpha, colour = _paint(body, points, self.size)
+        share = alpha[..., None]
+        image = (place * (1 - share) + colour).clip(0, 255).round().astype(np.uint8)
+        # Fish of a hand's length, near the floor.
+        focal = focal_length(body.length * min(self.size) / 100)
+        space = lift(points, np.full(_JOINTS, 20.0), focal, self.size)
+        mask = np.where(alpha >= 0.5, 255, 0).astype(np.uint8)
+        return AnimalFrame(image, mask, visible(points, self.size), space)
+
+    @classmethod
+    def place(cls, animal: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """The tank's floor: pale sand under uneven light."""
+        random = chance("tank", animal)
+        coarse, grain = random.uniform(-1, 1, (5, 5)), random.normal(0, 1, (96, 96))
+        coarse, grain = (
+            cv2.resize(values.astype(np.float32), size[::-1], interpolation=way)
+            for values, way in ((coarse, cv2.INTER_CUBIC), (grain, cv2.INTER_LINEAR))
+        )
+        tint = random.uniform(185, 225, 3)
+        floor = tint + 14 * coarse[..., None] + 3 * grain[..., None]
+        return np.asarray(floor.clip(0, 255).round().astype(np.uint8))
 
 
 @lru_cache(maxsize=len(FISH))
@@ -119,37 +125,6 @@ def look(fish: str) -> Body:
         stripes=int(random.integers(0, 8)),
         tail=float(random.uniform(0.15, 0.4)),
     )
-
-
-def render(swim: Swim, frame: int, place: NDArray[np.uint8]) -> AnimalFrame:
-    """One frame before a background."""
-    body, points = look(swim.fish), swim.midline(frame)
-    alpha, colour = _paint(body, points, swim.size)
-    share = alpha[..., None]
-    image = (place * (1 - share) + colour).clip(0, 255).round().astype(np.uint8)
-    joints = np.ones((_JOINTS, 3), np.float32)
-    joints[:, :2] = points
-    outside = (points < -0.5).any(axis=1) | (points > np.array(swim.size[::-1]) - 0.5).any(axis=1)
-    joints[outside] = 0
-    # Fish of a hand's length, near the floor.
-    focal = focal_length(body.length * min(swim.size) / 100)
-    space = lift(points, np.full(_JOINTS, 20.0), focal, swim.size)
-    return AnimalFrame(image, np.where(alpha >= 0.5, 255, 0).astype(np.uint8), joints, space)
-
-
-def water(fish: str, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The tank's floor: pale sand under uneven light."""
-    random = chance("tank", fish)
-    height, width = size
-    coarse = cv2.resize(
-        random.uniform(-1, 1, (5, 5)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
-    )
-    grain = cv2.resize(
-        random.normal(0, 1, (96, 96)).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR
-    )
-    tint = random.uniform(185, 225, 3)
-    floor = tint + 14 * coarse[..., None] + 3 * grain[..., None]
-    return np.asarray(floor.clip(0, 255).round().astype(np.uint8))
 
 
 def _paint(body: Body, points: Floats, size: tuple[int, int]) -> tuple[Floats, Floats]:

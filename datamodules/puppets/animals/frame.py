@@ -1,8 +1,12 @@
-"""One frame of an animal and its truth."""
+"""Clips of animals, and what a frame of one and its truth are."""
 
 from __future__ import annotations
 
+import zlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,15 +61,93 @@ def lift(points: Floats, above: Floats, focal: float, size: tuple[int, int]) -> 
     return lifted
 
 
-def check_clip(seed: int, frames: int, fps: float, size: tuple[int, int]) -> None:
-    """Refuses a clip that cannot be rendered.
+def chance(*words: str | int) -> np.random.Generator:
+    """A generator that is the same for the same words."""
+    return np.random.default_rng([zlib.crc32(w.encode()) if isinstance(w, str) else w for w in words])
+
+
+@dataclass(frozen=True)
+class Performance(ABC):
+    """A clip of an animal. The seed chooses how it moves.
+
+    Attributes:
+        animal: One of the cast.
+        seed: Of the motion.
+        frames: Number of frames.
+        fps: Frames per second.
+        size: (height, width) of the images.
 
     Raises:
-        DataError: If a value is out of its range.
+        DataError: If there is no such animal, or a value is out of its range.
     """
-    if seed < 0 or frames < 1 or fps <= 0 or not 32 <= min(size) <= max(size) <= 2048:
-        raise DataError(
-            "an animal cannot be rendered so",
-            expected="seed >= 0, frames >= 1, fps > 0 and 32 to 2048 pixels a side",
-            found=f"seed {seed}, {frames} frames, {fps} fps, {size}",
-        )
+
+    kind: ClassVar[str]
+    cast: ClassVar[tuple[str, ...]]
+
+    animal: str
+    seed: int
+    frames: int
+    fps: float = 25.0
+    size: tuple[int, int] = (160, 160)
+
+    def __post_init__(self) -> None:
+        if self.animal not in self.cast:
+            raise DataError(f"unknown {self.kind} {self.animal!r}", expected=f"one of {', '.join(self.cast)}")
+        if self.seed < 0 or self.frames < 1 or self.fps <= 0 or not 32 <= min(self.size) <= max(self.size) <= 2048:
+            raise DataError(
+                "an animal cannot be rendered so",
+                expected="seed >= 0, frames >= 1, fps > 0 and 32 to 2048 pixels a side",
+                found=f"seed {self.seed}, {self.frames} frames, {self.fps} fps, {self.size}",
+            )
+
+    @abstractmethod
+    def drawn(self, frame: int, place: NDArray[np.uint8]) -> AnimalFrame:
+        """One frame before a background."""
+
+    @classmethod
+    @abstractmethod
+    def place(cls, animal: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """The animal's place, ``(H, W, 3)`` uint8 RGB."""
+
+
+@overload
+def render(performance: Performance, frames: int) -> AnimalFrame: ...
+
+
+@overload
+def render(performance: Performance, frames: range) -> list[AnimalFrame]: ...
+
+
+def render(performance: Performance, frames: int | range) -> AnimalFrame | list[AnimalFrame]:
+    """Renders frames of a clip.
+
+    Args:
+        performance: The clip.
+        frames: The number of a frame, from 0, or a range of them.
+
+    Raises:
+        DataError: If a frame lies outside the clip.
+    """
+    if isinstance(frames, range):
+        return [render(performance, i) for i in frames]
+    if not 0 <= frames < performance.frames:
+        raise DataError("no such frame", expected=f"0 to {performance.frames - 1}", found=frames)
+    return performance.drawn(frames, _place(type(performance), performance.animal, performance.size))
+
+
+def background(performance: Performance) -> NDArray[np.uint8]:
+    """The place without the animal, ``(H, W, 3)`` uint8 RGB."""
+    return _place(type(performance), performance.animal, performance.size).copy()
+
+
+@lru_cache(maxsize=16)
+def _place(kind: type[Performance], animal: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+    return kind.place(animal, size)
+
+
+def visible(points: Floats, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Points ``(J, 2)`` as joints: with confidence 1, or all zeros outside the image."""
+    joints = np.ones((len(points), 3), np.float32)
+    joints[:, :2] = points
+    joints[(points < -0.5).any(axis=1) | (points > np.array(size[::-1]) - 0.5).any(axis=1)] = 0
+    return joints

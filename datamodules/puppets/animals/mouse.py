@@ -9,9 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.puppets.animals.chance import chance
-from datamodules.puppets.animals.frame import AnimalFrame, check_clip, focal_length, lift
-from motioncopy.errors import DataError
+from datamodules.puppets.animals.frame import AnimalFrame, Performance, chance, focal_length, lift, visible
 
 Floats = NDArray[np.float64]
 
@@ -46,27 +44,10 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Walk:
-    """A clip: a mouse explores. The seed chooses path, turns and when it rears.
+class Walk(Performance):
+    """A clip: a mouse explores. The seed chooses path, turns and when it rears."""
 
-    Attributes:
-        mouse: One of :data:`MICE`.
-        seed: Of the motion.
-        frames: Number of frames.
-        fps: Frames per second.
-        size: (height, width) of the images.
-    """
-
-    mouse: str
-    seed: int
-    frames: int
-    fps: float = 25.0
-    size: tuple[int, int] = (160, 160)
-
-    def __post_init__(self) -> None:
-        if self.mouse not in MICE:
-            raise DataError(f"unknown mouse {self.mouse!r}", expected=f"one of {', '.join(MICE)}")
-        check_clip(self.seed, self.frames, self.fps, self.size)
+    kind, cast = "mouse", MICE
 
     @property
     def scale(self) -> float:
@@ -75,7 +56,7 @@ class Walk:
 
     def axis(self, frame: int) -> tuple[Floats, Floats, float]:
         """Nose to base of the tail ``(5, 2)`` in pixels, heights ``(5,)`` in mm, and how the tail sways, in [-1, 1]."""
-        random = chance("walk", self.mouse, self.seed)
+        random = chance("walk", self.animal, self.seed)
         rate, phase = random.uniform(0.03, 0.07, 2) * 2 * np.pi, random.uniform(0, 2 * np.pi, 2)
         look_rate, look_phase = random.uniform(0.2, 0.5) * 2 * np.pi, random.uniform(0, 2 * np.pi)
         rear_rate, rear_phase = random.uniform(0.05, 0.12) * 2 * np.pi, random.uniform(0, 2 * np.pi)
@@ -97,7 +78,7 @@ class Walk:
         glance = 0.35 * np.sin(look_rate * time + look_phase + 1)
         bend = np.clip(9 * turn, -0.7, 0.7)
         rear = max(0.0, np.sin(rear_rate * time + rear_phase) - 0.6) / 0.4
-        body = look(self.mouse)
+        body = look(self.animal)
         # Rearing lifts the front and so shortens the body as it is seen from above.
         angles = heading + bend * _ALONG[1:] + glance * np.array([-1.0, -0.5, 0, 0])
         lengths = np.diff(_ALONG) * body.length * self.scale
@@ -106,6 +87,44 @@ class Walk:
         chain = np.concatenate([np.zeros((1, 2)), np.cumsum(back, axis=0)])
         heights = (_HEIGHTS * body.girth + rear * np.array([0.55, 0.45, 0.25, 0.03, 0])) * body.length
         return chain - chain[2] + place(time), heights, float(np.sin(2 * look_rate * time))
+
+    def drawn(self, frame: int, place: NDArray[np.uint8]) -> AnimalFrame:
+        """One frame before a background."""
+        points, heights, sway = self.axis(frame)
+        n = _OVERSAMPLE
+        height, width = self.size
+        columns, rows = (np.arange(length * n) / n + (1 / n - 1) / 2 for length in (width, height))
+        x, y = np.meshgrid(columns, rows)
+        surface = np.zeros((height * n, width * n))
+        for centre, radius, top in _balls(self, points, heights, sway):
+            reach = int(np.ceil((radius + 1) * n))
+            column, row = (round((c + 0.5) * n) for c in centre)
+            window = (
+                slice(max(row - reach, 0), max(row + reach + 1, 0)),
+                slice(max(column - reach, 0), max(column + reach + 1, 0)),
+            )
+            square = (x[window] - centre[0]) ** 2 + (y[window] - centre[1]) ** 2
+            # An ellipsoid over the floor: round from above, and as high as the body is there.
+            dome = top * np.sqrt(np.clip(1 - square / radius**2, 0, 1))
+            surface[window] = np.maximum(surface[window], dome)
+        blocks = surface.reshape(height, n, width, n)
+        above = blocks.mean(axis=(1, 3))
+        mask = np.where((blocks > 0).mean(axis=(1, 3)) >= 0.5, 255, 0).astype(np.uint8)
+        noise = chance("noise", self.animal, self.seed, frame).normal(0, 0.5, above.shape)
+        grey = (place[..., 0] + LEVELS * (above + np.where(mask > 0, noise, 0))).clip(0, 255).round().astype(np.uint8)
+        joints = visible(points, self.size)
+        space = lift(points, heights, focal_length(self.scale), self.size)
+        return AnimalFrame(np.repeat(grey[..., None], 3, axis=2), mask, joints, space, above.astype(np.float32))
+
+    @classmethod
+    def place(cls, animal: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """The arena's floor as a depth camera shows it: nearly flat."""
+        random = chance("arena", animal)
+        coarse = cv2.resize(
+            random.uniform(0, 1, (6, 6)).astype(np.float32), (size[1], size[0]), interpolation=cv2.INTER_CUBIC
+        )
+        grey = (3 + 5 * coarse).clip(0, 255).round().astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
 
 
 @lru_cache(maxsize=len(MICE))
@@ -120,51 +139,9 @@ def look(mouse: str) -> Body:
     )
 
 
-def render(walk: Walk, frame: int, place: NDArray[np.uint8]) -> AnimalFrame:
-    """One frame before a background."""
-    points, heights, sway = walk.axis(frame)
-    n = _OVERSAMPLE
-    height, width = walk.size
-    columns, rows = (np.arange(length * n) / n + (1 / n - 1) / 2 for length in (width, height))
-    x, y = np.meshgrid(columns, rows)
-    surface = np.zeros((height * n, width * n))
-    for centre, radius, top in _balls(walk, points, heights, sway):
-        reach = int(np.ceil((radius + 1) * n))
-        column, row = (round((c + 0.5) * n) for c in centre)
-        window = (
-            slice(max(row - reach, 0), max(row + reach + 1, 0)),
-            slice(max(column - reach, 0), max(column + reach + 1, 0)),
-        )
-        square = (x[window] - centre[0]) ** 2 + (y[window] - centre[1]) ** 2
-        # An ellipsoid over the floor: round from above, and as high as the body is there.
-        dome = top * np.sqrt(np.clip(1 - square / radius**2, 0, 1))
-        surface[window] = np.maximum(surface[window], dome)
-    blocks = surface.reshape(height, n, width, n)
-    above = blocks.mean(axis=(1, 3))
-    mask = np.where((blocks > 0).mean(axis=(1, 3)) >= 0.5, 255, 0).astype(np.uint8)
-    noise = chance("noise", walk.mouse, walk.seed, frame).normal(0, 0.5, above.shape)
-    grey = (place[..., 0] + LEVELS * (above + np.where(mask > 0, noise, 0))).clip(0, 255).round().astype(np.uint8)
-    joints = np.ones((len(points), 3), np.float32)
-    joints[:, :2] = points
-    outside = (points < -0.5).any(axis=1) | (points > np.array(walk.size[::-1]) - 0.5).any(axis=1)
-    joints[outside] = 0
-    space = lift(points, heights, focal_length(walk.scale), walk.size)
-    return AnimalFrame(np.repeat(grey[..., None], 3, axis=2), mask, joints, space, above.astype(np.float32))
-
-
-def floor(mouse: str, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The arena's floor as a depth camera shows it: nearly flat."""
-    random = chance("arena", mouse)
-    coarse = cv2.resize(
-        random.uniform(0, 1, (6, 6)).astype(np.float32), (size[1], size[0]), interpolation=cv2.INTER_CUBIC
-    )
-    grey = (3 + 5 * coarse).clip(0, 255).round().astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
-
-
 def _balls(walk: Walk, points: Floats, heights: Floats, sway: float) -> list[tuple[Floats, float, float]]:
     """Body, ears and tail as balls: centre and radius in pixels, height of the top in mm."""
-    body, fine = look(walk.mouse), np.linspace(0, 1, 25)
+    body, fine = look(walk.animal), np.linspace(0, 1, 25)
     radii = np.interp(fine, _ALONG, _RADII) * body.girth * body.length
     tops = np.interp(fine, _ALONG, heights) + radii
     found = [

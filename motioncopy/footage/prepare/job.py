@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,11 +23,11 @@ from motioncopy.footage import Footage
 from motioncopy.footage.clips import Clip, ClipWriter, Manifest, Source, stale
 from motioncopy.footage.perception.backends import Images, Joints, Masks, Poses
 from motioncopy.footage.perception.background import BackgroundSample
-from motioncopy.footage.prepare.ahead import ahead
 from motioncopy.footage.prepare.backends import PARTS, Backends
 from motioncopy.skeletons import BODY25
 
 T = TypeVar("T")
+_END = object()
 
 #: Longest side of stored frames in pixels, unless another is asked for.
 MAX_SIZE = 512
@@ -336,6 +338,29 @@ class Job:
         start = time.perf_counter()
         yield
         self.seconds[stage] = self.seconds.get(stage, 0) + time.perf_counter() - start
+
+
+def ahead(items: Generator[T, None, None], depth: int = 1) -> Generator[T, None, None]:
+    """Yields the same items in the same order, but lets a thread make the next ones meanwhile.
+
+    Generators that take from one another are thereby stages of a pipeline: all are at work at once, each on one item
+    at a time, and none gets more than ``depth`` items ahead of the one behind it. What a stage raises is raised here.
+    Closing this closes ``items``, and with them the stages before.
+
+    Args:
+        items: Runs in the thread only.
+        depth: How many items are made before they are asked for.
+    """
+    with closing(items), ThreadPoolExecutor(1) as thread:
+        made: deque[Future[T | object]] = deque()
+        try:
+            for _ in range(depth):
+                made.append(thread.submit(next, items, _END))
+            while (item := made.popleft().result()) is not _END:
+                made.append(thread.submit(next, items, _END))
+                yield item  # type: ignore[misc]
+        finally:
+            thread.shutdown(cancel_futures=True)
 
 
 def _in_turn(items: Generator[T, None, None]) -> Generator[T, None, None]:

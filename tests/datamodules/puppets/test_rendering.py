@@ -13,7 +13,7 @@ import pytest
 from datamodules.puppets import MOTIONS, PEOPLE, Frame, Performance, background, render
 from motioncopy.batch import PARSING_CLASSES
 from motioncopy.errors import DataError
-from motioncopy.footage.labels import LIP_TO_PARSING
+from motioncopy.footage.perception.labels import LIP_TO_PARSING
 from motioncopy.skeletons import BODY25
 
 

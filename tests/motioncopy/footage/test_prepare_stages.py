@@ -18,7 +18,7 @@ from motioncopy.footage.clips import Clip
 from motioncopy.footage.perception.backends import Poses
 from motioncopy.footage.perception.background import BackgroundSample
 from motioncopy.footage.prepare import Backends, Recording, prepare, prepare_each, prepare_recordings
-from motioncopy.footage.prepare.ahead import ahead
+from motioncopy.footage.prepare.job import ahead
 from motioncopy.footage.video import VideoWriter
 from tests.motioncopy.footage.perception.figures import KnownPose, walk
 

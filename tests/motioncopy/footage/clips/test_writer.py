@@ -17,7 +17,7 @@ import pytest
 from motioncopy.errors import ClipError, SkeletonError
 from motioncopy.files.lock import locked
 from motioncopy.footage.clips import Backend, Clip, Source, clear_left_overs
-from motioncopy.footage.clips.arrays import ArrayFile
+from motioncopy.footage.clips.writer import ArrayFile
 from tests.motioncopy.footage.clips.making import SIZE, arrays, background, new_writer, write_clip
 
 
