@@ -213,7 +213,7 @@ def test_sizes_and_lengths_that_do_not_fit_are_refused() -> None:
         build(image_size=[30, 32])
     with pytest.raises(ConfigError, match=r"EDN's face generator.*Found: 15x15"):
         build(face={"size": 15})
-    with pytest.raises(ConfigError, match=r"sees two frames.*frame\.schedule\.frames >= 2.*Found: 1"):
+    with pytest.raises(ConfigError, match=r"sees two frames.*schedule\.frames >= 2.*Found: 1"):
         assert build(frame={"schedule": {"frames": 1}}).stages
 
 
