@@ -58,6 +58,28 @@ def whole_file(path: Path, *, error: type[MotionCopyError] = MotionCopyError) ->
         raise unwritable(path, failure, error) from failure
 
 
+@contextmanager
+def explained(
+    what: object, *, error: type[MotionCopyError], failures: tuple[type[Exception], ...] = (OSError,)
+) -> Iterator[None]:
+    """Turns what the system says to bit by bit writing into one error of ours.
+
+    Args:
+        what: What is written.
+        error: What is raised.
+        failures: What is turned; each bears the system's ``errno``.
+    """
+    try:
+        yield
+    except failures as failure:
+        full = getattr(failure, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        raise error(
+            f"cannot write {what}" + (": the disk is full" if full else ""),
+            found=None if full else getattr(failure, "strerror", None) or failure,
+            remedy="make room or choose another folder" if full else "check the folder's permissions",
+        ) from failure
+
+
 def aside(path: Path) -> Path:
     """A name beside a path for what is not whole yet, which nobody else uses: hidden, and ends in ``.partial``."""
     return path.with_name(f".{path.name[:40]}-{secrets.token_hex(6)}.partial")

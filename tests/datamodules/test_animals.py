@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from datamodules.animals import read_poses
-from datamodules.protocols import draw_pairs, protocol
 from motioncopy.errors import DataError
 from motioncopy.request import DataRequest
 from tests.datamodules.swimmers import (
@@ -213,17 +212,6 @@ def test_personal_models_exist_of_all_animals_and_general_ones_are_tested_on_the
         (six / name).rmdir()
     with pytest.raises(DataError, match=r"too few animals.*at least 3.*Found: 2"):
         _ = worms(six, regime="general").recordings
-
-
-@pytest.mark.parametrize(("name", "animals"), [("fish", 6), ("mouse", 4)])
-def test_the_committed_pairs_are_those_that_were_drawn(name: str, animals: int) -> None:
-    rules = protocol(name)
-    assert rules.name == f"{name}@1"
-    assert set(rules.pairs) == {3, animals}
-    assert all(pairs == draw_pairs(n) for n, pairs in rules.pairs.items())
-    assert max(rules.held_out) < animals
-    assert 0 not in rules.held_out
-    assert rules.chronological.gap > 0
 
 
 def test_a_personal_model_is_tested_on_its_animals_end_and_on_anothers(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from datamodules import complexmotion
 from datamodules.complexmotion import ComplexMotion, hold_out, read_table
 from datamodules.miniatures.complexmotion import Take, write
 from datamodules.native import MINIATURE
-from datamodules.protocols import draw_pairs, protocol
 from motioncopy.batch import MotionBatch
 from motioncopy.errors import DataError, VideoError
 from motioncopy.request import DataRequest
@@ -139,10 +138,7 @@ def test_both_regimes_get_windows_and_trials_of_what_mediapipe_saw(miniature: Pa
     assert np.mean(clip.joints[..., 2].max(axis=1) > 0) == 1
 
 
-def test_the_committed_protocol_claims_no_counts_and_its_pairs_are_the_drawn_ones() -> None:
-    rules = protocol("complexmotion")
-    assert rules.recordings == {}
-    assert rules.pairs == {2: draw_pairs(2)}
+def test_it_says_that_the_data_set_is_not_public() -> None:
     assert complexmotion.ComplexMotion.__doc__
     assert "data_public: no" in complexmotion.ComplexMotion.__doc__
     assert "data_public: no" in ComplexMotion.origin

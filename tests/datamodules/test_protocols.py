@@ -94,3 +94,17 @@ def test_how_many_people_are_tested_is_known_of_whole_data_sets_only() -> None:
 def test_every_committed_protocol_can_be_read_and_says_where_it_is_from(name: str) -> None:
     rules = protocol(name)
     assert (rules.id, rules.version >= 1, rules.origin.endswith(".")) == (name, True, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "recordings", "people"),
+    [("complexmotion", {}, {2}), ("solodance", {"train": 153, "test": 26}, {3, 26}), ("fish", {}, {3, 6}),
+     ("mouse", {}, {3, 4})],
+)  # fmt: skip
+def test_committed_pairs_are_those_that_were_drawn(name: str, recordings: dict[str, int], people: set[int]) -> None:
+    rules = protocol(name)
+    assert (rules.name, rules.recordings) == (f"{name}@1", recordings)
+    assert rules.pairs == {n: draw_pairs(n) for n in people}
+    assert rules.chronological.gap > 0
+    assert bool(rules.held_out) == (name in ("fish", "mouse"))
+    assert all(0 < rank < max(people) for rank in rules.held_out)

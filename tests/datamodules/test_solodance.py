@@ -12,7 +12,7 @@ import pytest
 
 from datamodules.miniatures.solodance import Take, write
 from datamodules.native import MINIATURE
-from datamodules.protocols import draw_pairs, protocol
+from datamodules.protocols import draw_pairs
 from datamodules.puppets.rendering import Performance, render
 from datamodules.solodance import SIZE, find_videos, framing, video_name
 from motioncopy.batch import MotionBatch
@@ -267,12 +267,6 @@ def test_a_personal_model_trains_and_is_tested_on_parts_of_one_video(discs: Path
     own, other = data.trials(REQUEST, "test")
     assert last + 2 < FRAMES - len(own)
     assert (own.kind, other.kind, other.driver) == ("reconstruction", "imitation", "test-video_3")
-
-
-def test_the_committed_protocol_is_the_drawn_one() -> None:
-    rules = protocol("solodance")
-    assert rules.recordings == {"train": 153, "test": 26}
-    assert rules.pairs == {n: draw_pairs(n) for n in (3, 26)}
 
 
 def test_the_miniature_has_both_kinds_of_frames_and_comes_out_the_same_twice(tmp_path: Path) -> None:

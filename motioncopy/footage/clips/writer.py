@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from motioncopy.errors import ClipError
 from motioncopy.files.lock import locked
 from motioncopy.files.schema import is_plain_name
+from motioncopy.files.writing import explained
 from motioncopy.footage.clips.manifest import FILE_NAME, Backend, Manifest, Part, Source, layout, sha256
 from motioncopy.skeletons import skeleton as skeleton_named
 
@@ -164,7 +164,7 @@ class ClipWriter:
             )
         for name, array in arrays.items():
             self._check(name, array, ("n" if name == "images" else len(images), *self._layout[name][1]))
-        with self._explained():
+        with explained(f"clip {self.path}", error=ClipError):
             for name, array in arrays.items():
                 self._file(name).append(array)
 
@@ -183,7 +183,7 @@ class ClipWriter:
         self._background = image.copy()
 
     def __enter__(self) -> Self:
-        with self._explained(), ExitStack() as lock:
+        with explained(f"clip {self.path}", error=ClipError), ExitStack() as lock:
             if self._partial in self._open:
                 raise ClipError(f"{self.path} is being written already")
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -204,7 +204,7 @@ class ClipWriter:
         with self._lock:
             try:
                 if kind is None:
-                    with self._explained():
+                    with explained(f"clip {self.path}", error=ClipError):
                         self._finish()
             finally:
                 for file in self._files.values():
@@ -287,18 +287,6 @@ class ClipWriter:
                 raise ClipError(
                     f"confidences of {name} are out of range", expected="[0, 1]", found=f"[{low:g}, {high:g}]"
                 )
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            raise ClipError(
-                f"cannot write clip {self.path}" + (": the disk is full" if full else ""),
-                found=None if full else error.strerror or error,
-                remedy="make room or choose another folder" if full else "check the folder's permissions",
-            ) from error
 
 
 def clear_left_overs(folder: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from motioncopy.errors import ConfigError, PerceptionError
+from motioncopy.errors import PerceptionError
 from motioncopy.footage import Footage
 from motioncopy.footage.clips import Backend
 from motioncopy.footage.perception.backends import (
@@ -53,13 +53,9 @@ class Backends:
         """Whether these backends can make those parts, as far as that can be told before they see a frame.
 
         Raises:
-            ConfigError: If there is no such part.
             PerceptionError: If the parser needs another skeleton than the pose estimator's.
             WeightsError: If a backend's weights are not on this machine.
         """
-        unknown = set(parts) - set(PARTS)
-        if unknown:
-            raise ConfigError("unknown parts", expected=", ".join(PARTS), found=", ".join(sorted(unknown)))
         needed = getattr(self.parser, "skeleton", None)
         if "parsing" in parts and needed not in (None, self.pose.skeleton):
             raise PerceptionError(

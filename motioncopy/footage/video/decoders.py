@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 import av
 import cv2  # noqa: F401 -- before decord, whose libraries would otherwise break OpenCV's PNG decoder
@@ -20,20 +19,6 @@ from motioncopy.errors import VideoError
 from motioncopy.footage.video.index import CONVERT, VideoIndex, decode, open_video
 
 decord.logging.set_level(decord.logging.QUIET)  # what is wrong with a file is said once, by VideoError
-
-
-class Decoder(Protocol):
-    """Reads frames by number."""
-
-    def frames(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Frames as ``(n, H, W, 3)`` uint8 RGB.
-
-        Args:
-            numbers: ``(n,)``, ascending, each once.
-        """
-
-    def close(self) -> None:
-        """Lets go of the file."""
 
 
 class DecordFailed(Exception):
@@ -56,7 +41,10 @@ class DecordDecoder:
             raise DecordFailed(f"decord counts {len(self._reader)} frames, the index {len(index.stamps)}")
 
     def frames(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """See :meth:`Decoder.frames`.
+        """Frames as ``(n, H, W, 3)`` uint8 RGB.
+
+        Args:
+            numbers: ``(n,)``, ascending, each once.
 
         Raises:
             DecordFailed: If a frame cannot be decoded.
@@ -68,7 +56,7 @@ class DecordDecoder:
         return images
 
     def close(self) -> None:
-        """See :meth:`Decoder.close`."""
+        """Lets go of the file."""
         del self._reader
 
 
@@ -82,7 +70,7 @@ class PyAVDecoder:
         self._next = 0  # the number of the frame that decoding comes to next
 
     def frames(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """See :meth:`Decoder.frames`.
+        """See :meth:`DecordDecoder.frames`.
 
         Raises:
             VideoError: If a frame cannot be decoded, or has another size than the first.
@@ -102,7 +90,7 @@ class PyAVDecoder:
         return images
 
     def close(self) -> None:
-        """See :meth:`Decoder.close`."""
+        """Lets go of the file."""
         self._container.close()
         self._stamped = iter(())  # the generator refers back to this object: the codec would wait for the collector
 

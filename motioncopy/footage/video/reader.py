@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from motioncopy.errors import VideoError
 from motioncopy.files.reading import check_rate, reading
 from motioncopy.footage.footage import DEFAULT_FPS, Footage
-from motioncopy.footage.video.decoders import Decoder, DecordDecoder, DecordFailed, PyAVDecoder
+from motioncopy.footage.video.decoders import DecordDecoder, DecordFailed, PyAVDecoder
 from motioncopy.footage.video.index import CONVERT, VideoIndex, read_index
 
 _LOG = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class VideoReader(Footage):
             self.fps, self._numbers = _constant_rate(self.path, self._index)
             self.size = self._index.size
             check_rate(self.fps, self.path, error=VideoError, remedy=CONVERT)
-            self._decoder: Decoder | None = self._open_decoder()
+            self._decoder: DecordDecoder | PyAVDecoder | None = self._open_decoder()
         if self.missing:
             stored = len(self._index.stamps)
             _LOG.warning("%s is damaged: %d of %d frames can be decoded", path, stored, stored + self.missing)
@@ -89,7 +89,7 @@ class VideoReader(Footage):
             self._decoder.close()
         self._decoder = None
 
-    def _open_decoder(self) -> Decoder:
+    def _open_decoder(self) -> DecordDecoder | PyAVDecoder:
         if self._index.regular:
             try:
                 return DecordDecoder(self.path, self._index)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +17,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from motioncopy.errors import VideoError
+from motioncopy.files.writing import explained
 from motioncopy.footage.video.index import open_video
 
 #: Containers that are written, by suffix.
@@ -153,18 +153,8 @@ class VideoWriter:
                 found=", ".join(sorted(unknown)),
             )
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turns what the operating system or FFmpeg say into a ``VideoError``."""
-        try:
-            yield
-        except (av.error.FFmpegError, OSError) as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            raise VideoError(
-                f"cannot write {self.path}" + (": the disk is full" if full else ""),
-                found=None if full else error.strerror or error,
-                remedy="make room or choose another folder" if full else "check the folder's permissions",
-            ) from error
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self.path, error=VideoError, failures=(av.error.FFmpegError, OSError))
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:

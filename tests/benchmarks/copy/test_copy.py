@@ -102,7 +102,7 @@ def test_who_is_asked_can_agree(folder: Path, started: Started, monkeypatch: pyt
         (["--appearance", "nobody.mp4"], "there is no video nobody.mp4"),
         (["--motion", "nobody.mp4"], "there is no video nobody.mp4"),
         (["-o", "out.avi"], "the result is an MP4 file"),
-        (["--method", "farest"], "fakemotion, nearest, remot, static"),
+        (["--method", "farest"], "did you mean nearest"),
         (["--method", "fakemotion", "--preset", "fast"], "one of full, quick"),
     ],
 )

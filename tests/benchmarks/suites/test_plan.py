@@ -59,7 +59,9 @@ def test_its_jobs_are_those_of_make_bench(tmp_path: Path) -> None:
 def test_what_two_tables_want_is_run_once(tmp_path: Path) -> None:
     one = planned(named(["remot/table4"]), tmp_path, data=("puppets",))
     both = planned(named(["remot/table4", "remot/table1"]), tmp_path, data=("puppets",))
-    assert [r.job.id for r in both.runs] == [r.job.id for r in one.runs]
+    ids = [r.job.id for r in both.runs]
+    assert len(set(ids)) == len(ids)
+    assert {r.job.id for r in one.runs} <= set(ids)
 
 
 def test_personal_methods_loop_over_people(tmp_path: Path) -> None:

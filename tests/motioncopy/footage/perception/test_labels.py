@@ -182,8 +182,3 @@ def test_merge() -> None:
     labels = np.array([[0, 2], [19, 9]], np.uint8)
     assert merge(labels, LIP_TO_PARSING).tolist() == [[0, 1], [4, 3]]
     assert merge(labels[:0], LIP_TO_PARSING).shape == (0, 2)
-
-
-def test_labels_beyond_the_table_are_named() -> None:
-    with pytest.raises(DataError, match=r"parsing\.png holds unknown labels.*0 to 17.*Found: 18, 255\."):
-        merge(np.array([3, 18, 255, 18], np.uint8), ATR_TO_PARSING, where="parsing.png")
