@@ -110,7 +110,8 @@ class SequenceStage(SequenceGANStage[Rollout]):
         def pairs(frames: Sequence[Tensor]) -> Tensor:
             return torch.cat([torch.cat((frames[t - 1], frames[t]), dim=1) for t in ends])
 
-        return [Comparison(self.discriminators, *map(pairs, (state.real, state.generated, state.sticks)))]
+        real, generated, sticks = map(pairs, (state.real, state.generated, state.sticks))
+        return [Comparison(self.discriminators, real, generated, sticks)]
 
     def terms(self, sample: Chunk[Rollout]) -> Mapping[str, Callable[[], Tensor]]:
         """Pixel and perceptual losses."""
@@ -204,7 +205,7 @@ class EDN(Method[Tensor]):
             check_size("EDN's face generator", (face.size, face.size), face.generator.network.encoder.stride)
         self.feature_identity = perceptual.features.identity() if perceptual is not None else None
         # What only training needs is not registered: it is in no checkpoint of the method.
-        self._gans, self._shared = (frame, face), {"gan": gan or LeastSquares("sum"), "perceptual": perceptual}
+        self._gans, self._training = (frame, face), (gan or LeastSquares("sum"), perceptual)
 
     @property
     def stages(self) -> Sequence[Stage]:
@@ -213,11 +214,11 @@ class EDN(Method[Tensor]):
 
     @cached_property
     def _stages(self) -> list[Stage]:
-        (frame, face), shared = self._gans, self._shared
-        first = SequenceStage(self.request, frame=frame, **shared)
+        (frame, face), (gan, perceptual) = self._gans, self._training
+        first = SequenceStage(self.request, frame=frame, gan=gan, perceptual=perceptual)
         if face is None or self.face is None:
             return [first]
-        return [first, FaceStage(self.face, self.request, first, face=face, **shared)]
+        return [first, FaceStage(self.face, self.request, first, face=face, gan=gan, perceptual=perceptual)]
 
     def start(self, appearance: Appearance) -> Tensor:
         """Zeros in place of a frame before the first; person and place are in the parameters."""
