@@ -199,6 +199,8 @@ class EDN(Method[Tensor]):
     ) -> None:
         super().__init__(request=DataRequest(1, (image_size[0], image_size[1]), crop=crop), normalisation=normalisation)
         check_size("EDN", image_size, frame.generator.encoder.stride)
+        if face is not None and face.size > min(image_size):
+            raise ConfigError("face.size is larger than the image", expected=f"<= {min(image_size)}", found=face.size)
         self.generator = frame.generator
         self.face = FaceRefiner(face.generator, face.size) if face is not None else None
         if face is not None and isinstance(face.generator.network, GlobalGenerator):

@@ -215,6 +215,8 @@ def test_sizes_and_lengths_that_do_not_fit_are_refused() -> None:
         build(face={"size": 15})
     with pytest.raises(ConfigError, match=r"sees two frames.*schedule\.frames >= 2.*Found: 1"):
         assert build(frame={"schedule": {"frames": 1}}).stages
+    with pytest.raises(ConfigError, match=r"face\.size is larger than the image"):
+        build(face={"size": 4 * SIZE[0]})
 
 
 def test_no_face_leaves_the_generator_of_whole_frames() -> None:
