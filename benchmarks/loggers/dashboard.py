@@ -1,12 +1,17 @@
-"""``motioncopy dashboard``: the W&B workspace that compares methods."""
+"""``motioncopy dashboard``: the W&B workspace that compares methods, made of ``workspace.yaml``."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 from motioncopy.errors import ConfigError
+from motioncopy.files.documents import parse_yaml
+
+if TYPE_CHECKING:
+    import wandb_workspaces.workspaces as ws
 
 
 def add_parser(subparsers: Any) -> None:
@@ -28,16 +33,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints or saves the workspace.
 
     Raises:
-        ConfigError: If nobody is logged in to W&B, or W&B cannot be reached or refuses.
+        ConfigError: If the package that speaks W&B's format is not installed, nobody is logged in to W&B, or W&B cannot
+            be reached or refuses.
     """
-    from benchmarks.loggers import workspace
-
     if arguments.print:
-        print(workspace.text(), end="")
+        print(text(), end="")
         return 0
     from benchmarks.loggers.weights_and_biases import PROJECT, mode_for
 
-    made = workspace.build(arguments.entity or "", arguments.project or os.environ.get("WANDB_PROJECT") or PROJECT)
+    made = _workspace(arguments.entity or "", arguments.project or os.environ.get("WANDB_PROJECT") or PROJECT)
     mode, why = mode_for(os.environ)
     if mode != "online":
         raise ConfigError(
@@ -48,6 +52,69 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(f"Dashboard: {_save(made, arguments.update)}")
     return 0
+
+
+def text() -> str:
+    """The definition as it stands in the file, comments included."""
+    return (files("benchmarks.loggers") / "workspace.yaml").read_text(encoding="utf-8")
+
+
+def _workspace(entity: str, project: str) -> ws.Workspace:
+    """The workspace of a user's or team's project, not yet saved."""
+    try:
+        import wandb_workspaces.expr as expr
+        import wandb_workspaces.workspaces as ws
+    except ImportError as error:
+        raise ConfigError(
+            "saving a dashboard takes the package wandb-workspaces",
+            remedy="install it: .venv/bin/pip install -c constraints.txt '.[dashboard]'; or make the workspace by hand "
+            "from `motioncopy dashboard --print`",
+        ) from error
+    content = parse_yaml(text(), error=ConfigError, what="workspace.yaml")
+    sections = [
+        ws.Section(
+            name=one["name"], panels=[_panel(**panel) for panel in one["panels"]], is_open=one.get("open", False)
+        )
+        for one in content["sections"]
+    ]
+    runs = ws.RunsetSettings(
+        groupby=[expr.Config(key) for key in content["group"]],
+        pinned_columns=["run:displayName", *map(_column, content["columns"])],
+    )
+    return ws.Workspace(
+        entity=entity,
+        project=project,
+        name=content["name"],
+        sections=sections,
+        runset_settings=runs,
+        auto_generate_panels=True,  # whatever else a method logs, below these
+    )
+
+
+def _column(key: str) -> str:
+    """As W&B stores a config: what stands on top is wrapped."""
+    top, dot, rest = key.partition(".")
+    return f"config:{top}.value{dot}{rest}"
+
+
+def _panel(title: str, *, log_x: bool | None = None, **shown: Any) -> Any:
+    """A panel: its kind, what it shows, and its title."""
+    import wandb_workspaces.reports.v2 as wr
+
+    ((kind, what),) = shown.items()
+    if kind == "bar":
+        return wr.BarPlot(title=title, metrics=what)  # grouped as the list of runs is: a mean over seeds
+    if kind == "scatter":
+        x, y = map(wr.SummaryMetric, what)
+        return wr.ScatterPlot(title=title, x=x, y=y, log_x=log_x)
+    if kind == "lines":
+        return wr.LinePlot(title=title, metric_regex=what, x=None)
+    if kind == "media":
+        return wr.MediaBrowser(title=title, media_keys=what, num_columns=2)
+    if kind == "table":
+        return wr.WeavePanelSummaryTable(table_name=what)
+    assert kind == "compare", kind
+    return wr.RunComparer(diff_only=True)
 
 
 def _save(made: Any, update: str | None) -> str:

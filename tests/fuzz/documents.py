@@ -9,12 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-import yaml
-
 from benchmarks.bench import dry_run
 from benchmarks.cluster.submissions import Submissions
 from benchmarks.inputs import protocol as shown_protocol
-from benchmarks.loggers import workspace
 from benchmarks.loggers.log import LogState
 from benchmarks.perception import report
 from datamodules.puppets import protocol as puppets
@@ -53,19 +50,9 @@ def _puppets() -> Any:
     return content | {name: content[name][:2] for name in ("train", "val", "reconstruction", "imitation")}
 
 
-def _workspace() -> Any:
-    content = yaml.safe_load(workspace.text())
-    return content | {"sections": [{**section, "panels": section["panels"][:2]} for section in content["sections"]]}
-
-
 def _read_measurements(folder: Path) -> None:
     with mock.patch.object(report, "code", return_value=Code("0.1.0", None, None)):  # what a file lacks is asked of git
         report.markdown(report.read(folder))
-
-
-def _read_workspace(folder: Path) -> None:
-    with mock.patch.object(workspace, "text", return_value=_text(folder / "workspace.yaml")):
-        workspace.definition()
 
 
 def _read_jobs(folder: Path) -> None:
@@ -100,7 +87,6 @@ DOCUMENTS: dict[str, tuple[str, Callable[[], Any], Callable[[Path], object]]] = 
         lambda folder: dry_run._stage_state(folder, 0, _STAGE),
     ),
     "trial": ("a.json", lambda: _TRIAL, lambda folder: collect(folder, ["a"])),
-    "workspace": ("workspace.yaml", _workspace, _read_workspace),
 }
 
 

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import wandb
 import yaml
 from wandb_workspaces.workspaces import internal
 
 from benchmarks.cli import main
-from benchmarks.loggers import workspace
+from benchmarks.loggers.dashboard import text
 from benchmarks.loggers.results import config_of, summary_of
 from motioncopy import records
-from motioncopy.errors import ConfigError
 from motioncopy.metrics.catalogue import METRICS
 from motioncopy.training import checkpoint
 from tests.methods.tiny import TINY, tiny
 
-WRONG = "{{name: a, group: [], columns: [], sections: [{{name: A, panels: [{}]}}]}}"
+DEFINITION = yaml.safe_load(text())
 ROOT = Path(__file__).parents[3]
 
 
@@ -33,16 +33,13 @@ def _nobody_is_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
 
 def panels(kind: str) -> list[Any]:
-    return [
-        panel[kind] for section in workspace.definition()["sections"] for panel in section["panels"] if kind in panel
-    ]
+    return [panel[kind] for section in DEFINITION["sections"] for panel in section["panels"] if kind in panel]
 
 
 def test_all_that_is_asked_for_is_there() -> None:
-    names = " ".join(section["name"] for section in workspace.definition()["sections"])
+    names = " ".join(section["name"] for section in DEFINITION["sections"])
     for what in ("Scores by method and data", "Quality against cost", "Losses", "videos side by side", "Provenance"):
         assert what in names
-    assert all(panels(kind) for kind in workspace.PANELS)
 
 
 def test_scores_and_costs_are_keys_that_are_logged() -> None:
@@ -51,9 +48,8 @@ def test_scores_and_costs_are_keys_that_are_logged() -> None:
     keys |= set(summary_of(record)) | {"cost/fps_compiled"}
     shown = {key for panel in [*panels("bar"), *panels("scatter")] for key in panel}
     assert shown <= keys
-    content = workspace.definition()
     config = config_of(record)
-    for key in [*content["group"], *content["columns"]]:
+    for key in [*DEFINITION["group"], *DEFINITION["columns"]]:
         value: Any = config
         for word in key.split("."):
             value = value[word]
@@ -63,29 +59,17 @@ def test_pictures_and_tables_are_keys_that_are_logged() -> None:
     media = {f"test/{kind}/{what}" for kind in ("reconstruction", "imitation") for what in ("sheet", "video")}
     for method, variants in TINY.items():
         for variant, _ in variants:
-            built = checkpoint.build(**tiny(method, variant))
+            with torch.device("meta"):
+                built = checkpoint.build(**tiny(method, variant))
             for stage in built.stages:
                 media.add(f"stage/{stage.name}/samples")
     assert {key for panel in panels("media") for key in panel} <= media
     assert set(panels("table")) == {"results/scores", "results/trials"}
 
 
-def test_a_wrong_panel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workspace, "text", lambda: WRONG.format("{bar: [x], lgo_x: true}"))
-    with pytest.raises(ConfigError, match=r"section 'A'.*lgo_x"):
-        workspace.definition()
-
-
-@pytest.mark.parametrize("panel", ["{}", "{bar: x}", "{lines: [x]}", "{baz: [x]}", "[bar]", "{bar: [[x]]}", "~"])
-def test_a_panel_of_another_kind_is_named(panel: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workspace, "text", lambda: WRONG.format(panel))
-    with pytest.raises(ConfigError, match=r"section 'A'|sections\[0\]\.panels"):
-        workspace.definition()
-
-
 def test_print_needs_no_account(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dashboard", "--print"]) == 0
-    assert yaml.safe_load(capsys.readouterr().out) == workspace.definition()
+    assert yaml.safe_load(capsys.readouterr().out) == DEFINITION
 
 
 def test_without_an_account_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,11 +104,11 @@ def test_what_is_saved_is_the_definition(monkeypatch: pytest.MonkeyPatch, capsys
     assert "Dashboard: https://wandb.ai/we/dances?nw=" in capsys.readouterr().out
     (view,) = saved
     assert (view.entity, view.project, view.display_name) == ("we", "dances", "motioncopy")
-    text = json.dumps(view.model_dump(by_alias=True, exclude_none=True), default=str)
+    saved_text = json.dumps(view.model_dump(by_alias=True, exclude_none=True), default=str)
     shown = [*panels("bar"), *panels("scatter"), *panels("media")]
     for key in [key for panel in shown for key in panel] + panels("lines") + panels("table"):
-        assert json.dumps(key)[1:-1] in text
-    assert "config:provenance.value.code.commit" in text
+        assert json.dumps(key)[1:-1] in saved_text
+    assert "config:provenance.value.code.commit" in saved_text
 
 
 def test_a_refusal_says_what_to_check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
