@@ -73,7 +73,8 @@ def preparation(place: Path) -> Work:
     for name in _VIDEOS:
         with VideoWriter(place / f"{name}.mp4", 25, _SIZE) as writer:
             writer.write(images)
-    parts = {"pose": "openpose.OpenPoseFolder", "mask": "precomputed.MaskFolder", "background": "background.MedianBackground"}
+    parts = {"pose": "openpose.OpenPoseFolder", "mask": "precomputed.MaskFolder"}
+    parts["background"] = "background.MedianBackground"
     config = {part: {"class_path": f"motioncopy.footage.perception.{name}"} for part, name in parts.items()}
     (place / "perception.yaml").write_text(yaml.safe_dump(config))
     videos = [str(place / f"{name}.mp4") for name in _VIDEOS]
