@@ -71,7 +71,8 @@ def test_a_metric_without_a_reference_fails(monkeypatch: pytest.MonkeyPatch) -> 
     assert "references.py" in found.checks[0].note
 
 
-def test_tcm_is_held_against_plain_loops() -> None:
+def test_tcm_is_held_against_plain_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "values_of_two", lambda: 0.0)  # the slow test starts two processes
     found = audit("tcm/own_driving_dis@1")
     by_name = {c.name: c for c in found.checks}
     assert found.passed
@@ -86,6 +87,7 @@ def test_networks_pass_with_random_weights_in_the_published_format() -> None:
         found = audit(key)
         assert found.passed, [c for c in found.checks if c.passed is False]
         assert found.weights in ("random", "real")
+    assert audit("tcm/truth_dis@1").passed, "and so do two processes that share the values of clips"
 
 
 def test_the_command_prints_and_fails_for_unknown_metrics(capsys: pytest.CaptureFixture[str]) -> None:

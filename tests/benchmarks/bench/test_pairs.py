@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import pytest
 
-from benchmarks.bench import jobs, processes
+from benchmarks.bench import jobs
 from benchmarks.bench.config_stack import ConfigStack
 from benchmarks.bench.jobs import Job
 from benchmarks.cli import main
@@ -50,10 +49,13 @@ def test_an_animal_has_neither_face_nor_parts(animal: str, variant: str, preset:
 
 @pytest.mark.parametrize("variant", ["paper", pytest.param("released", marks=pytest.mark.slow)])
 def test_a_bench_of_fakemotion_on_an_animal(
-    animal: str, root: Path, variant: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    animal: str,
+    root: Path,
+    variant: str,
+    started: Started,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    started = Started()
-    monkeypatch.setattr(processes, "subprocess", SimpleNamespace(run=started))
     monkeypatch.chdir(root.parent)
     small = {"model": {"init_args": TINY["fakemotion"][variant, "quick"]}, "trainer": {"accelerator": "cpu"}}
     monkeypatch.setattr(jobs, "Job", partial(Job, overrides=small))

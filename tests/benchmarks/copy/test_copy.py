@@ -7,13 +7,11 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import yaml
 
-from benchmarks.bench import processes
 from benchmarks.cli import main
 from benchmarks.copy import reenact
 from datamodules.views import Excerpt, View
@@ -45,13 +43,6 @@ def folder(tmp_path: Path, truth: tuple[np.ndarray, ...], monkeypatch: pytest.Mo
         with VideoWriter(tmp_path / f"{name}.mp4", 25 if name == "ann" else 10, SIZE) as writer:
             writer.write(images[:frames])
     return tmp_path
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Started:
-    calls = Started()
-    monkeypatch.setattr(processes, "subprocess", SimpleNamespace(run=calls))
-    return calls
 
 
 def copy(folder: Path, *options: str, motion: str = "bob.mp4") -> int:

@@ -38,12 +38,16 @@ class Broken:
         raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("init", [full, lambda **_: None, lambda **_: Broken()], ids=["raises", "none", "later"])
+@pytest.mark.parametrize(
+    ("init", "method"),
+    [(full, "static"), (lambda **_: None, "static"), (lambda **_: Broken(), "fakemotion")],
+    ids=["raises", "none", "while training"],
+)
 def test_a_logger_that_fails_costs_no_run(
-    clips: Path, tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch, init: Any
+    clips: Path, tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch, init: Any, method: str
 ) -> None:
     monkeypatch.setattr(wandb, "init", init)
-    own = job(clips, tmp_path / "runs", "fakemotion")
+    own = job(clips, tmp_path / "runs", method)
     with pytest.warns(UserWarning, match="the logger failed and is left alone"):
         record = runner.run(own, listeners=[log_record])
     assert record.status == "finished"
