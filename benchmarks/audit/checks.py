@@ -18,7 +18,7 @@ from benchmarks.audit import references as theirs
 from benchmarks.audit.cases import DAMAGES, Frames, frames, video
 from benchmarks.audit.networks import RANDOM, network
 from benchmarks.audit.processes import difference, frames_of_two, share_frames, share_rows, two_processes, values_of_two
-from benchmarks.audit.references import OWN, array, references
+from benchmarks.audit.references import OWN, Reference, array, references
 from motioncopy.batch import to_uint8
 from motioncopy.metrics.catalogue import metric
 from motioncopy.metrics.clip import Chunk, Clip, Extractor, Extractors
@@ -81,25 +81,21 @@ def audit(key: str) -> Audit:
         ConfigError: If there is no such metric.
     """
     kind = metric(key)
-    if issubclass(kind, SetMetric):
-        return _set(key, kind)
-    if issubclass(kind, FrameMetric):
-        return _frame(key, kind)
-    return _video(key, kind)
+    if not issubclass(kind, SetMetric | FrameMetric):
+        return _video(key, kind)
+    reference = references().get(key)
+    if reference is None:
+        none = Check("reference", None, False, "there is none in benchmarks/audit/references.py")
+        return Audit(key, "none", checks=[none])
+    return _set(key, kind, reference) if issubclass(kind, SetMetric) else _frame(key, kind, reference)
 
 
 # -- metrics of frames ------------------------------------------------------------------------------------------------
 
 
-def _frame(key: str, kind: type[FrameMetric]) -> Audit:
-    found = Audit(key, "none")
-    reference = references().get(key)
-    if reference is None:
-        found.checks.append(Check("reference", None, False, "there is none in benchmarks/audit/references.py"))
-        return found
-    made = _made(kind)
-    found.reference, found.weights = reference.name, _weights(made.networks)
-    tolerance = reference.tolerance
+def _frame(key: str, kind: type[FrameMetric], reference: Reference) -> Audit:
+    made, tolerance = _made(kind), reference.tolerance
+    found = Audit(key, reference.name, _weights(made.networks))
     cases = {name: case for name, case in frames().items() if min(case.truth.shape[2:]) >= made.least_side}
     differences = {name: parity(made, case) for name, case in cases.items()}
     worst = max(differences, key=lambda name: differences[name])
@@ -292,14 +288,9 @@ def _rows(features: Tensor, clips: int = 5) -> Rows:
     return Rows(tuple(Part(str(k), part.float().numpy()) for k, part in enumerate(features.tensor_split(clips))))
 
 
-def _set(key: str, kind: type[SetMetric]) -> Audit:
-    found = Audit(key, "none")
-    reference = references().get(key)
-    if reference is None:
-        found.checks.append(Check("reference", None, False, "there is none in benchmarks/audit/references.py"))
-        return found
+def _set(key: str, kind: type[SetMetric], reference: Reference) -> Audit:
     made = _made(kind)
-    found.reference, found.weights = reference.name, _weights(made.networks)
+    found = Audit(key, reference.name, _weights(made.networks))
     x, y = _features(kind, 0), _features(kind, 1)
     value = made.distance(_rows(x), _rows(y) if kind.needs_real else None)
     expected = reference.values(array(x.float()), array(y.float()) if kind.needs_real else None)

@@ -217,8 +217,8 @@ def _show(record: Record, out: Path, outcome: Outcome) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from benchmarks.tables import columns
     from motioncopy import records
-    from motioncopy.metrics.catalogue import definition
 
     with whole_file(out / "frames.csv") as file:
         rows = csv.writer(codecs.getwriter("utf-8")(file))
@@ -235,16 +235,15 @@ def _show(record: Record, out: Path, outcome: Outcome) -> None:
         for heading in ("metric", "value", "95% interval", "clips", "samples", "value by samples"):
             table.add_column(heading, justify="left" if heading in ("metric", "value by samples") else "right")
         for key, found in aggregates.items():
-            one = definition(key)
             interval = f"{found.low:.4g} to {found.high:.4g}" if found.low is not None else "–"
             curve = ", ".join(f"{n:.0f}: {value:.4g}" for n, value in found.curve)
-            heading = f"{one.title} {one.arrow}" + (f" ({one.unit})" if one.unit else "")
-            table.add_row(heading, f"{found.value:.4f}", interval, str(found.clips), str(found.frames), curve)
+            counts = str(found.clips), str(found.frames)
+            table.add_row(columns.heading(key), f"{found.value:.4f}", interval, *counts, curve)
         console.print(table)
-    for key, reason in outcome.missing.items():
-        print(f"without a value: {definition(key).title}: {reason.split(' Expected:')[0]}")
-    lacking = {k: r for clips in outcome.clips.values() for c in clips for k, r in c.missing.items()}
-    for key, reason in lacking.items():
-        if key not in outcome.missing and not any(key in a for a in record.results.aggregates.values()):
-            print(f"without a value: {definition(key).title}: {reason.split(' Expected:')[0]}")
+    reasons = dict(outcome.missing)
+    told = {*reasons, *(key for aggregates in record.results.aggregates.values() for key in aggregates)}
+    for clip in (clip for clips in outcome.clips.values() for clip in clips):
+        reasons |= {key: reason for key, reason in clip.missing.items() if key not in told}
+    for key, reason in reasons.items():
+        print(f"without a value: {columns.title(key)}: {columns.short(reason)}")
     print(printable(f"record: {path}"), printable(f"values of every frame: {out / 'frames.csv'}"), sep="\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from benchmarks.tables.columns import short
 from motioncopy.metrics.scores import Aggregate
 from motioncopy.records import Costs, Record
 
@@ -19,7 +20,7 @@ def describe(record: Record, *, trials: bool = False) -> list[str]:
     for kind, aggregates in record.results.aggregates.items():
         lines += ["", f"Scores of {kind}", *_scores(aggregates)]
     if record.results.missing:
-        lines += ["", "Not computed", *_named({k: _short(r) for k, r in record.results.missing.items()})]
+        lines += ["", "Not computed", *_named({k: short(r) for k, r in record.results.missing.items()})]
     if trials:
         lines += ["", "Trials", *_trials(record)]
     if costs := dict(_costs(record.costs)):
@@ -30,11 +31,6 @@ def describe(record: Record, *, trials: bool = False) -> list[str]:
 def _named(values: Mapping[str, str]) -> list[str]:
     width = max(map(len, values), default=0)
     return [f"  {name:<{width}}  {text}" for name, text in values.items()]
-
-
-def _short(reason: str) -> str:
-    """Without where the weights would lie and how they are had: the record's JSON has it all."""
-    return reason.split(" Expected:")[0]
 
 
 def _what(record: Record) -> dict[str, str]:

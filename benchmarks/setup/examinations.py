@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from motioncopy.errors import ConfigError, DataError, MotionCopyError, WeightsError
 
@@ -268,23 +269,18 @@ def folders(named: Mapping[str, Path]) -> Iterator[Finding]:
 
 def wandb() -> Iterator[Finding]:
     """Whether runs can be sent to Weights & Biases."""
-    import netrc
-    from urllib.parse import urlsplit
-
     version = _version("wandb")
     if version is None:
         yield Finding("wandb", "warning", "not installed", _SETUP)
         return
-    mode = os.environ.get("WANDB_MODE", "")
-    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    try:
-        known = host in netrc.netrc().hosts
-    except (OSError, netrc.NetrcParseError):
-        known = False
-    if mode in ("offline", "disabled"):
-        yield Finding("wandb", "ok", f"{version}, {mode} (WANDB_MODE)")
-    elif known or os.environ.get("WANDB_API_KEY"):
+    from benchmarks.loggers.weights_and_biases import mode_for
+
+    mode, why = mode_for(os.environ)
+    if mode == "online":
+        host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname
         yield Finding("wandb", "ok", f"{version}, logged in at {host}")
+    elif os.environ.get("WANDB_MODE"):
+        yield Finding("wandb", "ok", f"{version}, {mode} ({why})")
     else:
         yield Finding("wandb", "ok", f"{version}, not logged in: runs stay on this machine until `wandb login`")
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -24,22 +22,6 @@ from motioncopy.poses.sticks import draw_sticks, limb_colours
 from motioncopy.skeletons import BODY25
 
 Size = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Figures a second of ours and of the plain way, medians of paired runs."""
-
-    drawing: str
-    size: Size
-    ours: float
-    plain: float
-
-    def __str__(self) -> str:
-        """One line of the table."""
-        height, width = self.size
-        ratio = self.ours / self.plain
-        return f"{self.drawing:<10} {height}x{width}  {self.ours:>10,.0f}  {self.plain:>10,.0f}  {ratio:>8.1f}x"
 
 
 def figures(count: int, size: Size) -> Tensor:
@@ -94,8 +76,8 @@ def plain_heatmaps(joints: Tensor, size: Size) -> NDArray[np.float32]:
     return np.stack(maps).reshape(len(joints), -1, *size)
 
 
-def measure(size: Size, *, count: int = 8, repeats: int = 7) -> list[Comparison]:
-    """Times every drawing at one size on the CPU.
+def compare(size: Size, *, count: int = 8, repeats: int = 7) -> None:
+    """Times every drawing at one size on the CPU, and prints figures a second of ours and of the plain way.
 
     Args:
         size: (height, width).
@@ -103,17 +85,15 @@ def measure(size: Size, *, count: int = 8, repeats: int = 7) -> list[Comparison]
         repeats: Pairs of runs, of which the medians count.
     """
     joints = figures(count, size)
-    pairs: list[tuple[str, Callable[[Tensor], object], Callable[[Tensor], object]]] = [
-        ("sticks", lambda j: draw_sticks(j, BODY25, size), lambda j: plain_sticks(j, size)),
-        ("limbs", lambda j: draw_limbs(j, BODY25, size), lambda j: plain_limbs(j, size)),
-        ("heat maps", lambda j: draw_heatmaps(j, size), lambda j: plain_heatmaps(j, size)),
-    ]
-    rows = []
-    for name, ours, plain in pairs:
-        calls = {"ours": partial(ours, joints), "plain": partial(plain, joints)}
-        ours_seconds, plain_seconds = medians(calls, repeats).values()
-        rows.append(Comparison(name, size, count / ours_seconds, count / plain_seconds))
-    return rows
+    ways: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "sticks": (lambda: draw_sticks(joints, BODY25, size), lambda: plain_sticks(joints, size)),
+        "limbs": (lambda: draw_limbs(joints, BODY25, size), lambda: plain_limbs(joints, size)),
+        "heat maps": (lambda: draw_heatmaps(joints, size), lambda: plain_heatmaps(joints, size)),
+    }
+    for name, pair in ways.items():
+        ours, plain = medians(dict(zip(("ours", "plain"), pair, strict=True)), repeats).values()
+        figure = f"{name:<10} {size[0]}x{size[1]}"
+        print(f"{figure}  {count / ours:>10,.0f}  {count / plain:>10,.0f}  {plain / ours:>8.1f}x")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -125,8 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     print(f"{'drawing':<10} {'size':<7}  {'figures/s':>10}  {'plain':>10}  {'ratio':>9}")
     for side in options.sizes:
-        for row in measure((side, side)):
-            print(row)
+        compare((side, side))
 
 
 # A person standing in a 128x128 image, in the order of body25.
