@@ -11,7 +11,6 @@ from typing import Any
 
 from benchmarks import left_out
 from benchmarks.progress import Reporter
-from benchmarks.report import curves
 from benchmarks.report.groups import RecordGroup, slug
 from benchmarks.report.provenance import rounded
 from benchmarks.report.runs import Run
@@ -26,6 +25,9 @@ from motioncopy.records.provenance import redacted
 from motioncopy.request import Trial
 
 _CHUNK = 32  # true frames that are read at once
+#: Of curves: digits, steps between the least and the greatest value, and a frame without one.
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+STEPS, NOTHING = 4095, ".."
 
 
 def write(
@@ -198,12 +200,30 @@ def _curves(folder: Path, group: str, runs: Sequence[Run]) -> None:
     found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for run in runs:
         for trial in run.trials:
-            encoded = {key: curves.encode(values) for key, values in run.scores(trial).values.items()}
-            found[trial][run.id] = {key: curve for key, curve in encoded.items() if curve is not None}
+            curves = {key: encoded(values) for key, values in run.scores(trial).values.items()}
+            found[trial][run.id] = {key: curve for key, curve in curves.items() if curve is not None}
     folder.mkdir(parents=True, exist_ok=True)
     for trial, by_run in found.items():
         arguments = ",".join(json.dumps(x, separators=(",", ":")) for x in (group, slug(trial), by_run))
         (folder / f"{slug(trial)}.js").write_text(f"motioncopyClip({arguments});\n", encoding="utf-8")
+
+
+def encoded(values: Sequence[float | None]) -> tuple[float, float, str] | None:
+    """A curve of frames, small: (least, greatest, text); ``None`` where no frame has a value.
+
+    A value stands as one of 4095 steps between the least and the greatest of its curve, written with two of 64
+    characters. That is a tenth of what a pixel of the drawing shows, and a fifth of the size of plain numbers.
+    """
+    known = [v for v in values if v is not None]
+    if not known:
+        return None
+    low, high = min(known), max(known)
+    # Of a curve so flat that its ends are one number to six digits, all is that number.
+    flat = high - low <= 1e-9 * max(abs(low), abs(high), 1e-9)
+    scale = 0.0 if flat else STEPS / (high - low)
+    steps = (None if v is None else round((v - low) * scale) for v in values)
+    text = "".join(NOTHING if k is None else ALPHABET[k >> 6] + ALPHABET[k & 63] for k in steps)
+    return float(f"{low:.6g}"), float(f"{high:.6g}"), text
 
 
 def _sticks(trial: Trial) -> Iterator[Image]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from benchmarks.report.clips import ALPHABET, NOTHING, STEPS
 from motioncopy.metrics.scores import ClipScores
 from motioncopy.records import Costs, Record, Results
 from motioncopy.records.provenance import Code, Device
@@ -20,6 +21,14 @@ SSIM, PSNR, LPIPS, POSE = "ssim/gaussian@1", "psnr/frame@1", "lpips/alex@1", "po
 def curve(mean: float, frames: int = 4) -> tuple[float, ...]:
     """Values of frames around a mean."""
     return tuple(mean + 0.01 * np.cos(np.arange(frames)))
+
+
+def decoded(curve: tuple[float, float, str]) -> list[float | None]:
+    """The values of a curve that was made small, each within 1/8190 of its range, and the rounding of its ends."""
+    low, high, text = curve
+    pairs = [text[i : i + 2] for i in range(0, len(text), 2)]
+    steps = (None if p == NOTHING else ALPHABET.index(p[0]) * 64 + ALPHABET.index(p[1]) for p in pairs)
+    return [None if step is None else low + (high - low) * step / STEPS for step in steps]
 
 
 def scores(trial: str, values: dict[str, float], frames: int = 4, missing: dict[str, str] | None = None) -> ClipScores:

@@ -18,12 +18,11 @@ from benchmarks.bench.config_stack import ConfigStack
 from benchmarks.bench.jobs import Job
 from benchmarks.report import clips
 from benchmarks.report.build import build
-from benchmarks.report.curves import decode
 from benchmarks.report.runs import Run, find
 from benchmarks.report.videos import Panels, sized
 from motioncopy.footage.video import VideoReader, read_metadata
 from tests.benchmarks.in_process import Started
-from tests.benchmarks.report.made import PSNR, SSIM, record, run_folder
+from tests.benchmarks.report.made import PSNR, SSIM, decoded, record, run_folder
 from tests.benchmarks.report.test_build import read
 from tests.toys import write_clip
 
@@ -83,7 +82,7 @@ def test_clips_of_real_runs(ran: Path, tmp_path: Path, capsys: pytest.CaptureFix
     given = json.loads("[" + script.removeprefix("motioncopyClip(").removesuffix(");\n") + "]")
     assert given[:2] == [group["id"], "ann-own"]
     (run,) = [r for r in runs if r.id == static]
-    assert decode(given[2][static][SSIM]) == pytest.approx(list(run.scores("ann-own").values[SSIM]), abs=1e-4)
+    assert decoded(given[2][static][SSIM]) == pytest.approx(list(run.scores("ann-own").values[SSIM]), abs=1e-4)
     place = [r["id"] for r in group["runs"]].index(static)
     assert group["values"][PSNR][place][0] == pytest.approx(run.scores("ann-own").scores[PSNR].value, rel=1e-4)
 
