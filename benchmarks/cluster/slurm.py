@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.bench.jobs import Job
 from benchmarks.cluster.options import ClusterOptions
@@ -29,26 +29,6 @@ _ENDINGS = {
     "CANCELLED": "it was cancelled",
     "PREEMPTED": "it was preempted and not requeued",
 }
-
-
-class Queue(Protocol):
-    """What the engine needs of a cluster."""
-
-    def submit(self, job: Job, after: Sequence[str]) -> str:
-        """Submits a job that begins when those with the ids ``after`` are over, whether they failed or not.
-
-        Returns:
-            The cluster's id of it.
-        """
-
-    def live(self) -> dict[str, tuple[str, State]] | None:
-        """The jobs that are not over: name and state, by the cluster's id; ``None`` if it does not answer now."""
-
-    def ending(self, queue_id: str) -> str:
-        """How a job ended that left no word: a part of a sentence."""
-
-    def advice(self, queue_ids: Sequence[str]) -> str:
-        """How to look at these jobs and how to cancel them."""
 
 
 class Slurm:
@@ -72,7 +52,10 @@ class Slurm:
         self.folder, self.options = folder, options
 
     def submit(self, job: Job, after: Sequence[str]) -> str:
-        """Submits a job that begins when others are over, whether they failed or not.
+        """Submits a job that begins when those with the ids ``after`` are over, whether they failed or not.
+
+        Returns:
+            SLURM's id of it.
 
         Raises:
             ClusterError: If SLURM refuses it.
@@ -90,7 +73,7 @@ class Slurm:
             ) from error  # fmt: skip
 
     def live(self) -> dict[str, tuple[str, State]] | None:
-        """The caller's jobs that wait or run, by id."""
+        """The caller's jobs that are not over, by id: name and state; ``None`` if SLURM does not answer now."""
         said = _ask("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%A|%j|%T|%r")
         if said is None:
             return None
@@ -102,7 +85,7 @@ class Slurm:
         return found
 
     def ending(self, queue_id: str) -> str:
-        """How a job ended, as far as SLURM still knows."""
+        """How a job ended that left no word, as far as SLURM still knows: a part of a sentence."""
         # Without accounting, only the controller knows, and that for some minutes only.
         said = _ask("sacct", "-X", "-n", "-P", "-j", queue_id, "-o", "State")
         if not said:
