@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.loggers.weights_and_biases import PROJECT, mode_for
 
     made = _workspace(arguments.entity or "", arguments.project or os.environ.get("WANDB_PROJECT") or PROJECT)
-    mode, why = mode_for(os.environ)
+    mode, why = mode_for()
     if mode != "online":
         raise ConfigError(
             "a dashboard is saved at W&B, and there is no way to it",

@@ -112,10 +112,6 @@ class RunLog:
     def file(self, path: Path, name: str, kind: str) -> None:
         """A file that is kept with the run."""
 
-    def note(self, what: str) -> None:
-        """Keeps in mind that ``what`` is logged, see :meth:`LogState.logged`."""
-        self.state.note(what)
-
     def where(self) -> str:
         """One line that says where the run can be seen, if there is something to say."""
         return ""

@@ -7,7 +7,6 @@ which may only rise and which it does not know offline, so every part counts fro
 
 from __future__ import annotations
 
-import netrc
 import os
 import re
 import secrets
@@ -18,9 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import wandb
+from requests.utils import get_netrc_auth
 
 from benchmarks.loggers.log import Image, LogState, RunLog
 
@@ -77,12 +76,11 @@ class WandbLog(RunLog):
             "init_timeout": _CONNECT_SECONDS,
             "finish_timeout": _UPLOAD_SECONDS,
         }
-        mode, why = mode_for(os.environ)
+        mode, why = mode_for()
         if mode == "online":
             try:
-                return wandb.init(
-                    config=dict(config), settings=wandb.Settings(mode=mode, resume="allow", **settings)
-                ), ""
+                online = wandb.Settings(mode=mode, resume="allow", **settings)
+                return wandb.init(config=dict(config), settings=online), ""
             except Exception as error:  # noqa: BLE001 (no network, a wrong key, a server that is down)
                 why = f"W&B cannot be reached: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
                 mode = "offline"
@@ -160,19 +158,16 @@ class WandbLog(RunLog):
         return step
 
 
-def mode_for(environment: Mapping[str, str]) -> tuple[str, str]:
-    """``online``, ``offline`` or ``disabled``, and why not online.
-
-    Args:
-        environment: ``WANDB_MODE``, ``WANDB_API_KEY``, ``WANDB_IDENTITY_TOKEN_FILE``, ``WANDB_BASE_URL`` and
-            ``NETRC`` count.
-    """
-    asked = environment.get("WANDB_MODE", "").lower()
+def mode_for() -> tuple[str, str]:
+    """``online``, ``offline`` or ``disabled``, and why not online, as environment and ``.netrc`` say."""
+    asked = os.environ.get("WANDB_MODE", "").lower()
     if asked in ("offline", "dryrun", "disabled"):
         return ("disabled" if asked == "disabled" else "offline"), f"WANDB_MODE={asked}"
-    if _logged_in(environment):
-        return "online", ""
-    return "offline", "nobody is logged in"
+    # As W&B itself looks for a key, but without a question at the end.
+    settings = wandb.setup().settings
+    host = os.environ.get("WANDB_BASE_URL") or settings.base_url
+    given = os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE") or settings.api_key
+    return ("online", "") if given or get_netrc_auth(host) else ("offline", "nobody is logged in")
 
 
 def tags(labels: Mapping[str, Any]) -> list[str]:
@@ -184,24 +179,6 @@ def tags(labels: Mapping[str, Any]) -> list[str]:
         if labels.get(k) not in (None, "")
     ]
     return [tag[:64] for tag in found]
-
-
-def _logged_in(environment: Mapping[str, str]) -> bool:
-    """As W&B itself looks for a key, but without a question at the end."""
-    if environment.get("WANDB_API_KEY") or environment.get("WANDB_IDENTITY_TOKEN_FILE"):
-        return True
-    settings = wandb.setup().settings
-    if settings.api_key:
-        return True
-    host = urlsplit(environment.get("WANDB_BASE_URL") or settings.base_url).netloc
-    given = environment.get("NETRC")
-    for path in [Path(given)] if given else [Path.home() / ".netrc", Path.home() / "_netrc"]:
-        try:
-            if netrc.netrc(str(path.expanduser())).authenticators(host):
-                return True
-        except (OSError, netrc.NetrcParseError):
-            continue
-    return False
 
 
 def _new_id(name: str) -> str:
