@@ -7,6 +7,7 @@ which may only rise and which it does not know offline, so every part counts fro
 
 from __future__ import annotations
 
+import netrc
 import os
 import re
 import secrets
@@ -14,12 +15,12 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import wandb
-from requests.utils import get_netrc_auth
 
 from benchmarks.loggers.log import Image, LogState, RunLog
 
@@ -167,7 +168,16 @@ def mode_for() -> tuple[str, str]:
     settings = wandb.setup().settings
     host = os.environ.get("WANDB_BASE_URL") or settings.base_url
     given = os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE") or settings.api_key
-    return ("online", "") if given or get_netrc_auth(host) else ("offline", "nobody is logged in")
+    return ("online", "") if given or _in_netrc(host) else ("offline", "nobody is logged in")
+
+
+def _in_netrc(url: str) -> bool:
+    given = os.environ.get("NETRC")
+    for path in [given] if given else ["~/.netrc", "~/_netrc"]:
+        with suppress(OSError, netrc.NetrcParseError):
+            if netrc.netrc(os.path.expanduser(path)).authenticators(urlsplit(url).netloc):
+                return True
+    return False
 
 
 def tags(labels: Mapping[str, Any]) -> list[str]:

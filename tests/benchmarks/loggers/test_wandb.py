@@ -202,7 +202,10 @@ def test_the_logger_is_in_no_key(clips: Path, tmp_path: Path, logged: tuple[Job,
         ({"WANDB_API_KEY": "k", "WANDB_MODE": "disabled"}, ("disabled", "WANDB_MODE=disabled")),
         ({"netrc": "machine api.wandb.ai login user password k"}, ("online", "")),
         ({"netrc": "machine elsewhere.org login user password k"}, ("offline", "nobody is logged in")),
-        ({"netrc": "machine own.org login u password k", "WANDB_BASE_URL": "https://own.org"}, ("online", "")),
+        (
+            {"netrc": "machine own.org:8080 login u password k", "WANDB_BASE_URL": "https://own.org:8080"},
+            ("online", ""),
+        ),
         ({"netrc": "this is no netrc"}, ("offline", "nobody is logged in")),
     ],
 )
