@@ -17,11 +17,13 @@ from torch import Tensor
 from benchmarks.audit import references as theirs
 from benchmarks.audit.cases import DAMAGES, Frames, frames, video
 from benchmarks.audit.networks import RANDOM, network
-from benchmarks.audit.processes import difference, frames_of_two, share_frames, share_rows, two_processes, values_of_two
+from benchmarks.audit.processes import agreed, difference, frames_of_two, share_frames, share_rows, values_of_two
 from benchmarks.audit.references import OWN, Reference, array, references
 from motioncopy.batch import to_uint8
 from motioncopy.metrics.catalogue import metric
 from motioncopy.metrics.clip import Chunk, Clip, Extractor, Extractors
+from motioncopy.metrics.face_similarity import HEAD, SHAPE
+from motioncopy.metrics.facenet import SIDE, WEIGHTS, load_network
 from motioncopy.metrics.features import Part, Rows, SetMetric
 from motioncopy.metrics.metric import ClipMetric, FrameMetric, VideoMetric
 from motioncopy.metrics.pose_error import CONFIDENT, FOUND
@@ -263,9 +265,6 @@ def _second(made: ClipMetric, chunk: Chunk) -> list[float]:
 
 def _faces(chunk: Chunk, joints: Tensor) -> list[float]:
     """Face similarity frame by frame, by another way of cutting, in float64."""
-    from motioncopy.metrics.face_similarity import HEAD, SHAPE
-    from motioncopy.metrics.facenet import SIDE, WEIGHTS, load_network
-
     embed, values = load_network(network(WEIGHTS).state).double(), []
     assert chunk.truth is not None
     for t in range(len(chunk)):
@@ -295,7 +294,7 @@ def _set(key: str, kind: type[SetMetric], reference: Reference) -> Audit:
     value = made.distance(_rows(x), _rows(y) if kind.needs_real else None)
     expected = reference.values(array(x.float()), array(y.float()) if kind.needs_real else None)
     found.add("reference", difference(value, expected), reference.tolerance, f"{len(x)} rows of {x.shape[1]} numbers")
-    found.add("2 processes", two_processes(share_rows, (key, x, y), value), _PROCESSES_NETWORK)
+    found.add("2 processes", difference(agreed(share_rows, (key, x, y)), value), _PROCESSES_NETWORK)
     _same_sets(found, made, x, y, value)
     _look_at_videos(found, kind, made.extractors[kind.output.extractor])
     return found

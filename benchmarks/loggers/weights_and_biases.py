@@ -175,7 +175,7 @@ def _in_netrc(url: str) -> bool:
     given = os.environ.get("NETRC")
     for path in [given] if given else ["~/.netrc", "~/_netrc"]:
         with suppress(OSError, netrc.NetrcParseError):
-            if netrc.netrc(os.path.expanduser(path)).authenticators(urlsplit(url).netloc):
+            if netrc.netrc(Path(path).expanduser()).authenticators(urlsplit(url).netloc):
                 return True
     return False
 
