@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from benchmarks.bench import runner
 from benchmarks.bench.jobs import Job
 from benchmarks.cluster.options import ClusterOptions
-from benchmarks.cluster.slurm import Slurm, State, require_submitit
-from benchmarks.cluster.submissions import Submissions
+from benchmarks.cluster.slurm import Slurm, State
 from benchmarks.cluster.task import RECORD
 from benchmarks.progress import Reporter
 from benchmarks.suites.run import Outcome
 from motioncopy.errors import ClusterError, ConfigError
+from motioncopy.files.documents import read_json
 from motioncopy.files.lock import alone
+from motioncopy.files.schema import Size, Text, validated
+from motioncopy.files.writing import write_whole
 from motioncopy.records import read
 
 #: Polls after which a job that has left the queue without a word is taken for lost: shared file systems show what
@@ -63,7 +70,6 @@ def run(
     _check(jobs, after)
     if not jobs:
         return Outcome()
-    require_submitit()
     folder = jobs[0].runs / "cluster"
     queue = queue or Slurm(folder, options)
     busy = f"another process submits and waits for the runs of {folder.parent}"
@@ -268,3 +274,39 @@ def _check(jobs: Sequence[Job], after: Mapping[str, Sequence[str]]) -> None:
         for name in earlier:
             if place.get(name, len(jobs)) >= place.get(job_id, -1):
                 raise ConfigError(f"{job_id} is to wait for {name}, which is not before it in the list")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A submission: the cluster's number of it, when (UTC), and how often one call has submitted its job."""
+
+    queue_id: Annotated[str, Field(pattern=r"^\d{1,20}$")]  # an argument of squeue and sacct
+    submitted: Text
+    tries: Size = 1
+
+
+class Submissions:
+    """The last submission of every job below one ``runs`` folder, in ``folder/jobs.json``, so that none comes twice.
+
+    Raises:
+        ClusterError: If the file is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "jobs.json"
+        self._entries: dict[str, Submission] = {}
+        if self._path.is_file():
+            remedy = "cancel what `squeue --me` shows of these runs, then delete the file"
+            content = read_json(self._path, error=ClusterError, remedy=remedy)
+            what = f"{self._path} is damaged"
+            self._entries = validated(dict[Text, Submission], content, error=ClusterError, what=what, remedy=remedy)
+
+    def get(self, job_id: str) -> Submission | None:
+        """The last submission of a job."""
+        return self._entries.get(job_id)
+
+    def add(self, job_id: str, queue_id: str, tries: int) -> None:
+        """Notes a submission, on disk at once."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._entries[job_id] = Submission(queue_id, now, tries)
+        write_whole(self._path, json.dumps({k: asdict(v) for k, v in self._entries.items()}, indent=1))

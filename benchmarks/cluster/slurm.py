@@ -43,7 +43,8 @@ class Slurm:
     """
 
     def __init__(self, folder: Path, options: ClusterOptions) -> None:
-        require_submitit()
+        if importlib.util.find_spec("submitit") is None:
+            raise ClusterError("--engine slurm needs submitit", remedy="pip install 'motioncopy[cluster]'")
         if shutil.which("sbatch") is None or shutil.which("srun") is None:
             raise ClusterError(
                 "SLURM is not installed here", expected="its commands sbatch, srun and squeue",
@@ -104,7 +105,6 @@ class Slurm:
         asked = self.options
         cores = asked.cpus * job.devices
         gpus = job.devices if asked.gpus is None else asked.gpus
-        extra: dict[str, Any] = {"requeue": True, **asked.extra}
         parameters: dict[str, Any] = {
             "name": job.id,
             "timeout_min": asked.minutes,
@@ -113,29 +113,18 @@ class Slurm:
             "tasks_per_node": 1,  # Lightning starts the other processes
             "cpus_per_task": cores,
             "gpus_per_node": gpus or None,
-            "slurm_partition": asked.partition,
-            "slurm_account": asked.account,
-            "slurm_qos": asked.qos,
-            "slurm_constraint": asked.constraint,
+            **{f"slurm_{name}": getattr(asked, name) for name in ("partition", "account", "qos", "constraint")},
             "slurm_dependency": f"afterany:{':'.join(after)}" if after else None,
             "slurm_setup": list(asked.setup) or None,
-            "slurm_additional_parameters": {k: v for k, v in extra.items() if v is not False},
+            "slurm_additional_parameters": {
+                name: value for name, value in {"requeue": True, **asked.extra}.items() if value is not False
+            },
             # Since 22.05, srun does not ask for the cores that sbatch was given.
             "slurm_srun_args": [f"--cpus-per-task={cores}"],
         }
         executor = submitit.AutoExecutor(self.folder / job.id, cluster="slurm", slurm_max_num_timeout=asked.requeues)
         executor.update_parameters(**{k: v for k, v in parameters.items() if v is not None})
         return executor
-
-
-def require_submitit() -> None:
-    """Checks for it before anything is written.
-
-    Raises:
-        ClusterError: If submitit is not installed.
-    """
-    if importlib.util.find_spec("submitit") is None:
-        raise ClusterError("--engine slurm needs submitit", remedy="pip install 'motioncopy[cluster]'")
 
 
 def _ask(*command: str) -> str | None:

@@ -8,8 +8,6 @@ itself count. Only ratios mean anything.
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
@@ -17,6 +15,8 @@ from torchmetrics.functional.image import multiscale_structural_similarity_index
 from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
 from torchmetrics.functional.image import structural_similarity_index_measure as torchmetrics_ssim
 
+from benchmarks.audit.cases import Frames
+from benchmarks.audit.references import references
 from benchmarks.speed.harness import Calls, compare, options, set_threads
 from motioncopy.metrics.masked import mask_psnr, mask_ssim
 from motioncopy.metrics.ms_ssim import SMALLEST, ms_ssim
@@ -36,18 +36,6 @@ def frames(batch: int, size: int) -> tuple[Tensor, Tensor]:
     return noisy.to(torch.uint8), truth.to(torch.uint8)
 
 
-def numpy_sharpness(x: npt.NDArray[np.uint8], y: npt.NDArray[np.uint8]) -> float:
-    """SD by its formula, of one frame ``(3, size, size)``: no library has it."""
-
-    def sharp(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        scaled = frame.astype(np.float32) / 255
-        gradients: npt.NDArray[np.float32] = np.abs(np.diff(scaled, axis=1))[:, :, 1:]
-        gradients += np.abs(np.diff(scaled, axis=2))[:, 1:]
-        return gradients
-
-    return float(-10 * np.log10(np.abs(sharp(x) - sharp(y)).mean()))
-
-
 def implementations(batch: int, size: int) -> dict[str, Calls]:
     """By metric, what is timed: ours first."""
     x, y = frames(batch, size)
@@ -56,6 +44,7 @@ def implementations(batch: int, size: int) -> dict[str, Calls]:
     mask = torch.zeros(batch, 1, size, size, dtype=torch.uint8)
     mask[..., size // 4 : -size // 4] = 255
     opposite = 255 - y
+    sharpness_by_numpy = references()["sd/formula@1"].values
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 0}
     calls: dict[str, Calls] = {
         "SSIM": {
@@ -79,7 +68,7 @@ def implementations(batch: int, size: int) -> dict[str, Calls]:
         "Mask-PSNR": {OURS: lambda: mask_psnr(x, y, mask)},
         "SD": {
             OURS: lambda: sharpness_difference(x, y),
-            "NumPy": lambda: [numpy_sharpness(a, b) for a, b in pairs],
+            "NumPy": lambda: sharpness_by_numpy(Frames(x, y, mask)),  # no library has it
         },
         "SD, script": {OURS: lambda: script_sharpness_difference(x, y)},
     }

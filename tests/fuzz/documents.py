@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from benchmarks.bench import dry_run
-from benchmarks.cluster.submissions import Submissions
+from benchmarks.cluster.run import Submissions
 from benchmarks.inputs import protocol as shown_protocol
 from benchmarks.loggers.log import LogState
 from benchmarks.perception import report
