@@ -35,7 +35,7 @@ _PROCESSES, _PROCESSES_NETWORK = 1e-6, 1e-4
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at, the largest difference or a value of it; ``passed`` is ``None`` if none is judged."""
+    """The largest difference of one thing, or a value of it; ``passed`` is ``None`` where nothing is judged."""
 
     name: str
     value: float | None

@@ -47,25 +47,24 @@ class WandbLog(RunLog):
         self._folder = run
         super().__init__(LogState(run, "wandb"))
         state = self.state.content
-        part = state.get("parts", 0)
-        labels = state.get("labels", {}) | dict(labels)
+        part, labels = state.parts, state.labels | dict(labels)
         # W&B keeps what the last part says, so each part says all that the others have said.
-        config = {**state.get("config", {}), **labels, **({"config": dict(config)} if config else {})}
+        config = {**state.config, **labels, **({"config": dict(config)} if config else {})}
         # W&B names the folder of a part after the second in which it was opened.
-        time.sleep(max(0.0, min(1.1, state.get("opened", 0.0) + 1.1 - time.time())))
-        name = state.get("id") or _new_id(run.name)
+        time.sleep(max(0.0, min(1.1, state.opened + 1.1 - time.time())))
+        name = state.id or _new_id(run.name)
         self.state.update(id=name, parts=part + 1, opened=time.time(), labels=labels, config=config)
         self._row = part * _ROWS_A_PART
         self._stages: set[str] = set()
         self._run, self._why_not = self._open(labels, config)
-        for key, value in state.get("scores", {}).items():
+        for key, value in state.scores.items():
             self._run.summary[key] = value
         if part == 0:
             print(self.where(), flush=True)
 
     def _open(self, labels: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[Any, str]:
         settings: dict[str, Any] = {
-            "run_id": self.state.content["id"],
+            "run_id": self.state.content.id,
             "run_name": self._folder.name,
             "project": os.environ.get("WANDB_PROJECT") or PROJECT,
             "run_group": "-".join(str(labels[k]) for k in ("method", "data") if labels.get(k)) or None,
@@ -115,8 +114,9 @@ class WandbLog(RunLog):
 
     def summary(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
         """Config and summary."""
-        labels = {k: config.get(k, v) for k, v in self.state.content["labels"].items()}
-        self.state.update(config={**self.state.content["config"], **config}, labels=labels, scores=dict(scores))
+        state = self.state.content
+        labels = {k: config.get(k, v) for k, v in state.labels.items()}
+        self.state.update(config={**state.config, **config}, labels=labels, scores=dict(scores))
         self._run.config.update(dict(config), allow_val_change=True)
         self._run.tags = tags(labels)  # the person may be the data set's choice
         for key, value in scores.items():

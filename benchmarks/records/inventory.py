@@ -36,12 +36,7 @@ class Entry:
 
     path: Path
     record: Record | None
-    reason: str = ""
-
-    @property
-    def why(self) -> str:
-        """The reason without the file, which some name first."""
-        return self.reason.removeprefix(str(self.path)).lstrip(": ")
+    why: str = ""
 
 
 def record_files(places: Iterable[Path]) -> list[Path]:
@@ -75,8 +70,8 @@ def read(paths: Iterable[Path]) -> Iterator[Entry]:
             continue
         try:
             yield Entry(path, records.read(path))
-        except MotionCopyError as error:
-            yield Entry(path, None, str(error))
+        except MotionCopyError as error:  # which may name the file first, as who prints it does
+            yield Entry(path, None, str(error).removeprefix(str(path)).lstrip(": "))
         except Exception as error:  # noqa: BLE001 -- whatever a hostile file does to its reader, the others are read
             yield Entry(path, None, f"no readable record: {left_out.reason(error)}")
 
