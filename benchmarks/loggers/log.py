@@ -159,8 +159,6 @@ class SafeLog:
 class StageLogger(Logger):
     """What a stage's Trainer logs to: hands the losses on, on the first process alone.
 
-    Lightning's own loggers take the Trainer's step for the run's, which restarts at every stage.
-
     Args:
         log: The run's.
         stage: The stage's name.
