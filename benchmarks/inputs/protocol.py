@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from collections import Counter
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 from motioncopy.errors import ConfigError
+from motioncopy.files.documents import parse_json
+from motioncopy.files.schema import Count, Size, Text, validated
 
 _MOST_ROWS = 8
 
@@ -33,23 +35,39 @@ def run(args: argparse.Namespace) -> int:
     """Lists protocols or shows one.
 
     Raises:
-        ConfigError: If there is none of this name.
+        ConfigError: If there is none of this name, or its file is damaged.
     """
     folder = files("datamodules") / "splits"
     texts = {f.name.removesuffix(".json"): f.read_text(encoding="utf-8") for f in folder.iterdir()
              if f.name.endswith(".json")}  # fmt: skip
     if args.action == "list":
         for name in sorted(texts):
-            content = json.loads(texts[name])
+            content = _content(name, texts[name])
             print(f"{name:<14} {content['id']}@{content['version']}")
     elif args.name not in texts:
         raise ConfigError(f"there is no protocol {args.name!r}", expected=f"one of {', '.join(sorted(texts))}")
     elif args.json:
         print(texts[args.name], end="")
     else:
-        print("\n".join(_lines(json.loads(texts[args.name]))))
+        print("\n".join(_lines(_content(args.name, texts[args.name]))))
         print(f"SHA-256 of the file: {hashlib.sha256(texts[args.name].encode()).hexdigest()}")
     return 0
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What every protocol's file says, and what is shown in a form of its own."""
+
+    id: Text
+    version: Size
+    pairs: dict[Text, tuple[tuple[Count, Count], ...]] = field(default_factory=dict)
+
+
+def _content(name: str, text: str) -> dict[str, Any]:
+    what = f"the protocol file {name}.json"
+    content: dict[str, Any] = parse_json(text, error=ConfigError, what=what, remedy="restore it")
+    validated(_Head, content, error=ConfigError, what=what, remedy="restore it", more=True)
+    return content
 
 
 def _lines(content: dict[str, Any]) -> list[str]:
