@@ -7,17 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
 from benchmarks.bench import dry_run
-from benchmarks.cluster.submissions import Submissions
+from benchmarks.cluster.run import Submissions
 from benchmarks.inputs import protocol as shown_protocol
 from benchmarks.loggers.log import LogState
 from benchmarks.perception import report
 from datamodules.puppets import protocol as puppets
 from motioncopy.errors import DataError
 from motioncopy.files.documents import read_json
-from motioncopy.records.provenance import Code
 from tests.fuzz.files import Files
 
 _STAGE: Any = SimpleNamespace(name="face")
@@ -45,8 +43,7 @@ def _puppets() -> Any:
 
 
 def _read_measurements(folder: Path) -> None:
-    with mock.patch.object(report, "code", return_value=Code("0.1.0", None, None)):  # what a file lacks is asked of git
-        report.markdown(report.read(folder))
+    report.markdown(report.read(folder))
 
 
 def _read_jobs(folder: Path) -> None:
