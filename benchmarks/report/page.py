@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from benchmarks.papers import Paper
 from benchmarks.report.folder import GENERATOR
 from benchmarks.report.groups import RecordGroup
-from benchmarks.report.tables import AblationTable, ComparedTable, ResultTable
+from benchmarks.report.tables import Shown
 from benchmarks.tables.grid import Note, lowered
 from motioncopy.metrics.bootstrap import NOTE
 
@@ -24,10 +24,10 @@ _SCRIPTS = ("core.js", "panel.js", "cost.js", "player.js", "curves.js", "clips.j
 
 def render(
     title: str,
-    results: Sequence[tuple[RecordGroup, Sequence[ResultTable], Sequence[Note]]],
-    ablations: Sequence[AblationTable],
+    results: Sequence[tuple[RecordGroup, Sequence[Shown], Sequence[Note]]],
+    ablations: Sequence[Shown],
     hindered: Sequence[str],
-    papers: Sequence[tuple[Paper, Sequence[ComparedTable]]],
+    papers: Sequence[tuple[Paper, Sequence[Shown]]],
     data: Mapping[str, Any],
     aside: Sequence[tuple[str, str]],
 ) -> str:
@@ -45,7 +45,7 @@ def render(
     assets = files("benchmarks.report") / "assets"
     script = "(() => {\n" + "\n".join((assets / n).read_text(encoding="utf-8") for n in _SCRIPTS) + "})();\n"
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template),
+        loader=jinja2.PackageLoader("benchmarks.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -76,8 +76,3 @@ def _raised(signs: str) -> Markup:
     """Signs of footnotes: those that are raised letters are too small on a page."""
     plain = lowered(signs)
     return escape(signs) if plain == signs else Markup("<sup>{}</sup>").format(plain)
-
-
-def _template(name: str) -> str | None:
-    path = files("benchmarks.report") / "templates" / name
-    return path.read_text(encoding="utf-8") if path.is_file() else None
