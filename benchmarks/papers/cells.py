@@ -143,7 +143,7 @@ class Paper:
         title: Its title.
         venue: Where it appeared.
         published: Year, or year and month; papers sort by it.
-        entered: UTC, when its cells were typed in; what :func:`benchmarks.papers.records` says of their creation.
+        entered: UTC, when its cells were typed in; what :func:`benchmarks.papers.rows.records` says of their creation.
         tables: In the paper's order.
     """
 

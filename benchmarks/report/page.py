@@ -12,12 +12,13 @@ import jinja2
 from markupsafe import Markup, escape
 
 from benchmarks.papers import Paper
-from benchmarks.report.folder import GENERATOR
 from benchmarks.report.groups import RecordGroup
 from benchmarks.report.tables import Shown
 from benchmarks.tables.grid import Note, lowered
 from motioncopy.metrics.bootstrap import NOTE
 
+#: Stands in the page, and tells a report from anything else that may lie in a folder.
+GENERATOR = "motioncopy report"
 #: In this order they make up the page's script; each relies on those before it only.
 _SCRIPTS = ("core.js", "panel.js", "cost.js", "player.js", "curves.js", "clips.js", "main.js")
 
