@@ -78,12 +78,12 @@ def build(
         known["clips"] = shown
         known["metrics"] |= provenance.metrics([key for group in shown for key in group["metrics"]])
         text = page.render(
-            title,
-            [(group, *tables.results(group)) for group in groups],
-            [ablation for found, _ in worths for ablation in found],
-            [hindrance for _, hindrance in worths if hindrance],
-            tables.beside_papers(groups) if groups else [],
             known,
+            title=title,
+            results=[(group, *tables.results(group)) for group in groups],
+            ablations=[ablation for found, _ in worths for ablation in found],
+            hindered=[hindrance for _, hindrance in worths if hindrance],
+            papers=tables.beside_papers(groups) if groups else [],
             aside=[(printable(name), redacted(printable(reason), {})) for name, reason in [*aside, *failures]],
         )
         (folder / _PAGE).write_text(text, encoding="utf-8")

@@ -117,8 +117,7 @@ def _compared(table: papers.PrintedTable, records: Sequence[Record], links: Link
     lines = cells(frame)
     doubts = Doubts(lines)
     rows = []
-    for (section, label), by_column in by_row(lines).items():
-        found = list(by_column.values())
+    for (section, label), found in by_row(lines).items():
         name = Cell(label, marks=doubts.of_row(found[0]))
         places = [_beside(line, doubts, links) for line in found]
         rows.append({"label": name, "section": section, "details": _details(found), "places": places})

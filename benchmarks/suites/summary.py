@@ -13,7 +13,7 @@ import rich.table
 from rich.console import Console
 
 from benchmarks.suites.estimate import own_training, spoken
-from benchmarks.suites.plan import Plan, Planned, grouped
+from benchmarks.suites.plan import Plan, Planned
 from benchmarks.suites.run import Outcome, time_left, title
 from benchmarks.tables.comparison import comparison
 from benchmarks.tables.results import results
@@ -47,7 +47,7 @@ def plan(found: Plan, console: Console) -> None:
             time_left(left) if left else "",
         )  # fmt: skip
     console.print(table)
-    for why, left_out in grouped(found.left_out).items():
+    for why, left_out in found.left_out.items():
         console.print(f"Left out, {', '.join(left_out)}: {why}", markup=False)
     count = len(found.open)
     console.print(f"{count} of {len(found.runs)} runs to do: {time_left(found.open)}" if count else "All has finished.")

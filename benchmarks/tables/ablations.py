@@ -182,5 +182,5 @@ def _layout(frame: pd.DataFrame) -> tuple[list[Grid], list[Note]]:
 def gain(line: Mapping[str, Any]) -> Cell:
     """What the part is worth, with its interval."""
     metric = line["metric"]
-    ends = "" if line["low"] is None else interval(line["low"], line["high"], metric, signed=True)
+    ends = interval(line["low"], line["high"], metric, signed=True)
     return Cell(number(line["worth"], metric, signed=True), ends)

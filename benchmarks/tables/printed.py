@@ -92,10 +92,7 @@ def _layout(one: PrintedTable, _: pd.DataFrame) -> tuple[list[Grid], list[Note]]
         below = "" if len(kinds) == 1 or one.kind == "cost" else "\n{}"
         headings = ("row", *(heading(metric) + below.format(kind) for kind, metric in columns))
         body = [
-            (
-                Cell(label, marks=doubts.of_row(next(iter(cells.values())))),
-                *(printed_cell(x, doubts) for x in cells.values()),
-            )
+            (Cell(label, marks=doubts.of_row(cells[0])), *(printed_cell(cell, doubts) for cell in cells))
             for (_, label), cells in by_row(line for line in lines if line["data"] == data).items()
         ]
         where = (

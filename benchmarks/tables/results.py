@@ -131,7 +131,7 @@ def _cell(line: dict[str, Any], reasons: Footnotes) -> Cell:
     metric = line["metric"]
     return Cell(
         number(line["mean"], metric),
-        "" if math.isnan(line["low"]) else interval(line["low"], line["high"], metric),
+        interval(line["low"], line["high"], metric),
         "" if math.isnan(line["std"]) else number(line["std"], metric),
         bool(line["best"]),
         ("≈" if line["tied"] else "") + ("°" if line["weak"] else ""),

@@ -82,9 +82,9 @@ def test_clips_of_real_runs(ran: Path, tmp_path: Path, capsys: pytest.CaptureFix
     given = json.loads("[" + script.removeprefix("motioncopyClip(").removesuffix(");\n") + "]")
     assert given[:2] == [group["id"], "ann-own"]
     (run,) = [r for r in runs if r.id == static]
-    assert decoded(given[2][static][SSIM]) == pytest.approx(list(run.scores("ann-own").values[SSIM]), abs=1e-4)
+    assert decoded(given[2][static][SSIM]) == pytest.approx(list(run.trials["ann-own"].scores.values[SSIM]), abs=1e-4)
     place = [r["id"] for r in group["runs"]].index(static)
-    assert group["values"][PSNR][place][0] == pytest.approx(run.scores("ann-own").scores[PSNR].value, rel=1e-4)
+    assert group["values"][PSNR][place][0] == pytest.approx(run.trials["ann-own"].scores.scores[PSNR].value, rel=1e-4)
 
 
 def test_panels_are_written_once(ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
