@@ -112,12 +112,11 @@ def test_a_run_that_gives_nan_is_a_failed_row(clips: Path, suite_file: Path, mon
 
 
 def test_what_another_process_runs_comes_last_and_is_waited_for(
-    clips: Path, suite_file: Path, monkeypatch: pytest.MonkeyPatch
+    clips: Path, suite_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = planned(clips, suite_file)
     whole = next(r for r in found.runs if r.role == "whole").job.id
     ran: list[str] = []
-    said: list[str] = []
     busy = {whole}
 
     def run(job: Job, **_: Any) -> Any:
@@ -127,9 +126,9 @@ def test_what_another_process_runs_comes_last_and_is_waited_for(
 
     monkeypatch.setattr(runner, "run", run)
     monkeypatch.setattr(time, "sleep", lambda _: busy.clear())
-    running.run(found, said.append)
+    running.run(found)
     assert ran == [r.job.id for r in found.runs], "its ablation waits too, whose stages it would train"
-    (waiting,) = [line for line in said if "Waiting" in line]
+    (waiting,) = [line for line in capsys.readouterr().out.splitlines() if "Waiting" in line]
     assert waiting.endswith("fakemotion, folder, ann, seed 0; fakemotion, no_local, folder, ann, seed 0")
 
 
