@@ -22,14 +22,14 @@ from motioncopy.errors import RecordError
 _GAP, _EDGES = 3, 1
 #: Characters that stand side by side on a page of LaTeX in ``\footnotesize``.
 PAGE = 76
-_LATEX = {
+_LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "–": "--", "−": r"$-$", "±": r"$\pm$", "≈": r"$\approx$", "°": r"$^{\circ}$", "Δ": r"$\Delta$", "·": r"$\cdot$",
     "↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\rightarrow$", "≥": r"$\geq$", "×": r"$\times$",
     "†": r"\textdagger{}", "‡": r"\textdaggerdbl{}", "§": r"\S{}", "…": r"\dots{}", "’": "'", "“": "``", "”": "''",
-}  # fmt: skip
+})  # fmt: skip
 _DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _LETTERS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
 _RAISING = str.maketrans("0123456789", _DIGITS)
@@ -316,5 +316,5 @@ def lowered(signs: str) -> str:
 
 def escape(text: str) -> str:
     """A text for LaTeX, read as UTF-8."""
-    escaped = text.translate(str.maketrans(_LATEX))
+    escaped = text.translate(_LATEX)
     return re.sub(f"[{_DIGITS}{_LETTERS}]+", lambda raised: f"$^{{{lowered(raised[0])}}}$", escaped)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.bench import runner
 from benchmarks.bench.jobs import Job
 from benchmarks.suites.estimate import Estimate, Estimator, spoken
 from benchmarks.suites.plan import Options, Plan, plan
@@ -16,7 +15,6 @@ from benchmarks.suites.suite import Suite, SuiteRow, named, of_file
 from motioncopy.errors import ConfigError
 from motioncopy.records import Costs, Record
 from motioncopy.records.provenance import Device
-from tests.benchmarks.in_process import Started
 
 NOTHING = Estimator([], "cpu", None)
 
@@ -86,17 +84,6 @@ def test_data_that_are_not_here_are_left_out_with_the_reason(tmp_path: Path) -> 
     assert "DATA_ROOT" in why
     with pytest.raises(ConfigError, match=r"nothing of this can be run.*iper.*DATA_ROOT"):
         planned([replace(suite, data=("iper",))], tmp_path)
-
-
-def test_what_has_finished_is_planned_as_finished(clips: Path, suite_file: Path, started: Started) -> None:
-    suites, runs = [of_file(suite_file)], clips.parent / "runs"
-    options = {"roots": {"folder": str(clips)}, "seeds": (0,)}
-    found = planned(suites, runs, **options)
-    assert len(found.open) == len(found.runs) == 4
-    record = runner.run(found.runs[0].job)
-    again = planned(suites, runs, **options)
-    assert [r.done for r in again.runs] == [record, None, None, None]
-    assert again.runs[0].estimate == Estimate(0.0)
 
 
 # -- how long it takes ------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from benchmarks.bench.jobs import Job
 from benchmarks.cli import main
 from benchmarks.suites import run as running
 from benchmarks.suites import summary
-from benchmarks.suites.estimate import Estimator
+from benchmarks.suites.estimate import Estimate, Estimator
 from benchmarks.suites.plan import Options, Plan, plan
 from benchmarks.suites.suite import Suite, SuiteRow, named, of_file
 from motioncopy import records
@@ -62,6 +62,7 @@ def test_all_runs_and_is_not_run_again(
     assert main(command(clips, suite_file)) == 0
     assert started.commands == ["fit", "test"] * 4
     assert "All has finished." in capsys.readouterr().out
+    assert {run.estimate for run in planned(clips, suite_file).runs} == {Estimate(0.0)}
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(
