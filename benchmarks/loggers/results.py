@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.loggers.factory import open_log
 from benchmarks.loggers.log import LogState, RunLog, SafeLog
-from benchmarks.pictures.trials import Trials, trial_sheet, trial_video, trials_of_kind
+from benchmarks.pictures.trials import trial_sheet, trial_video, trials_of_kind
+from datamodules.base import Trials
 from motioncopy.metrics.scores import Score
 from motioncopy.records import Record
 from motioncopy.trials import scores_of
