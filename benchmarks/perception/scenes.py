@@ -67,7 +67,7 @@ def people(size: int, frames: int, count: int | None = None) -> Iterator[Scene]:
     takes = [own[person][i % len(own[person])] for i, person in enumerate(own)]  # each motion in turn
     for take in takes[:count]:
         shown = Performance(take.person, take.motion, take.seed, min(frames, take.frames), rules.fps, (size, size))
-        shots = render(shown, range(shown.frames), flow=True)
+        shots = [render(shown, i, flow=True) for i in range(shown.frames)]
         yield Scene(
             take.name,
             np.stack([s.image for s in shots]),
@@ -92,7 +92,7 @@ def mice(size: int, frames: int, count: int | None = None) -> Iterator[Scene]:
 
 
 def _animal(performance: animals.Performance) -> Scene:
-    shots = animals.render(performance, range(performance.frames))
+    shots = [animals.render(performance, i) for i in range(performance.frames)]
     is_fish = isinstance(performance, animals.Swim)
     return Scene(
         performance.animal,

@@ -6,7 +6,7 @@ import zlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, overload
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,29 +110,15 @@ class Performance(ABC):
         """The animal's place, ``(H, W, 3)`` uint8 RGB."""
 
 
-@overload
-def render(performance: Performance, frames: int) -> AnimalFrame: ...
-
-
-@overload
-def render(performance: Performance, frames: range) -> list[AnimalFrame]: ...
-
-
-def render(performance: Performance, frames: int | range) -> AnimalFrame | list[AnimalFrame]:
-    """Renders frames of a clip.
-
-    Args:
-        performance: The clip.
-        frames: The number of a frame, from 0, or a range of them.
+def render(performance: Performance, frame: int) -> AnimalFrame:
+    """Renders a frame of a clip, by its number from 0.
 
     Raises:
-        DataError: If a frame lies outside the clip.
+        DataError: If the frame lies outside the clip.
     """
-    if isinstance(frames, range):
-        return [render(performance, i) for i in frames]
-    if not 0 <= frames < performance.frames:
-        raise DataError("no such frame", expected=f"0 to {performance.frames - 1}", found=frames)
-    return performance.drawn(frames, _place(type(performance), performance.animal, performance.size))
+    if not 0 <= frame < performance.frames:
+        raise DataError("no such frame", expected=f"0 to {performance.frames - 1}", found=frame)
+    return performance.drawn(frame, _place(type(performance), performance.animal, performance.size))
 
 
 def background(performance: Performance) -> NDArray[np.uint8]:
