@@ -181,8 +181,7 @@ def appearance_flow(
 @lru_cache(maxsize=128)
 def _transforms(person: str, motion: str, seed: int, frames: int, fps: float) -> Floats:
     """``(T, bones, 3, 4)`` of a performance."""
-    moves = choreograph(motion, seed, frames, fps)
-    return stand(actor(person).rig, moves.rotations, moves.path, moves.lift, moves.plant)
+    return stand(actor(person).rig, choreograph(motion, seed, frames, fps))
 
 
 def _pose(clip: Performance, frame: int) -> tuple[Floats, Floats, Floats]:
