@@ -65,7 +65,7 @@ class Camera:
         nearness = 1 / (self.distance - points[..., 2])
         flat = np.stack([points[..., 0], self.eye - points[..., 1]], axis=-1) * nearness[..., None] * self.focal
         flat = (flat + np.array([0, self.shift])) * frame_unit(size)
-        return flat + [(size[1] - 1) / 2, (size[0] - 1) / 2], nearness
+        return flat + (np.array(size[::-1]) - 1) / 2, nearness
 
 
 def frame_unit(size: tuple[int, int]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -108,6 +109,32 @@ class Performance(ABC):
     @abstractmethod
     def place(cls, animal: str, size: tuple[int, int]) -> NDArray[np.uint8]:
         """The animal's place, ``(H, W, 3)`` uint8 RGB."""
+
+    def course(
+        self, frame: int, clock: Callable[[float], float], rate: Floats, phase: Floats, reach: Floats
+    ) -> tuple[Floats, float, float]:
+        """A closed path around the middle of the image, on which time runs as the ``clock`` says.
+
+        Args:
+            frame: Its number.
+            clock: From seconds to seconds.
+            rate: ``(2,)`` radians a second in x and y.
+            phase: ``(2,)`` radians.
+            reach: ``(2,)`` pixels to either side of the middle.
+
+        Returns:
+            The place ``(2,)`` in pixels, the heading, and by how much it was another half a frame before, in radians.
+        """
+
+        def place(t: float) -> Floats:
+            there: Floats = (np.array(self.size[::-1]) - 1) / 2 + reach * np.sin(rate * clock(t) + phase)
+            return there
+
+        time, step = frame / self.fps, 0.5 / self.fps
+        ahead, behind = place(time + step) - place(time), place(time) - place(time - step)
+        heading = np.arctan2(ahead[1], ahead[0])
+        turn = (np.arctan2(behind[1], behind[0]) - heading + np.pi) % (2 * np.pi) - np.pi
+        return place(time), heading, turn
 
 
 def render(performance: Performance, frame: int) -> AnimalFrame:
