@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,9 @@ def people(size: int, frames: int, count: int | None = None) -> Iterator[Scene]:
     takes = [own[person][i % len(own[person])] for i, person in enumerate(own)]  # each motion in turn
     for take in takes[:count]:
         shown = Performance(take.person, take.motion, take.seed, min(frames, take.frames), rules.fps, (size, size))
-        parts = _stacked(render(shown, range(shown.frames), flow=True), "images", "joints", "mask", "parsing", "flow")
+        parts = _stacked(
+            (render(shown, i, flow=True) for i in range(shown.frames)), "images", "joints", "mask", "parsing", "flow"
+        )
         yield Scene(
             take.name, **parts, skeleton="body25", background=background(take.person, shown.size), fps=rules.fps
         )
@@ -85,10 +87,10 @@ def mice(size: int, frames: int, count: int | None = None) -> Iterator[Scene]:
 
 
 def _animal(shown: animals.Performance, skeleton: str) -> Scene:
-    parts = _stacked(animals.render(shown, range(shown.frames)), "images", "joints", "mask")
+    parts = _stacked((animals.render(shown, i) for i in range(shown.frames)), "images", "joints", "mask")
     return Scene(shown.animal, **parts, skeleton=skeleton, background=animals.background(shown), fps=shown.fps)
 
 
-def _stacked(shots: Sequence[Any], *parts: str) -> dict[str, Any]:
-    named = {"images": "image"}
+def _stacked(shots: Iterable[Any], *parts: str) -> dict[str, Any]:
+    named, shots = {"images": "image"}, list(shots)
     return {part: np.stack([getattr(shot, named.get(part, part)) for shot in shots]) for part in parts}

@@ -13,9 +13,11 @@ from benchmarks.cluster.run import Submissions
 from benchmarks.inputs import protocol as shown_protocol
 from benchmarks.loggers.log import LogState
 from benchmarks.perception import report
+from datamodules import protocols
 from datamodules.puppets import protocol as puppets
 from motioncopy.errors import DataError
 from motioncopy.files.documents import read_json
+from motioncopy.files.schema import validated
 from tests.fuzz.files import Files
 
 _STAGE: Any = SimpleNamespace(name="face")
@@ -38,8 +40,13 @@ def _measured() -> Any:
 
 
 def _puppets() -> Any:
-    content = json.loads(puppets.text(puppets.protocol()))
+    content = json.loads((protocols._FOLDER / "puppets.json").read_text())
     return content | {name: content[name][:2] for name in ("train", "val", "reconstruction", "imitation")}
+
+
+def _read_puppets(folder: Path) -> None:
+    content = read_json(folder / "puppets.json", error=DataError)
+    validated(puppets.Protocol, content, error=DataError, what="puppets.json is damaged")
 
 
 def _read_measurements(folder: Path) -> None:
@@ -62,11 +69,7 @@ DOCUMENTS: dict[str, tuple[str, Callable[[], Any], Callable[[Path], object]]] = 
     "jobs": ("jobs.json", lambda: _JOBS, _read_jobs),
     "measurements": ("people.json", _measured, _read_measurements),
     "notes": ("logs/wandb.json", lambda: _NOTES, _read_notes),
-    "puppets": (
-        "puppets.json",
-        _puppets,
-        lambda folder: puppets.parse(read_json(folder / "puppets.json", error=DataError)),
-    ),
+    "puppets": ("puppets.json", _puppets, _read_puppets),
     "shown-protocol": (
         "x.json",
         lambda: _PROTOCOL,
