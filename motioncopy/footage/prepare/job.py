@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -323,25 +322,19 @@ class Job:
         self.seconds[stage] = self.seconds.get(stage, 0) + time.perf_counter() - start
 
 
-def ahead(items: Generator[T, None, None], depth: int = 1) -> Generator[T, None, None]:
-    """Yields the same items in the same order, but lets a thread make the next ones meanwhile.
+def ahead(items: Generator[T, None, None]) -> Generator[T, None, None]:
+    """Yields the same items in the same order, but lets a thread make the next one meanwhile.
 
     Generators that take from one another are thereby stages of a pipeline: all are at work at once, each on one item
-    at a time, and none gets more than ``depth`` items ahead of the one behind it. What a stage raises is raised here.
-    Closing this closes ``items``, and with them the stages before.
-
-    Args:
-        items: Runs in the thread only.
-        depth: How many items are made before they are asked for.
+    at a time, and none gets more than one item ahead of the one behind it. What a stage raises is raised here.
+    Closing this closes ``items``, which run in the thread only, and with them the stages before.
     """
     with closing(items), ThreadPoolExecutor(1) as thread:
-        made: deque[Future[T | object]] = deque()
         try:
-            for _ in range(depth):
-                made.append(thread.submit(next, items, _END))
-            while (item := made.popleft().result()) is not _END:
-                made.append(thread.submit(next, items, _END))
-                yield item  # type: ignore[misc]
+            following: Future[Any] = thread.submit(next, items, _END)
+            while (item := following.result()) is not _END:
+                following = thread.submit(next, items, _END)
+                yield item
         finally:
             thread.shutdown(cancel_futures=True)
 
