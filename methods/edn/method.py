@@ -15,7 +15,7 @@ from motioncopy.losses.adversarial import AdversarialLoss, LeastSquares
 from motioncopy.losses.perceptual import FeatureLoss
 from motioncopy.method import Method, Stage
 from motioncopy.nets.blocks import GlobalGenerator, Refiner, check_size
-from motioncopy.nets.face import FaceRefiner
+from motioncopy.nets.parts import FaceRefiner
 from motioncopy.poses.sticks import draw_motion_sticks
 from motioncopy.request import Crop, DataRequest, Regime
 from motioncopy.training import pose_to_frame
