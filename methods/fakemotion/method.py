@@ -121,13 +121,13 @@ class FakeMotion(Method[_State]):
         shared = {**shared, "face": self._face}
         # What the later stages are trained on is generated from windows around one frame.
         request = replace(self.request, window=self.pose.window, pad=self.pose.before)
-        if self.face_refiner is not None:
+        if face_gan is not None and self.face_refiner is not None:
             stages.append(
                 LocalStage("face", self.face_refiner, self._render_faces, request, stages, face_gan=face_gan, **shared)
             )
-        if self.fusion is not None:
+        if fusion is not None and self.fusion is not None:
             stages.append(FusionStage(self.fusion, self._render_foreground, request, stages, fusion=fusion, **shared))
-        if self.local is not None:
+        if local is not None and self.local is not None:
             stages.append(LocalStage("local", self.local, self._render_parts, request, stages, local=local, **shared))
         return stages
 

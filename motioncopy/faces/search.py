@@ -37,7 +37,7 @@ class FaceViews(Tensors):
 
     def __post_init__(self) -> None:
         n, v = self.valid.shape
-        shapes = {"vectors": (n, v, 2), "landmarks": (n, 3, 3)}
+        shapes: dict[str, tuple[int, ...]] = {"vectors": (n, v, 2), "landmarks": (n, 3, 3)}
         if self.features is not None:
             shapes["features"] = (n, self.features.shape[-1])
         for name, expected in shapes.items():
