@@ -16,6 +16,7 @@ from motioncopy.errors import ConfigError
 from motioncopy.nets.blocks import GlobalGenerator
 from motioncopy.training import checkpoint
 from motioncopy.training.gan import weighted
+from motioncopy.training.pose_to_frame import PoseToFrameStage
 from tests.methods.tiny import SIZE, tiny
 from tests.toys import ToyData, write_clip
 
@@ -122,6 +123,6 @@ def test_parts_that_do_not_fit_are_refused() -> None:
 def test_global_only_leaves_the_global_generator_at_full_size(batch: MotionBatch) -> None:
     method = build("global_only")
     (stage,) = method.stages
-    assert isinstance(stage, HalvedStage)
+    assert isinstance(stage, PoseToFrameStage)
     assert isinstance(method.generator, GlobalGenerator)
     assert stage.generate(batch).generated.shape[-2:] == SIZE
