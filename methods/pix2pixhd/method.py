@@ -42,6 +42,8 @@ class EnhancerGAN(PoseToFrameGAN):
 class HalvedStage(PoseToFrameStage):
     """Trains the global generator at half the size, as the enhancer around it will use it."""
 
+    generator: GlobalGenerator
+
     def inputs(self, batch: MotionBatch) -> tuple[Tensor, Tensor]:
         """See :class:`motioncopy.training.pose_to_frame.PoseToFrameStage`."""
         sticks, real = super().inputs(batch)

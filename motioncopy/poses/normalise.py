@@ -132,8 +132,8 @@ def global_height(pair: Pair) -> Similarity:
     a, b = measure.stature(pair.source, pair.skeleton), measure.stature(pair.target, pair.skeleton)
     if not (a.valid.any() and b.valid.any()):
         return _by_box(pair)
-    feet = (torch.stack((body.x, body.foot), dim=-1)[body.valid] for body in (a, b))
-    return _overlaid(a.height[a.valid], b.height[b.valid], *feet, len(pair.source))
+    here, there = (torch.stack((body.x, body.foot), dim=-1)[body.valid] for body in (a, b))
+    return _overlaid(a.height[a.valid], b.height[b.valid], here, there, len(pair.source))
 
 
 def edn(pair: Pair) -> Similarity:
