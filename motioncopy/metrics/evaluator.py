@@ -137,7 +137,7 @@ class Evaluator:
                     if key not in clip.missing:
                         clip.values[key] = one.of(name)
         # Made again, which holds them to one value a frame.
-        return {name: replace(clip, missing=self.missing | clip.missing) for name, clip in found.items()}
+        return {name: replace(clip, missing=clip.missing | self.missing) for name, clip in found.items()}
 
     def sets(self, clips: Sequence[str], *, seed: int = 0) -> tuple[dict[str, Aggregate], dict[str, str]]:
         """Scores the metrics over sets on these clips together.

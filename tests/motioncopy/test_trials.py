@@ -218,7 +218,7 @@ def _share(rank: int, world: int, rendezvous: str, folder: str) -> None:
 
 
 def gather_trials(folder: Path, mine: Iterable[int], *, lacks: bool) -> list[dict[str, Any]]:
-    """Three trials of different frames and masks, of which this process runs some; maybe it lacks a metric's weights."""
+    """Three trials of different frames, of which this process runs some; it may lack a metric's weights."""
     evaluator = Evaluator(["psnr/frame@1", "mask_psnr/inside@1", "psnr/script@1"], device="cpu")
     if lacks:
         del evaluator.clip_metrics["psnr/script@1"]
