@@ -73,7 +73,7 @@ class RecordGroup:
         found = [(trial.kind, name) for r in self.records for name, trial in r.results.trials.items()]
         return {name: kind for kind, name in sorted(found, key=lambda trial: KINDS.index(trial[0]))}
 
-    def row(self, line: Mapping[str, Any]) -> ReportRow:
+    def row(self, line: Mapping[Any, Any]) -> ReportRow:
         """The row of a line of the table's frame."""
         subject = line["subject"] if isinstance(line["subject"], str) else None
         return next(r for r in self.rows if (r.label, r.one.subject) == (line["label"], subject))

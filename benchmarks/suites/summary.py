@@ -103,9 +103,9 @@ def tables(found: Plan, came: Outcome, folder: Path) -> list[Path]:
             }
         _name_changed_rows(own, came)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, parts in texts.items():
+        for name, made in texts.items():
             path = folder / f"{name.replace('/', '-')}-{found.options.preset}.md"
-            path.write_text("\n".join(parts), encoding="utf-8")
+            path.write_text("\n".join(made), encoding="utf-8")
             written.append(path)
     return written
 

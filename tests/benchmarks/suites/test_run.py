@@ -211,7 +211,7 @@ def test_a_table_that_cannot_be_made_does_not_stop_the_others(
         for name in found
     ]
     came = running.Outcome(finished=found)
-    papers = Plan(tuple(named(["remot/table4", "fakemotion/table2"])), Options(data=("puppets",)), tuple(runs), ())
+    papers = Plan(tuple(named(["remot/table4", "fakemotion/table2"])), Options(data=("puppets",)), tuple(runs), {})
     bad, good = summary.tables(papers, came, tmp_path)
     assert bad.name == "remot-table4-puppets-quick.md"
     assert bad.read_text().startswith("No table of remot/table4-puppets: a table holds one protocol")
@@ -219,7 +219,7 @@ def test_a_table_that_cannot_be_made_does_not_stop_the_others(
     said = capsys.readouterr().out
     assert said.index("No table of remot/table4-puppets") < said.index("fakemotion/table2")
 
-    mine = Plan((Suite("mine", (SuiteRow("whole", "remot"),), ("puppets",)),), Options(), tuple(runs), ())
+    mine = Plan((Suite("mine", (SuiteRow("whole", "remot"),), ("puppets",)),), Options(), tuple(runs), {})
     (path,) = summary.tables(mine, came, tmp_path)
     text = path.read_text()
     assert text.startswith("No table of puppets general: a table holds one protocol")
