@@ -31,7 +31,7 @@ class _Logged:
     """What the file may hold; all but ``logged`` is W&B's."""
 
     logged: tuple[Text, ...] = ()
-    id: Annotated[str, Field(pattern=r"^[\w.-]{1,128}$")] = ""
+    id: Annotated[str, Field(pattern=r"^[\w.-]{0,128}$")] = ""
     parts: Count = 0
     opened: float = 0.0
     labels: dict[Text, Any] = field(default_factory=dict)

@@ -214,9 +214,11 @@ def test_it_is_online_only_for_who_is_logged_in(
 ) -> None:
     (tmp_path / "netrc").write_text(environment.get("netrc", ""))
     monkeypatch.delenv("WANDB_MODE")
+    wandb.teardown()  # W&B keeps the key that an earlier test had in its environment
     for name in environment.keys() - {"netrc"}:
         monkeypatch.setenv(name, environment[name])
     assert mode_for() == expected
+    wandb.teardown()
 
 
 def test_offline_says_how_to_upload(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ def test_a_metric_without_its_weights_is_missing_with_a_reason(monkeypatch: pyte
     def absent(name: str) -> None:
         raise WeightsError(f"weights {name} are not here", remedy="put the file there")
 
-    monkeypatch.setattr("motioncopy.weights.find", absent)
+    monkeypatch.setattr("motioncopy.weights._found", absent)
     evaluator = Evaluator([*KEYS, "lpips/alex@1"])
     assert "put the file there" in evaluator.missing["lpips/alex@1"]
     clip = evaluator.clip("a")
