@@ -1,18 +1,16 @@
-"""Runs a method on trials: generates, keeps the 8-bit frames, scores them, and collects what all processes did.
+"""Runs a method on trials: generates, keeps the 8-bit frames, scores them, and gathers what all processes did.
 
-Each trial leaves ``<folder>/<trial id>.npy`` (``(T, H, W, 3)`` uint8) and ``<trial id>.json``, and the features that
-metrics over sets are made from, wherever the evaluator keeps them. Processes share nothing but the folder, so scores
-cannot depend on how the trials were split.
+Each trial leaves ``<folder>/<trial id>.npy`` (``(T, H, W, 3)`` uint8), and the features that metrics over sets are made
+from, wherever the evaluator keeps them. Values lie in the states of the metrics, by clip, until they are gathered: so
+scores cannot depend on how the trials were split.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,28 +20,10 @@ from torch import Tensor
 
 from motioncopy.batch import to_uint8
 from motioncopy.errors import MotionCopyError, TrainingError
-from motioncopy.files.documents import read_json
-from motioncopy.files.schema import Count, PlainName, Text, validated
-from motioncopy.files.writing import write_whole
 from motioncopy.method import Method
 from motioncopy.metrics.evaluator import ClipScores, Evaluator
 from motioncopy.request import Trial
-
-
-@dataclass(frozen=True)
-class _Summary:
-    """What a trial leaves."""
-
-    id: PlainName
-    protocol: Text
-    kind: Text
-    person: Text
-    driver: Text
-    fps: float
-    frames: Count
-    generation_fps: float | None
-    report: dict[str, float]
-    scores: dict[str, Any]
+from motioncopy.training.processes import from_all
 
 
 class TrialRunner:
@@ -57,6 +37,7 @@ class TrialRunner:
 
     def __init__(self, folder: Path, evaluator: Evaluator, *, chunk: int = 16) -> None:
         self.folder, self.evaluator, self.chunk = folder, evaluator, chunk
+        self._done: list[tuple[dict[str, Any], ClipScores]] = []
 
     def run(self, method: Method[Any], trial: Trial) -> None:
         """One trial, from its driving joints to its scores.
@@ -101,7 +82,6 @@ class TrialRunner:
                 if not len(real := trial.real(start, start + self.chunk)):
                     break
                 clip.update_real(real)
-        scores = clip.compute()
         summary = {
             "id": trial.id,
             "protocol": trial.protocol,
@@ -112,33 +92,24 @@ class TrialRunner:
             "frames": done,
             "generation_fps": timer.frames_per_second,
             "report": method.report(),
-            "scores": scores.to_dict(),
         }
-        write_whole(path.with_suffix(".json"), json.dumps(summary))
+        self._done.append((summary, clip.compute()))
 
+    def gathered(self, expected: Sequence[str]) -> list[dict[str, Any]]:
+        """What was done and scored of all trials, in the order of ``expected``, whoever ran them. Every process asks.
 
-def collect(folder: Path, expected: list[str]) -> list[dict[str, Any]]:
-    """The summaries of all trials, in the order of ``expected``, whoever ran them.
-
-    Raises:
-        MotionCopyError: If a trial has left none.
-        TrainingError: If what one has left is damaged.
-    """
-    missing = [name for name in expected if not (folder / f"{name}.json").is_file()]
-    if missing:
-        raise MotionCopyError(
-            f"{len(missing)} of {len(expected)} trials have no scores in {folder}",
-            found=", ".join(missing[:5]),
-            remedy="run `motioncopy test` again",
-        )
-    return [_summary(folder / f"{name}.json") for name in expected]
-
-
-def _summary(path: Path) -> dict[str, Any]:
-    remedy = "remove the file and run `motioncopy test` again"
-    content: dict[str, Any] = read_json(path, error=TrainingError, remedy=remedy)
-    validated(_Summary, content, error=TrainingError, what=f"{path} is damaged", remedy=remedy)
-    return content
+        Raises:
+            MotionCopyError: If a trial was run by none.
+        """
+        scores = self.evaluator.gathered([scores for _, scores in self._done])
+        done = {summary["id"]: summary for part in from_all([summary for summary, _ in self._done]) for summary in part}
+        if missing := [name for name in expected if name not in done]:
+            raise MotionCopyError(
+                f"{len(missing)} of {len(expected)} trials have no scores",
+                found=", ".join(missing[:5]),
+                remedy="run `motioncopy test` again",
+            )
+        return [{**done[name], "scores": scores[name].to_dict()} for name in expected]
 
 
 def scores_of(summary: dict[str, Any]) -> ClipScores:

@@ -39,7 +39,7 @@ from motioncopy.metrics.speed import measure, peak_memory
 from motioncopy.records import provenance
 from motioncopy.records.energy import EnergyMeter
 from motioncopy.training import checkpoint, fitting
-from motioncopy.trials import TrialRunner, collect
+from motioncopy.trials import TrialRunner
 
 
 class MotionCLI(LightningCLI):
@@ -160,12 +160,11 @@ class MotionCLI(LightningCLI):
             shutil.rmtree(partial, ignore_errors=True)
         self.trainer.strategy.barrier()
         evaluator = Evaluator(select(self._get(self.config, "metrics") or ["default"]), folder=partial / "features")
-        model.runner = TrialRunner(partial, evaluator)
+        model.runner = runner = TrialRunner(partial, evaluator)
         with self._energy_meter() as energy:
             self.trainer.test(model, datamodule=trials, verbose=False)
-        self.trainer.strategy.barrier()
+        summaries = runner.gathered(trials.trials.ids)
         if self.trainer.is_global_zero:
-            summaries = collect(partial, trials.trials.ids)
             device = self.trainer.strategy.root_device
             memory = peak_memory(device)
             compiled = timed and self._get(self.config, "compiled") and any(True for _ in model.parameters())

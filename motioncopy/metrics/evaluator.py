@@ -9,13 +9,15 @@ for name, chunks in clips:
 aggregate(scores)              # metrics of frames: means over clips, with confidence intervals
 evaluator.sets(names)          # metrics of sets: FID and alike, over all clips together
 
-The values are those of the metrics' own ``update`` and states. Several processes may score different clips into one
-folder; whoever has all ids then asks for the sets.
+The values are those of the metrics' own ``update`` and states. Several processes may score different clips: their
+states are then synchronised (:meth:`Evaluator.gathered`), and features are put into one folder, where whoever has all
+ids asks for the sets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +32,7 @@ from motioncopy.metrics.clip import Clip, Extractors, Provider, Seen, Video, pub
 from motioncopy.metrics.features import FeatureStore, Rows, SetMetric
 from motioncopy.metrics.metric import ClipMetric
 from motioncopy.metrics.scores import Aggregate, ClipScores, Score, aggregate
+from motioncopy.training.processes import from_all
 
 __all__ = ["Aggregate", "ClipEvaluator", "ClipScores", "Evaluator", "Score", "aggregate"]
 
@@ -108,6 +111,28 @@ class Evaluator:
                 the true frames are the real ones.
         """
         return ClipEvaluator(clip_id, self, real_apart=real_apart)
+
+    def gathered(self, scored: Sequence[ClipScores]) -> dict[str, ClipScores]:
+        """The scores of all processes' clips by name, from the metrics' synchronised states. Every process must ask.
+
+        Args:
+            scored: The clips that this process has scored.
+
+        >>> evaluator = Evaluator(["psnr/frame@1"], device="cpu")
+        >>> clip = evaluator.clip("walk")
+        >>> frames = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+        >>> clip.update(frames, frames)
+        >>> evaluator.gathered([clip.compute()])["walk"].values
+        {'psnr/frame@1': (100.0, 100.0)}
+        """
+        everyone = [clip for part in from_all([replace(clip, values={}) for clip in scored]) for clip in part]
+        found = {clip.clip: clip for clip in everyone}
+        for key, one in self.clip_metrics.items():
+            with one.sync_context():
+                for name, clip in found.items():
+                    if key not in clip.missing:
+                        clip.values[key] = one.of(name)
+        return {name: replace(clip) for name, clip in found.items()}  # made again: one value a frame
 
     def sets(self, clips: Sequence[str], *, seed: int = 0) -> tuple[dict[str, Aggregate], dict[str, str]]:
         """Scores the metrics over sets on these clips together.

@@ -296,7 +296,10 @@ class ClipMetric(VideoMetric):
                 state[-2:] = [torch.cat(state[-2:])]
 
     def of(self, clip: str) -> tuple[float | None, ...]:
-        """The values of a clip's frames on this process, in order; ``None`` for a frame that has none."""
+        """The values of a clip's frames, in order; ``None`` for a frame that has none.
+
+        Synchronised states hold the clips of all processes, others those of this one.
+        """
         values, clips = self._all()
         # NaN is not equal to itself.
         return tuple(v if v == v else None for v in values[clips == number(clip)].tolist())
@@ -310,7 +313,9 @@ class ClipMetric(VideoMetric):
 
     def _all(self) -> tuple[Tensor, Tensor]:
         empty = self._empty()
-        values, clips = (torch.cat([empty[n].to(self.device), *getattr(self, n)]) for n in ("values", "clips"))
+        states = {n: getattr(self, n) for n in empty}  # lists, but tensors while they are synchronised
+        parts = ([empty[n].to(self.device), *([s] if isinstance(s, Tensor) else s)] for n, s in states.items())
+        values, clips = map(torch.cat, parts)
         return values, clips
 
     def _set(self, values: Tensor, clips: Tensor) -> None:

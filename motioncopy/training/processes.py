@@ -6,7 +6,15 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor
-from torch.distributed import ReduceOp, all_gather, all_reduce, broadcast_object_list, get_rank, get_world_size
+from torch.distributed import (
+    ReduceOp,
+    all_gather,
+    all_gather_object,
+    all_reduce,
+    broadcast_object_list,
+    get_rank,
+    get_world_size,
+)
 
 Value = TypeVar("Value")
 
@@ -31,6 +39,15 @@ def from_first(value: Value) -> Value:
     given = [value]
     broadcast_object_list(given, src=0)
     return given[0]
+
+
+def from_all(value: Value) -> list[Value]:
+    """What each process gives, plain values and not tensors, in the processes' order. Every process must ask."""
+    if not several():
+        return [value]
+    given: list[Value] = [value] * get_world_size()
+    all_gather_object(given, value)
+    return given
 
 
 def spread(amount: Tensor, rows: int) -> Tensor:

@@ -17,9 +17,7 @@ from benchmarks.perception import report
 from datamodules.puppets import protocol as puppets
 from motioncopy.errors import DataError
 from motioncopy.files.documents import read_json
-from motioncopy.metrics.scores import ClipScores
 from motioncopy.records.provenance import Code
-from motioncopy.trials import collect
 from tests.fuzz.files import Files
 
 _STAGE: Any = SimpleNamespace(name="face")
@@ -28,10 +26,6 @@ _NOTES = {"logged": ["record a"], "id": "run-1a2b3c", "parts": 1, "opened": 1.5,
           "scores": {"ssim": 0.5}}  # fmt: skip
 _PROTOCOL = {"id": "x", "version": 1, "origin": "Nowhere.", "pairs": {"2": [[0, 1]]}, "held_out": [1],
              "trials": [{"id": "a", "kind": "imitation", "sources": [1]}]}  # fmt: skip
-_TRIAL = {
-    "id": "a", "protocol": "x@1", "kind": "imitation", "person": "ada", "driver": "bob", "fps": 25.0, "frames": 2,
-    "generation_fps": 3.5, "report": {"distance": 0.5}, "scores": ClipScores("a", 2, {"psnr": (1.0, None)}).to_dict(),
-}  # fmt: skip
 
 
 def _text(path: Path) -> str:
@@ -86,7 +80,6 @@ DOCUMENTS: dict[str, tuple[str, Callable[[], Any], Callable[[Path], object]]] = 
         lambda: {"steps": 12, "key": "0a", "peak_memory_bytes": None},
         lambda folder: dry_run._stage_state(folder, 0, _STAGE),
     ),
-    "trial": ("a.json", lambda: _TRIAL, lambda folder: collect(folder, ["a"])),
 }
 
 

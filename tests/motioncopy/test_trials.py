@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 
 from motioncopy.batch import Appearance, Motion, to_uint8
 from motioncopy.errors import MotionCopyError, TrainingError
@@ -19,7 +20,7 @@ from motioncopy.method import Method, Stage
 from motioncopy.metrics.catalogue import METRICS
 from motioncopy.metrics.evaluator import Evaluator
 from motioncopy.request import DataRequest, Regime, Trial
-from motioncopy.trials import TrialRunner, collect, scores_of
+from motioncopy.trials import TrialRunner, scores_of
 from tests.motioncopy.metrics.toys import toys
 
 SIZE, FRAMES = (12, 16), 10
@@ -90,20 +91,21 @@ def evaluator() -> Evaluator:
     return Evaluator([key for key in METRICS if key.startswith("psnr")])
 
 
-def summary(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "ann-walk.1.json").read_text())
-    return content
+def run(folder: Path, evaluator: Evaluator, method: Method[Any], trial: Trial, *, chunk: int = 16) -> dict[str, Any]:
+    runner = TrialRunner(folder, evaluator, chunk=chunk)
+    runner.run(method, trial)
+    (summary,) = runner.gathered([trial.id])
+    return summary
 
 
 def test_frames_are_kept_in_eight_bits_and_scored_as_kept(tmp_path: Path, evaluator: Evaluator) -> None:
-    TrialRunner(tmp_path, evaluator).run(Player(frames()), make_trial(truth=truth))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["ann-walk.1.json", "ann-walk.1.npy"]
+    found = run(tmp_path, evaluator, Player(frames()), make_trial(truth=truth))
+    assert [p.name for p in tmp_path.iterdir()] == ["ann-walk.1.npy"]
     kept = np.load(tmp_path / "ann-walk.1.npy")
     assert (kept.dtype, kept.shape) == (np.uint8, (FRAMES, *SIZE, 3))
     np.testing.assert_array_equal(kept, to_uint8(frames()).permute(0, 2, 3, 1))
     clip = evaluator.clip("ann-walk.1")
     clip.update(torch.from_numpy(kept).permute(0, 3, 1, 2), *truth(0, FRAMES))
-    found = summary(tmp_path)
     assert scores_of(found) == clip.compute()
     assert {k: found[k] for k in ("id", "protocol", "kind", "person", "driver", "frames", "report")} == {
         "id": "ann-walk.1", "protocol": "toy@1", "kind": "reconstruction", "person": "ann", "driver": "ann",
@@ -117,11 +119,11 @@ def test_frames_are_kept_in_eight_bits_and_scored_as_kept(tmp_path: Path, evalua
 def test_scores_do_not_depend_on_chunks_or_on_looking_ahead(
     tmp_path: Path, evaluator: Evaluator, late: int, chunk: int
 ) -> None:
-    TrialRunner(tmp_path / "plain", evaluator).run(Player(frames()), make_trial(truth=truth))
+    plain = run(tmp_path / "plain", evaluator, Player(frames()), make_trial(truth=truth))
     method = Player(frames(), late)
-    TrialRunner(tmp_path / "late", evaluator, chunk=chunk).run(method, make_trial(truth=truth))
+    found = run(tmp_path / "late", evaluator, method, make_trial(truth=truth), chunk=chunk)
     assert max(method.seen) == min(chunk, FRAMES)
-    assert summary(tmp_path / "late")["scores"] == summary(tmp_path / "plain")["scores"]
+    assert found["scores"] == plain["scores"]
     np.testing.assert_array_equal(
         np.load(tmp_path / "late" / "ann-walk.1.npy"), np.load(tmp_path / "plain" / "ann-walk.1.npy")
     )
@@ -129,8 +131,7 @@ def test_scores_do_not_depend_on_chunks_or_on_looking_ahead(
 
 def test_without_a_truth_only_what_needs_none_is_scored(tmp_path: Path) -> None:
     with toys() as keys:
-        TrialRunner(tmp_path, Evaluator(["psnr/frame@1", *keys])).run(Player(frames()), make_trial())
-    scores = scores_of(summary(tmp_path))
+        scores = scores_of(run(tmp_path, Evaluator(["psnr/frame@1", *keys]), Player(frames()), make_trial()))
     assert set(scores.values) == {"jump/toy@1", "posed/toy@1"}
     assert scores.missing["psnr/frame@1"] == "the clip has no true frames"
     assert scores.scores["posed/toy@1"].value == 1.0  # the joints that were asked for have confidence 1
@@ -197,15 +198,39 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, evaluator: Evalu
     assert list(tmp_path.iterdir()) == []
 
 
-def test_summaries_come_in_the_order_of_the_protocol(tmp_path: Path) -> None:
-    rest = {"protocol": "x@1", "kind": "imitation", "person": "ada", "driver": "bob", "fps": 25, "frames": 2}
-    rest |= {"generation_fps": None, "report": {}, "scores": {}}
+def test_summaries_come_in_the_order_of_the_protocol(tmp_path: Path, evaluator: Evaluator) -> None:
+    runner = TrialRunner(tmp_path, evaluator)
     for name in ("b", "a", "c"):
-        (tmp_path / f"{name}.json").write_text(json.dumps({"id": name, **rest}))
-    assert [s["id"] for s in collect(tmp_path, ["c", "a"])] == ["c", "a"]
+        runner.run(Player(frames()), replace(make_trial(truth=truth), id=name))
+    assert [s["id"] for s in runner.gathered(["c", "a"])] == ["c", "a"]
     with pytest.raises(MotionCopyError, match=r"2 of 3 trials have no scores.*Found: d, e.*motioncopy test"):
-        collect(tmp_path, ["a", "d", "e"])
-    for text, message in (("[" * 200_000, "cannot be read"), ("[]", "damaged"), (json.dumps({"id": "a"}), "protocol")):
-        (tmp_path / "a.json").write_text(text)
-        with pytest.raises(TrainingError, match=rf"a\.json.*{message}.*again"):
-            collect(tmp_path, ["a"])
+        runner.gathered(["a", "d", "e"])
+
+
+def _share(rank: int, world: int, rendezvous: str, folder: str) -> None:
+    """Every process runs its trials; the last has none."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=world)
+    summaries = gather_trials(Path(folder), range(rank, 3, world - 1) if rank < world - 1 else ())
+    (Path(folder) / f"{rank}.json").write_text(json.dumps(summaries))
+    torch.distributed.destroy_process_group()
+
+
+def gather_trials(folder: Path, mine: Iterable[int]) -> list[dict[str, Any]]:
+    """Three trials of different frames and masks, of which this process runs some."""
+    runner = TrialRunner(folder, Evaluator(["psnr/frame@1", "mask_psnr/inside@1"], device="cpu"))
+    for k in mine:
+        trial = replace(make_trial(truth=None if k == 2 else truth), id=f"trial-{k}")
+        runner.run(Player(frames().roll(k, dims=0)), trial)
+    gathered = runner.gathered([f"trial-{k}" for k in range(3)])
+    return [{name: value for name, value in s.items() if name != "generation_fps"} for s in gathered]
+
+
+@pytest.mark.ddp
+@pytest.mark.parametrize("world", [2, pytest.param(3, marks=pytest.mark.slow)])
+def test_states_of_several_processes_give_the_trials_of_one(tmp_path: Path, world: int) -> None:
+    spawn(_share, (world, (tmp_path / "rendezvous").as_uri(), str(tmp_path)), nprocs=world)
+    alone = json.loads(json.dumps(gather_trials(tmp_path, range(3))))
+    assert [len(s["scores"]["values"]) for s in alone] == [2, 2, 0]
+    for rank in range(world):
+        assert json.loads((tmp_path / f"{rank}.json").read_text()) == alone
