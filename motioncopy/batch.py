@@ -75,17 +75,18 @@ def _check_joints(owner: str, name: str, value: Tensor, expected: tuple[int | st
 
 
 @dataclass(frozen=True)
-class _Tensors:
+class Tensors:
     """Moves, pins and joins dataclasses whose fields are tensors, such dataclasses, or plain values."""
 
-    def _map(self, change: Any) -> Self:
+    def map(self, change: Any) -> Self:
+        """Every tensor changed, by a function of tensors that leaves the rest of them in order: nothing is checked."""
         new: dict[str, Any] = {}
         for f in fields(self):
             value = getattr(self, f.name)
             if isinstance(value, Tensor):
                 new[f.name] = change(value)
-            elif isinstance(value, _Tensors):
-                new[f.name] = value._map(change)
+            elif isinstance(value, Tensors):
+                new[f.name] = value.map(change)
         # Values were checked when they were made; moving them changes neither shape nor range.
         moved = object.__new__(type(self))
         for f in fields(self):
@@ -94,7 +95,7 @@ class _Tensors:
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Moves every tensor, with the arguments of ``Tensor.to`` (a dtype would also change the uint8 fields)."""
-        return self._map(lambda t: t.to(*args, **kwargs))
+        return self.map(lambda t: t.to(*args, **kwargs))
 
     def samples(self, start: int, stop: int) -> Self:
         """The samples ``start`` to ``stop`` (exclusive) of a batch; their tensors are views."""
@@ -103,14 +104,14 @@ class _Tensors:
             value = getattr(self, f.name)
             if isinstance(value, Tensor) or f.metadata.get("per_sample"):
                 value = value[start:stop]
-            elif isinstance(value, _Tensors):
+            elif isinstance(value, Tensors):
                 value = value.samples(start, stop)
             object.__setattr__(part, f.name, value)
         return part
 
     def pin_memory(self) -> Self:
         """Copies every tensor to page-locked memory."""
-        return self._map(lambda t: t.pin_memory())
+        return self.map(lambda t: t.pin_memory())
 
     @classmethod
     def collate(cls, samples: Sequence[Self]) -> Self:
@@ -138,7 +139,7 @@ class _Tensors:
                         found=sorted({tuple(v.shape[1:]) for v in values}),
                     )
                 new[f.name] = torch.cat(values)
-            elif isinstance(first, _Tensors):
+            elif isinstance(first, Tensors):
                 new[f.name] = type(first).collate(values)
             elif f.metadata.get("per_sample"):
                 new[f.name] = tuple(x for v in values for x in v)
@@ -161,7 +162,7 @@ def _per_sample() -> Any:
 
 
 @dataclass(frozen=True)
-class Motion(_Tensors):
+class Motion(Tensors):
     """The joints that drive the frames of a window.
 
     Attributes:
@@ -199,7 +200,7 @@ class Motion(_Tensors):
 
     def frames(self, start: int, stop: int) -> Motion:
         """The frames ``start`` to ``stop`` (exclusive), as views."""
-        return self._map(lambda t: t[:, start:stop])
+        return self.map(lambda t: t[:, start:stop])
 
     def through(self, boxes: Tensor, size: tuple[int, int]) -> Motion:
         """The same joints as windows on the frame show them.
@@ -224,7 +225,7 @@ class Motion(_Tensors):
 
     def flatten(self) -> Motion:
         """Every frame as a sample of its own: B * T samples of one frame."""
-        return self._map(lambda t: t.flatten(0, 1)[:, None])
+        return self.map(lambda t: t.flatten(0, 1)[:, None])
 
     def then(self, other: Motion) -> Motion:
         """The frames of ``other`` behind these; hands and face only where both have them.
@@ -247,7 +248,7 @@ class Motion(_Tensors):
 
 
 @dataclass(frozen=True)
-class Appearance(_Tensors):
+class Appearance(Tensors):
     """Who is shown: one or more frames of the person, where they stand in them, and the place without them.
 
     Attributes:
@@ -290,7 +291,7 @@ class Appearance(_Tensors):
 
 
 @dataclass(frozen=True)
-class MotionBatch(_Tensors):
+class MotionBatch(Tensors):
     """One training or validation batch: whom to show, what to do, and the true frames.
 
     Attributes:

@@ -181,7 +181,7 @@ class Gradients(Callback):
 
 def _double(value: Any) -> Any:
     if isinstance(value, MotionBatch):
-        return value._map(_double)
+        return value.map(_double)
     return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
 
 

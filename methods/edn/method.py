@@ -16,11 +16,11 @@ from motioncopy.losses.adversarial import AdversarialLoss, LeastSquares
 from motioncopy.losses.perceptual import FeatureLoss
 from motioncopy.method import Method, Stage
 from motioncopy.nets.blocks import GlobalGenerator, Refiner, check_size
-from motioncopy.nets.face import FaceRefiner
+from motioncopy.nets.parts import FaceRefiner
 from motioncopy.poses.sticks import draw_motion_sticks
 from motioncopy.request import Crop, DataRequest, Regime
 from motioncopy.training import pose_to_frame
-from motioncopy.training.gan import Chunk, Comparison, SequenceGANStage
+from motioncopy.training.gan import Chunk, Comparison, Rollout, SequenceGANStage
 from motioncopy.training.pose_to_frame import FeatureLosses, Pair, PoseToFrameGAN, PoseToFrameStage
 from motioncopy.training.schedule import SequenceSchedule
 
@@ -53,25 +53,20 @@ class FaceGAN(PoseToFrameGAN):
     size: int = 128
 
 
-@dataclass
-class Rollout:
-    """A sequence while it is generated; of each frame ``(B, 3, H, W)`` in [-1, 1]."""
+@dataclass(kw_only=True)
+class Sequences(Rollout):
+    """A batch of sequences while it is generated; of each frame ``(B, 3, H, W)`` in [-1, 1]."""
 
     sticks: Sequence[Tensor]
     real: Sequence[Tensor]
-    generated: list[Tensor] = field(default_factory=list)
 
     def inputs(self, t: int) -> Tensor:
         """What frame t is generated from, ``(B, 6, H, W)``; before the first frame are zeros ("Temporal smoothing")."""
         previous = self.generated[t - 1] if t else torch.zeros_like(self.sticks[t])
         return torch.cat((self.sticks[t], previous), dim=1)
 
-    def detach(self) -> None:
-        """Cuts the gradient's way back."""
-        self.generated = [frame.detach() for frame in self.generated]
 
-
-class SequenceStage(SequenceGANStage[Rollout]):
+class SequenceStage(SequenceGANStage[Sequences]):
     """Trains the generator of whole frames ("Temporal smoothing"; the paper's sequences have two frames).
 
     Args:
@@ -94,15 +89,15 @@ class SequenceStage(SequenceGANStage[Rollout]):
         fixed = pose_to_frame.perceptual_network("frame", frame.losses, perceptual)
         super().__init__("frame", frame, gan, request, fixed=fixed, share=3)
 
-    def init_state(self, batch: MotionBatch) -> Rollout:
+    def init_state(self, batch: MotionBatch) -> Sequences:
         """See :class:`motioncopy.training.gan.SequenceGANStage`."""
-        return Rollout(draw_motion_sticks(batch.motion).unbind(1), batch.images.unbind(1))
+        return Sequences(sticks=draw_motion_sticks(batch.motion).unbind(1), real=batch.images.unbind(1))
 
-    def generate(self, state: Rollout, t: int) -> None:
+    def generate(self, state: Sequences, t: int) -> None:
         """Frame t, from its sticks and the frame before."""
         state.generated.append(self.checkpointed(self.generator, state.inputs(t)))
 
-    def comparisons(self, sample: Chunk[Rollout]) -> list[Comparison]:
+    def comparisons(self, sample: Chunk[Sequences]) -> list[Comparison]:
         """Each frame of the chunk with the one before it, beside their poses."""
         state, ends = sample.state, [t for t in sample.frames if t]
         if not ends:
@@ -114,7 +109,7 @@ class SequenceStage(SequenceGANStage[Rollout]):
         real, generated, sticks = map(pairs, (state.real, state.generated, state.sticks))
         return [Comparison(self.discriminators, real, generated, sticks)]
 
-    def terms(self, sample: Chunk[Rollout]) -> Mapping[str, Callable[[], Tensor]]:
+    def terms(self, sample: Chunk[Sequences]) -> Mapping[str, Callable[[], Tensor]]:
         """Pixel and perceptual losses."""
         state = sample.state
         return pose_to_frame.image_terms(self.fixed, sample.cat(state.generated), sample.cat(state.real))

@@ -7,23 +7,24 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from methods.fakemotion.face import FaceEnhancement, FaceGallery
-from methods.fakemotion.gans import FaceSearch, ForegroundGAN, FusionGAN, LocalGAN
-from methods.fakemotion.networks import LearnedFusion, LocalRefiners, MaskFusion
-from methods.fakemotion.poses import PoseInput, StickWindow
-from methods.fakemotion.stages import FaceStage, ForegroundStage, FusionInputs, FusionStage, LocalStage
+from methods.fakemotion.foreground import ForegroundGAN, ForegroundStage
 from motioncopy.batch import Appearance, Motion, MotionBatch
-from motioncopy.errors import CheckpointError, ConfigError
+from motioncopy.errors import ConfigError
+from motioncopy.faces.enhancement import FaceEnhancement, FaceSearch
 from motioncopy.losses.adversarial import AdversarialLoss, NonSaturating
 from motioncopy.method import Method, Stage
 from motioncopy.nets.blocks import DenseUNet
 from motioncopy.nets.discriminators import MultiScaleDiscriminator
 from motioncopy.nets.features import FeatureNetwork
+from motioncopy.nets.fusion import LearnedFusion, lay_over
+from motioncopy.nets.parts import LocalRefiners
+from motioncopy.poses.windows import PoseInput, StickWindow
 from motioncopy.request import Crop, DataRequest, Regime, TrainingData
+from motioncopy.training.fusion_gan import FusionGAN, FusionInputs, FusionStage
 from motioncopy.training.gan import GANConfig, GANStage
+from motioncopy.training.local_gan import LocalGAN, LocalStage
 
 
 @dataclass(frozen=True)
@@ -93,16 +94,12 @@ class FakeMotion(Method[_State]):
         foreground = foreground or ForegroundGAN(
             DenseUNet(pose.channels * pose.window, 4), MultiScaleDiscriminator(pose.channels + 3)
         )
-        _check_features(features, face, foreground=foreground, face_gan=face_gan, fusion=fusion, local=local)
+        _check_features(features, foreground=foreground, face_gan=face_gan, fusion=fusion, local=local)
         self.generator = foreground.generator
-        self.fusion = LearnedFusion(fusion.generator) if fusion is not None else MaskFusion()
+        self.fusion = LearnedFusion(fusion.generator) if fusion is not None else None
         self.face_refiner = _refiners(face_gan, parts=("face",))
         self.local = _refiners(local)
-        self.face = (
-            FaceEnhancement(face.enhancer, size=face.size, describe=features if face.by_image else None)
-            if face is not None
-            else None
-        )
+        self.face = FaceEnhancement(face, features) if face is not None else None
         self.feature_identity = features.identity() if features is not None else None
         # What only training needs is not registered: it is in no checkpoint of the method.
         self._gans = (foreground, face_gan, fusion, local)
@@ -126,49 +123,30 @@ class FakeMotion(Method[_State]):
         request = replace(self.request, window=self.pose.window, pad=self.pose.before)
         if face_gan is not None and self.face_refiner is not None:
             stages.append(
-                FaceStage(self.face_refiner, self._render_faces, request, stages, face_gan=face_gan, **shared)
+                LocalStage("face", self.face_refiner, self._render_faces, request, stages, face_gan=face_gan, **shared)
             )
-        if fusion is not None and isinstance(self.fusion, LearnedFusion):
+        if fusion is not None and self.fusion is not None:
             stages.append(FusionStage(self.fusion, self._render_foreground, request, stages, fusion=fusion, **shared))
         if local is not None and self.local is not None:
-            stages.append(LocalStage(self.local, self._render_parts, request, stages, local=local, **shared))
+            stages.append(LocalStage("local", self.local, self._render_parts, request, stages, local=local, **shared))
         return stages
 
     def prepare(self, data: TrainingData) -> None:
         """Besides the subject and the reference pose, collects the gallery of real faces."""
         super().prepare(data)
-        if self.face is None:
-            return
-        windows = data.train_windows(DataRequest(1, self.request.image_size, crop=self.request.crop))
-        faces, views, frames = [], [], []
-        clips: list[str] = []
-        for k in range(len(windows)):
-            batch = windows[k].as_float()
-            found, seen_views, _, seen = self.face.look((batch.images * batch.mask)[:, 0], batch.motion)
-            if seen.any():
-                faces.append(found)
-                views.append(seen_views)
-                frames.append(batch.frames[:, 0])
-                clips += batch.clip
-        if faces:
-            gallery = FaceGallery.build(torch.cat(faces), type(views[0]).join(views), torch.cat(frames), clips)
-            self.face.gallery = gallery
+        if self.face is not None:
+            self.face.collect(data, self.request)
 
     def context(self) -> dict[str, Any]:
         """The gallery of real faces."""
-        if self.face is None or self.face.gallery is None:
-            return {}
-        return {"gallery": self.face.gallery.state()}
+        return self.face.context() if self.face is not None else {}
 
     def load_context(self, context: dict[str, Any]) -> None:
         """Takes the gallery back."""
-        known = {"gallery"} if self.face is not None else set()
-        if unknown := context.keys() - known:
-            what = "not the context of FakeMotion" if known else "this configuration has no face enhancement"
-            raise CheckpointError(what, found=", ".join(sorted(unknown)))
-        if self.face is None:
-            return
-        self.face.gallery = FaceGallery.from_state(context["gallery"]) if "gallery" in context else None
+        if self.face is not None:
+            self.face.load_context(context)
+        else:
+            super().load_context(context)
 
     # -- from poses to frames -------------------------------------------------------------------------------------
 
@@ -192,8 +170,15 @@ class FakeMotion(Method[_State]):
         foreground, mask = self._refined(inputs)
         if self.local is not None and not self._on_frame:
             foreground = self.local(foreground, inputs.motion)
-        frame: Tensor = self.fusion(foreground, mask, background, inputs.pose)
+        frame = self._fused(foreground, mask, background, inputs)
         return self.local(frame, inputs.motion) if self.local is not None and self._on_frame else frame
+
+    def _fused(self, foreground: Tensor, mask: Tensor | None, background: Tensor, inputs: _Inputs) -> Tensor:
+        if self.fusion is not None:
+            frame: Tensor = self.fusion(inputs.pose, background, foreground)
+            return frame
+        assert mask is not None, "equation 12 needs a generator with a fourth output channel"
+        return lay_over(foreground, mask, background)
 
     @property
     def _on_frame(self) -> bool:
@@ -225,7 +210,7 @@ class FakeMotion(Method[_State]):
         foreground, mask = self._refined(inputs)
         if not self._on_frame:
             return foreground, (batch.images * batch.mask)[:, before]
-        return self.fusion(foreground, mask, batch.appearance.background, inputs.pose), batch.images[:, before]
+        return self._fused(foreground, mask, batch.appearance.background, inputs), batch.images[:, before]
 
     # -- generation -----------------------------------------------------------------------------------------------
 
@@ -266,11 +251,9 @@ class FakeMotion(Method[_State]):
         return frames
 
 
-def _check_features(features: FeatureNetwork | None, face: FaceSearch | None, **gans: GANConfig | None) -> None:
-    """Refuses what needs features that the network does not give."""
+def _check_features(features: FeatureNetwork | None, **gans: GANConfig | None) -> None:
+    """Refuses transport terms that need features that the network does not give."""
     known = features.layers if features is not None else ()
-    if face is not None and face.by_image and features is None:
-        raise ConfigError("a face search by image features needs features", remedy="set model.init_args.features")
     terms = [(key, gan, term) for key, gan in gans.items() if gan for term in ("gromov_wasserstein", "wasserstein")]
     for key, gan, term in terms:
         if getattr(gan.losses, term, 0.0) and (layer := getattr(gan, term).layer) not in known:

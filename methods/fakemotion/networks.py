@@ -1,11 +1,10 @@
-"""FakeMotion's own networks: the released code's generator, temporal discriminators, fusion, refiners of crops.
+"""FakeMotion's own networks: the released code's generator, and the temporal discriminators.
 
 The paper's generator is :class:`motioncopy.nets.blocks.DenseUNet`.
 """
 
 from __future__ import annotations
 
-import copy
 from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,10 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from motioncopy.batch import Motion
 from motioncopy.nets.blocks import GlobalGenerator, Norm, convolution, init_weights, to_image
 from motioncopy.nets.discriminators import PatchDiscriminator
-from motioncopy.poses.parts import PARTS, crop, part_centres, paste
 
 
 class ReleasedGenerator(GlobalGenerator):
@@ -186,113 +183,3 @@ class _Down(nn.Module):
         y: Tensor = self.second(torch.relu(self.first(torch.relu(x))))
         skipped: Tensor = self.skip(functional.avg_pool2d(x, 2))
         return functional.avg_pool2d(y, 2) + skipped
-
-
-class Fusion(nn.Module):
-    """Lays the foreground over the background."""
-
-    @abstractmethod
-    def forward(self, foreground: Tensor, mask: Tensor | None, background: Tensor, pose: Tensor) -> Tensor:
-        """Fuses.
-
-        Args:
-            foreground: ``(N, 3, H, W)`` in [-1, 1], 0 outside the person.
-            mask: ``(N, 1, H, W)`` in [0, 1], where the generator predicts one.
-            background: ``(N, 3, H, W)``.
-            pose: ``(N, C, H, W)``, the frame's own pose, drawn.
-
-        Returns:
-            ``(N, 3, H, W)`` in [-1, 1].
-        """
-
-
-class MaskFusion(Fusion):
-    """Equation 12: M ⊙ F + (1 - M) ⊙ B, with the mask that the generator predicts.
-
-    The paper takes M from the pre-processing, where a new pose has none; a further output channel of the generator,
-    trained on the training masks, stands for it.
-    """
-
-    def forward(self, foreground: Tensor, mask: Tensor | None, background: Tensor, pose: Tensor) -> Tensor:
-        """See :class:`Fusion`; the pose is not looked at."""
-        assert mask is not None, "MaskFusion needs a generator with a fourth output channel"
-        return mask * foreground + (1 - mask) * background
-
-
-class LearnedFusion(Fusion):
-    """The released code: a network of its own sees pose, background and foreground, and generates the frame.
-
-    Args:
-        network: From 65 + 3 + 3 channels (the pose's, the background's, the foreground's) to 3.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, foreground: Tensor, mask: Tensor | None, background: Tensor, pose: Tensor) -> Tensor:
-        """See :class:`Fusion`; a predicted mask is not looked at."""
-        frame: Tensor = self.network(torch.cat((pose, background, foreground), dim=1))
-        return frame
-
-
-class LocalRefiners(nn.Module):
-    """Local generators: each adds a residual to the crop of one body part (equations 10 and 11).
-
-    Args:
-        refiner: The network of one part; every part gets its own copy.
-        size: Side of the crops in pixels (the released code: 48 of 512).
-        parts: Which of :data:`motioncopy.poses.parts.PARTS`.
-        soft_edge: Whether residuals weaken towards the crop's corners, as in the released code's inference.
-    """
-
-    weight: Tensor
-
-    def __init__(self, refiner: nn.Module, *, size: int, parts: Sequence[str] = PARTS, soft_edge: bool = False) -> None:
-        super().__init__()
-        self.size = size
-        self.indices = [PARTS.index(p) for p in parts]
-        self.refiners = nn.ModuleList(copy.deepcopy(refiner) for _ in parts)
-        self.register_buffer("weight", radial_weight(size) if soft_edge else torch.ones(size, size), persistent=False)
-
-    def crops(self, images: Tensor, motion: Motion) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Each part's crops ``(K, 3, s, s)``, their centres ``(K, 2)``, and which K of N frames show it ``(N,)``."""
-        centres, valid = part_centres(motion.flatten(), size=self.size)
-        found = []
-        for k in self.indices:
-            seen = valid[:, 0, k]
-            found.append((crop(images[seen], centres[seen, 0, k], self.size), centres[seen, 0, k], seen))
-        return found
-
-    def forward(self, images: Tensor, motion: Motion) -> Tensor:
-        """Refines all parts of N frames.
-
-        Args:
-            images: ``(N, 3, H, W)``.
-            motion: N frames in all.
-
-        Returns:
-            ``(N, 3, H, W)`` in [-1, 1].
-        """
-        for refiner, (crops, centres, seen) in zip(self.refiners, self.crops(images, motion), strict=True):
-            if len(crops):
-                refined = crops + self.weight * refiner(crops)
-                images = images.clone()
-                images[seen] = paste(images[seen], refined.clamp(-1, 1).to(images.dtype), centres)
-        return images
-
-
-def radial_weight(size: int, inside: float = 5 / 6, outside: float = 0.3) -> Tensor:
-    """By how much the released code scales a residual at inference: less towards the corners, so no seam shows.
-
-    Args:
-        size: Side s of the crop in pixels.
-        inside: Radius of the full weight, in half sides (the released code: 20 of 24 pixels).
-        outside: Weight beyond it.
-
-    Returns:
-        ``(s, s)`` float32: 1 within the radius about pixel (s/2, s/2), ``outside`` elsewhere.
-    """
-    offset = torch.arange(size, dtype=torch.float32) - size / 2
-    within = offset.square()[:, None] + offset.square()[None] < (inside * size / 2) ** 2
-    return torch.where(within, 1.0, outside)

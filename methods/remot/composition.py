@@ -10,23 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from methods.remot.layouts import BLACK, PreviousFrames, foreground_mask, keep_masked, one_hot
-from methods.remot.losses import (
-    ContentAndStyle,
-    FlowLosses,
-    TemporalDiscriminators,
-    flow_confidences,
-    flow_terms,
-    masked_l1,
-)
-from methods.remot.networks import Blended, Composition, CompositionGenerator
+from methods.remot.layouts import foreground_mask, keep_masked, one_hot
+from methods.remot.networks import Composition, CompositionGenerator
 from methods.remot.region_generation import RegionGeneration, RegionGenerationOutput
 from motioncopy.batch import MotionBatch
 from motioncopy.losses.adversarial import AdversarialLoss
+from motioncopy.losses.perceptual import ContentAndStyle
+from motioncopy.losses.pixels import masked_l1
 from motioncopy.nets.alignment import Extent
+from motioncopy.nets.warp import Blended
+from motioncopy.poses.parts import crop
 from motioncopy.request import DataRequest
-from motioncopy.training.gan import Chunk, Comparison, GANConfig, GANStage, SequenceGANStage
+from motioncopy.training.gan import Chunk, Comparison, GANConfig, GANStage, Rollout, SequenceGANStage
 from motioncopy.training.schedule import SequenceSchedule
+from motioncopy.training.vid2vid import FlowLosses, TemporalDiscriminators, flow_confidences, flow_terms
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,8 @@ class CompositionGAN(GANConfig):
     schedule: SequenceSchedule = field(default_factory=SequenceSchedule)
 
 
-@dataclass
-class CompositionState:
+@dataclass(kw_only=True)
+class CompositionRollout(Rollout):
     """A sequence while it is generated.
 
     Attributes:
@@ -81,19 +78,16 @@ class CompositionState:
         faces: Where the true heads are.
         flows: Reference flows.
         confidence: Of those.
-        previous: The last two foregrounds.
-        generated: All that was generated.
     """
 
     regions: list[RegionGenerationOutput]
     background: Tensor
     real: list[Tensor]
-    images: list[Tensor]
+    images: Sequence[Tensor]
     masks: list[Tensor]
     faces: list[Extent]
-    flows: list[Tensor]
+    flows: Sequence[Tensor]
     confidence: list[Tensor]
-    previous: PreviousFrames
     generated: list[Composition] = field(default_factory=list)
 
     @property
@@ -101,13 +95,8 @@ class CompositionState:
         """The foregrounds that were generated."""
         return [frame.foreground for frame in self.generated]
 
-    def detach(self) -> None:
-        """Cuts the gradient's way back."""
-        self.previous.detach()
-        self.generated = [frame.detach() for frame in self.generated]
 
-
-class CompositionStage(SequenceGANStage[CompositionState]):
+class CompositionStage(SequenceGANStage[CompositionRollout]):
     """Trains the Whole Composition Network on what the two other networks generate.
 
     Args:
@@ -142,38 +131,33 @@ class CompositionStage(SequenceGANStage[CompositionState]):
         )
         self.regions, self.composition = regions, composition
 
-    def init_state(self, batch: MotionBatch) -> CompositionState:
+    def init_state(self, batch: MotionBatch) -> CompositionRollout:
         """See :meth:`motioncopy.training.gan.SequenceGANStage.init_state`."""
         assert batch.parsing is not None
         assert batch.flow is not None
         with torch.no_grad():
             regions = self.regions.sequence(batch)
         layouts, flows = one_hot(batch.parsing).unbind(1), batch.flow.float()
-        images, masks = list(batch.images.unbind(1)), [foreground_mask(layout) for layout in layouts]
+        images, masks = batch.images.unbind(1), [foreground_mask(layout) for layout in layouts]
         real = [keep_masked(image, mask) for image, mask in zip(images, masks, strict=True)]
-        return CompositionState(
+        return CompositionRollout(
             regions=regions,
             background=batch.appearance.background,
             real=real,
             images=images,
             masks=masks,
             faces=[Extent.of_mask(layout[:, 1:2]) for layout in layouts],
-            flows=list(flows.unbind(1)),
+            flows=flows.unbind(1),
             confidence=flow_confidences(torch.stack(real, dim=1), flows),
-            previous=PreviousFrames(torch.full_like(images[0], BLACK)),
         )
 
-    def generate(self, state: CompositionState, t: int) -> None:
+    def generate(self, state: CompositionRollout, t: int) -> None:
         """Frame t."""
-        regions, previous = state.regions[t], state.previous
-        frame: Composition = self.checkpointed(
-            self.generator, regions.source, regions.foreground, previous.stacked(), regions.guidance, state.background,
-            first=previous.first,
-        )  # fmt: skip
-        state.generated.append(frame)
-        previous.push(frame.foreground.final)
+        previous = [foreground.final for foreground in state.foregrounds]
+        inputs = state.regions[t].composed_with(previous, state.background)
+        state.generated.append(self.checkpointed(self.generator, **inputs))
 
-    def comparisons(self, sample: Chunk[CompositionState]) -> list[Comparison]:
+    def comparisons(self, sample: Chunk[CompositionRollout]) -> list[Comparison]:
         """Whole images beside layout and pose, sequences of foregrounds, and faces."""
         state, config = sample.state, self.composition
         condition = sample.cat([regions.condition for regions in state.regions])
@@ -184,24 +168,25 @@ class CompositionStage(SequenceGANStage[CompositionState]):
             found += config.temporal.comparisons(state.real, foregrounds, state.flows, sample.frames)
         return found + self._faces(sample)
 
-    def _faces(self, sample: Chunk[CompositionState]) -> list[Comparison]:
+    def _faces(self, sample: Chunk[CompositionRollout]) -> list[Comparison]:
         """The crops around the heads, where there are any."""
         state, config = sample.state, self.composition
         if config.face is None:
             return []
+        size = min(config.face_size, *state.background.shape[-2:])
         pairs = []
         for t in sample.frames:
             seen = state.faces[t].present
             if seen.any():
-                centres = state.faces[t].centre[seen]
+                corners = (state.faces[t].centre[seen] - size / 2).round()
                 images = (state.images[t], state.generated[t].image)
-                pairs.append([crops(side[seen], centres, config.face_size) for side in images])
+                pairs.append([crop(image[seen], corners + size / 2, size) for image in images])
         if not pairs:
             return []
         real, generated = (torch.cat(side) for side in zip(*pairs, strict=True))
         return [Comparison(config.face, real, generated, term="face", matched=False)]
 
-    def terms(self, sample: Chunk[CompositionState]) -> Mapping[str, Callable[[], Tensor]]:
+    def terms(self, sample: Chunk[CompositionRollout]) -> Mapping[str, Callable[[], Tensor]]:
         """Pixel and perceptual losses, and vid2vid's terms on the flow."""
         state, images = sample.state, sample.cat(sample.state.images)
         generated = sample.cat([frame.image for frame in state.generated])
@@ -227,23 +212,3 @@ class CompositionStage(SequenceGANStage[CompositionState]):
             "generated": torch.stack([frame.image[0] for frame in state.generated]),
             "truth": torch.stack([image[0] for image in state.images]),
         }
-
-
-def crops(images: Tensor, centres: Tensor, side: int) -> Tensor:
-    """Squares around places, as whole pixels; moved inward where they would reach beyond the image.
-
-    Args:
-        images: ``(N, 3, H, W)``.
-        centres: ``(N, 2)`` x, y in pixels.
-        side: Of the squares, in pixels.
-
-    Returns:
-        ``(N, 3, side, side)``.
-    """
-    height, width = images.shape[-2:]
-    side = min(side, height, width)
-    left = (centres[:, 0] - side / 2).round().long().clamp(0, width - side)
-    top = (centres[:, 1] - side / 2).round().long().clamp(0, height - side)
-    return torch.stack(
-        [image[:, y : y + side, x : x + side] for image, x, y in zip(images, left.tolist(), top.tolist(), strict=True)]
-    )

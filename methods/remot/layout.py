@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
-from methods.remot.layouts import PreviousFrames, Source, draw_poses, one_hot
-from methods.remot.losses import (
-    FlowLosses,
-    TemporalDiscriminators,
-    flow_confidences,
-    flow_terms,
-    negative_log_likelihood,
-)
-from methods.remot.networks import Blended, LayoutGenerator
+from methods.remot.layouts import Source, draw_poses, last_two, one_hot
+from methods.remot.networks import LayoutGenerator
 from motioncopy.batch import MotionBatch
 from motioncopy.losses.adversarial import AdversarialLoss
+from motioncopy.nets.warp import Blended
 from motioncopy.request import DataRequest
-from motioncopy.training.gan import Chunk, Comparison, GANConfig, SequenceGANStage
+from motioncopy.training.gan import Chunk, Comparison, GANConfig, Rollout, SequenceGANStage
 from motioncopy.training.schedule import SequenceSchedule
+from motioncopy.training.vid2vid import FlowLosses, TemporalDiscriminators, flow_confidences, flow_terms
+
+_TINY = 1e-6
 
 
 @dataclass(frozen=True)
@@ -53,8 +50,8 @@ class LayoutGAN(GANConfig):
     schedule: SequenceSchedule = field(default_factory=SequenceSchedule)
 
 
-@dataclass
-class LayoutState:
+@dataclass(kw_only=True)
+class LayoutRollout(Rollout):
     """A sequence while it is generated.
 
     Attributes:
@@ -63,28 +60,24 @@ class LayoutState:
         real: True layouts of the frames.
         flows: Reference flows.
         confidence: Of those.
-        previous: The last two generated layouts.
         encoded: What the generator makes of the source, anew in every chunk.
-        generated: All that was generated.
     """
 
     source: Tensor
     poses: list[Tensor]
-    real: list[Tensor]
-    flows: list[Tensor]
+    real: Sequence[Tensor]
+    flows: Sequence[Tensor]
     confidence: list[Tensor]
-    previous: PreviousFrames
     encoded: Tensor | None = None
     generated: list[Blended] = field(default_factory=list)
 
     def detach(self) -> None:
         """Cuts the gradient's way back."""
-        self.previous.detach()
+        super().detach()
         self.encoded = None
-        self.generated = [layout.detach() for layout in self.generated]
 
 
-class LayoutStage(SequenceGANStage[LayoutState]):
+class LayoutStage(SequenceGANStage[LayoutRollout]):
     """Trains the Layout GAN.
 
     Args:
@@ -106,32 +99,28 @@ class LayoutStage(SequenceGANStage[LayoutState]):
         )
         self.layout = layout
 
-    def init_state(self, batch: MotionBatch) -> LayoutState:
+    def init_state(self, batch: MotionBatch) -> LayoutRollout:
         """See :meth:`motioncopy.training.gan.SequenceGANStage.init_state`."""
         assert batch.parsing is not None
         assert batch.flow is not None
         poses, real, flows = draw_poses(batch.motion), one_hot(batch.parsing), batch.flow.float()
-        return LayoutState(
+        return LayoutRollout(
             source=Source.of(batch.appearance).layout,
             poses=[poses[:, 0], poses[:, 0], *poses.unbind(1)],
-            real=list(real.unbind(1)),
-            flows=list(flows.unbind(1)),
+            real=real.unbind(1),
+            flows=flows.unbind(1),
             confidence=flow_confidences(batch.images, flows),
-            previous=PreviousFrames(torch.zeros_like(real[:, 0])),
         )
 
-    def generate(self, state: LayoutState, t: int) -> None:
+    def generate(self, state: LayoutRollout, t: int) -> None:
         """The layout of frame t."""
         if state.encoded is None:
             state.encoded = self.checkpointed(self.generator.encode, state.source)
-        poses, previous = torch.cat(state.poses[t : t + 3], dim=1), state.previous
-        layout: Blended = self.checkpointed(
-            self.generator, state.encoded, poses, previous.stacked(), first=previous.first
-        )
-        state.generated.append(layout)
-        previous.push(layout.final)
+        before = last_two([layout.final for layout in state.generated], torch.zeros_like(state.real[0]))
+        poses = torch.cat(state.poses[t : t + 3], dim=1)
+        state.generated.append(self.checkpointed(self.generator, state.encoded, poses, before, first=t == 0))
 
-    def comparisons(self, sample: Chunk[LayoutState]) -> list[Comparison]:
+    def comparisons(self, sample: Chunk[LayoutRollout]) -> list[Comparison]:
         """Single layouts beside their poses, and sequences of them."""
         state, generated = sample.state, [layout.final for layout in sample.state.generated]
         poses = sample.cat(state.poses[2:])
@@ -140,7 +129,7 @@ class LayoutStage(SequenceGANStage[LayoutState]):
             found += self.layout.temporal.comparisons(state.real, generated, state.flows, sample.frames)
         return found
 
-    def terms(self, sample: Chunk[LayoutState]) -> Mapping[str, Callable[[], Tensor]]:
+    def terms(self, sample: Chunk[LayoutRollout]) -> Mapping[str, Callable[[], Tensor]]:
         """The true classes' likelihood, and vid2vid's terms on the flow."""
         state, real = sample.state, sample.cat(sample.state.real)
         final, raw = (sample.cat([getattr(d, name) for d in state.generated]) for name in ("final", "raw"))
@@ -150,3 +139,13 @@ class LayoutStage(SequenceGANStage[LayoutState]):
             ),
             **flow_terms(state.generated, state.real, state.flows, state.confidence, sample.frames),
         }
+
+
+def negative_log_likelihood(layout: Tensor, wanted: Tensor) -> Tensor:
+    """The mean over pixels, of the wanted classes.
+
+    Args:
+        layout: ``(N, 6, H, W)`` probabilities.
+        wanted: ``(N, 6, H, W)`` one-hot.
+    """
+    return -((layout * wanted).sum(dim=1).clamp_min(_TINY).log()).mean()

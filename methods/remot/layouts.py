@@ -1,4 +1,4 @@
-"""Layouts and regions of people in images, the source person, and the frames before."""
+"""Layouts and regions of people in images, and the source person."""
 
 from __future__ import annotations
 
@@ -158,31 +158,6 @@ def _extent(layout: Tensor) -> Extent:
     return Extent.of_mask(foreground_mask(layout.detach()))
 
 
-class PreviousFrames:
-    """The last two frames of a sequence, which begins with blank ones.
-
-    Args:
-        blank: What stands for frames before the first.
-    """
-
-    def __init__(self, blank: Tensor) -> None:
-        self.frames: tuple[Tensor, Tensor] = (blank, blank)
-        self.length = 0
-
-    @property
-    def first(self) -> bool:
-        """Whether no frame has come yet."""
-        return self.length == 0
-
-    def push(self, frame: Tensor) -> None:
-        """Adds the present frame."""
-        self.frames = (self.frames[1], frame)
-        self.length += 1
-
-    def stacked(self, *now: Tensor) -> Tensor:
-        """Frames t-2 and t-1, then ``now``, along the channels."""
-        return torch.cat((*self.frames, *now), dim=1)
-
-    def detach(self) -> None:
-        """Cuts the gradient's way back."""
-        self.frames = (self.frames[0].detach(), self.frames[1].detach())
+def last_two(frames: Sequence[Tensor], blank: Tensor, *now: Tensor) -> Tensor:
+    """The last two of the frames so far, then ``now``, along the channels; ``blank`` stands before the first."""
+    return torch.cat([*[blank, blank, *frames][-2:], *now], dim=1)

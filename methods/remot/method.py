@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,13 +12,13 @@ from torch import Tensor
 
 from methods.remot.composition import CompositionGAN, CompositionStage
 from methods.remot.layout import LayoutGAN, LayoutStage
-from methods.remot.layouts import BLACK, PreviousFrames, Source, foreground_mask
-from methods.remot.losses import ContentAndStyle
+from methods.remot.layouts import BLACK, Source, foreground_mask
 from methods.remot.networks import Composition
 from methods.remot.region import RegionGAN, RegionStage
 from methods.remot.region_generation import RegionGeneration, RegionGenerationState
 from motioncopy.batch import Appearance, Motion
 from motioncopy.losses.adversarial import AdversarialLoss, LeastSquares
+from motioncopy.losses.perceptual import ContentAndStyle
 from motioncopy.method import Method, Stage
 from motioncopy.nets.blocks import check_size
 from motioncopy.request import AppearanceRule, Crop, DataRequest, Regime
@@ -30,8 +30,8 @@ class _State:
     """Between two steps."""
 
     regions: RegionGenerationState
-    foregrounds: PreviousFrames
     background: Tensor
+    foregrounds: list[Tensor] = field(default_factory=list)
 
 
 class REMOT(Method[_State]):
@@ -76,9 +76,7 @@ class REMOT(Method[_State]):
         check_size("REMOT", size, layout.generator.source.stride)
         self.layout, self.region = layout.generator, region.generator
         self.composition = composition.generator if composition is not None else None
-        self.regions = RegionGeneration(
-            self.layout, self.region, aligned=region.aligned, residual=region.residual, masked=region.masked
-        )
+        self.regions = RegionGeneration(self.layout, region)
         self.feature_identity = perceptual.features.identity() if perceptual is not None else None
         # What only training needs is not registered: it is in no checkpoint of the method.
         self._gans = (layout, region, composition)
@@ -115,8 +113,7 @@ class REMOT(Method[_State]):
         """
         source = Source.of(appearance)
         source.check(appearance.person)
-        blank = PreviousFrames(torch.full_like(source.image, BLACK))
-        return _State(self.regions.init_state(source), blank, appearance.background)
+        return _State(self.regions.init_state(source), appearance.background)
 
     def step(self, state: _State, motion: Motion) -> tuple[Tensor, _State]:
         """Draws one frame after the other; each sees the two before it."""
@@ -127,10 +124,6 @@ class REMOT(Method[_State]):
         regions = self.regions.generate(state.regions, pose)
         if self.composition is None:
             return regions.foreground + (1 - foreground_mask(regions.layout)) * (state.background - BLACK)
-        previous = state.foregrounds
-        frame: Composition = self.composition(
-            regions.source, regions.foreground, previous.stacked(), regions.guidance, state.background,
-            first=previous.first,
-        )  # fmt: skip
-        previous.push(frame.foreground.final)
+        frame: Composition = self.composition(**regions.composed_with(state.foregrounds, state.background))
+        state.foregrounds = [*state.foregrounds, frame.foreground.final][-2:]
         return frame.image

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from motioncopy.batch import PARSING_CLASSES
 from motioncopy.nets.blocks import Decoder, Encoder, Norm, output_layer
-from motioncopy.nets.warp import warp
-from motioncopy.training.precision import at_least_float32
+from motioncopy.nets.correspondence import TextureAlignment
+from motioncopy.nets.warp import Blended
 
 #: Layout classes, the background first.
 CLASSES = len(PARSING_CLASSES)
@@ -25,43 +25,10 @@ _NEARLY = 0.98
 _SURE = 0.02
 
 
-@dataclass(frozen=True)
-class Blended:
-    """What a generator draws, and what it keeps of the frame before.
-
-    Attributes:
-        raw: ``(N, C, H, W)``, drawn anew.
-        flow: ``(N, 2, H, W)`` in pixels, from this frame to the one before.
-        weight: ``(N, 1, H, W)`` in [0, 1], of ``raw``.
-        warped: ``(N, C, H, W)``, the frame before seen through ``flow``, or ``None`` in the first frame.
-        final: ``weight * raw + (1 - weight) * warped`` (equation 2c); ``raw`` in the first frame.
-    """
-
-    raw: Tensor
-    flow: Tensor
-    weight: Tensor
-    warped: Tensor | None
-    final: Tensor
-
-    @classmethod
-    def of(cls, raw: Tensor, flow: Tensor, weight: Tensor, before: Tensor | None) -> Blended:
-        """Blends; ``before`` is the frame before, ``None`` in the first one."""
-        if before is None:
-            return cls(raw, flow, weight, None, raw)
-        warped = warp(before, flow)
-        return cls(raw, flow, weight, warped, weight * raw + (1 - weight) * warped)
-
-    def detach(self) -> Blended:
-        """The same without a gradient."""
-        warped = self.warped.detach() if self.warped is not None else None
-        return Blended(self.raw.detach(), self.flow.detach(), self.weight.detach(), warped, self.final.detach())
-
-
-class LayoutGenerator(nn.Module):
-    """Draws where each region of the person lies in the driving pose (equation 2).
+class Generator(nn.Module):
+    """What the three have in common: encoders side by side, and decoders of their sums.
 
     Args:
-        pose_channels: Channels of one drawn pose.
         width: See :class:`motioncopy.nets.blocks.Encoder`.
         downs: Likewise.
         encoder_blocks: Residual blocks of an encoder.
@@ -72,7 +39,6 @@ class LayoutGenerator(nn.Module):
     def __init__(
         self,
         *,
-        pose_channels: int = 3,
         width: int = 64,
         downs: int = 3,
         encoder_blocks: int = 5,
@@ -80,14 +46,25 @@ class LayoutGenerator(nn.Module):
         norm: Norm = "affine_instance",
     ) -> None:
         super().__init__()
-        self.source, self.poses, self.previous = (
-            Encoder(channels, width=width, downs=downs, blocks=encoder_blocks, norm=norm)
-            for channels in (CLASSES, 3 * pose_channels, 2 * CLASSES)
-        )
-        deep = self.source.out_channels
-        self.raw, self.motion = (Decoder(deep, ups=downs, blocks=decoder_blocks, norm=norm) for _ in range(2))
-        self.classes = output_layer(width, CLASSES)
-        self.flow, self.weight = output_layer(width, 2), output_layer(width, 1)
+        self.width = width
+        self._encoder = partial(Encoder, width=width, downs=downs, blocks=encoder_blocks, norm=norm)
+        self._decoder = partial(Decoder, width * 2**downs, ups=downs, blocks=decoder_blocks, norm=norm)
+
+
+class LayoutGenerator(Generator):
+    """Draws where each region of the person lies in the driving pose (equation 2).
+
+    Args:
+        pose_channels: Channels of one drawn pose.
+        sizes: See :class:`Generator`.
+    """
+
+    def __init__(self, *, pose_channels: int = 3, **sizes: Any) -> None:
+        super().__init__(**sizes)
+        self.source, self.poses, self.previous = map(self._encoder, (CLASSES, 3 * pose_channels, 2 * CLASSES))
+        self.raw, self.motion = self._decoder(), self._decoder()
+        self.classes = output_layer(self.width, CLASSES)
+        self.flow, self.weight = output_layer(self.width, 2), output_layer(self.width, 1)
 
     def encode(self, source: Tensor) -> Tensor:
         """What the source person determines, once.
@@ -120,32 +97,18 @@ class LayoutGenerator(nn.Module):
         return Blended.of(raw, _FLOW_SCALE * self.flow(motion), self.weight(motion).sigmoid(), before)
 
 
-class RegionGenerator(nn.Module):
+class RegionGenerator(Generator):
     """Draws one region of the person; the same network for all five (equation 5).
 
     Args:
-        width: See :class:`motioncopy.nets.blocks.Encoder`.
-        downs: Likewise.
-        encoder_blocks: Residual blocks of an encoder.
-        decoder_blocks: Residual blocks of the decoder.
-        norm: See :class:`motioncopy.nets.blocks.Encoder`.
+        sizes: See :class:`Generator`.
     """
 
-    def __init__(
-        self,
-        *,
-        width: int = 64,
-        downs: int = 3,
-        encoder_blocks: int = 5,
-        decoder_blocks: int = 4,
-        norm: Norm = "affine_instance",
-    ) -> None:
-        super().__init__()
-        self.mask, self.appearance = (
-            Encoder(channels, width=width, downs=downs, blocks=encoder_blocks, norm=norm) for channels in (1, 9)
-        )
-        self.decoder = Decoder(self.mask.out_channels, ups=downs, blocks=decoder_blocks, norm=norm)
-        self.image = output_layer(width, 3)
+    def __init__(self, **sizes: Any) -> None:
+        super().__init__(**sizes)
+        self.mask, self.appearance = self._encoder(1), self._encoder(9)
+        self.decoder = self._decoder()
+        self.image = output_layer(self.width, 3)
 
     def forward(
         self,
@@ -180,63 +143,7 @@ def residual_image(base: Tensor | None, drawn: Tensor) -> Tensor:
     return image
 
 
-class TextureAlignment(nn.Module):
-    """Equations 12 and 13.
-
-    The paper does not say over which of the two positions the softmax runs. ``H1 · A`` gathers from the source for
-    each target only if the columns of A, which are the weights of source positions, sum to 1: it runs over those.
-
-    Args:
-        temperature: The cosine similarities are divided by it before the softmax. The paper has none, which is 1: at
-            768 positions the weights are then nearly uniform, and what is gathered is nearly the mean of the source.
-    """
-
-    def __init__(self, temperature: float = 1.0) -> None:
-        super().__init__()
-        self.temperature = temperature
-
-    def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        """The target's features plus those of the source that resemble them.
-
-        Args:
-            source: ``(N, C, h, w)``, H1 of the paper.
-            target: ``(N, C, h, w)``, H2.
-
-        Returns:
-            ``(N, C, h, w)``.
-        """
-        # In float32 whatever autocast says: half precision errs by a tenth at low temperatures.
-        with torch.autocast(source.device.type, enabled=False):
-            h1, h2 = (at_least_float32(features).flatten(2) for features in (source, target))
-            weights = affinity(h1, h2, self.temperature)
-            return (h1 @ weights + h2).view_as(target).to(target.dtype)
-
-
-def affinity(source: Tensor, target: Tensor, temperature: float) -> Tensor:
-    """Equation 12.
-
-    Args:
-        source: ``(N, C, I)`` features of I positions.
-        target: ``(N, C, J)`` features of J positions.
-        temperature: See :class:`TextureAlignment`.
-
-    Returns:
-        ``(N, I, J)``, columns that sum to 1.
-    """
-    source, target = functional.normalize(source, dim=1), functional.normalize(target, dim=1)
-    return torch.softmax(source.transpose(1, 2) @ target / temperature, dim=1)
-
-
-class Addition(nn.Module):
-    """The ablation "REMOT w/o TAM": features are added place by place, whatever they show."""
-
-    def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        """See :class:`TextureAlignment`."""
-        return source + target
-
-
-@dataclass(frozen=True)
-class Composition:
+class Composition(NamedTuple):
     """What the Whole Composition Network makes of one frame.
 
     Attributes:
@@ -249,48 +156,27 @@ class Composition:
     mask: Tensor
     image: Tensor
 
-    def detach(self) -> Composition:
-        """The same without a gradient."""
-        return Composition(self.foreground.detach(), self.mask.detach(), self.image.detach())
 
-
-class CompositionGenerator(nn.Module):
+class CompositionGenerator(Generator):
     """Refines the joined regions and puts them into the place (equations 14 and 15).
 
     Args:
         pose_channels: Channels of one drawn pose.
         alignment: From source and target features ``(N, C, h, w)`` to their fusion.
-        width: See :class:`motioncopy.nets.blocks.Encoder`.
-        downs: Likewise.
-        encoder_blocks: Residual blocks of an encoder.
-        decoder_blocks: Residual blocks of a decoder.
-        norm: See :class:`motioncopy.nets.blocks.Encoder`.
         residual: Whether the joined regions and the layout's mask are changed; in the paper both are drawn anew.
+        sizes: See :class:`Generator`.
     """
 
     def __init__(
-        self,
-        *,
-        pose_channels: int = 3,
-        alignment: nn.Module | None = None,
-        width: int = 64,
-        downs: int = 3,
-        encoder_blocks: int = 5,
-        decoder_blocks: int = 4,
-        norm: Norm = "affine_instance",
-        residual: bool = False,
+        self, *, pose_channels: int = 3, alignment: nn.Module | None = None, residual: bool = False, **sizes: Any
     ) -> None:
-        super().__init__()
+        super().__init__(**sizes)
         self.residual = residual
-        self.source, self.regions, self.guidance = (
-            Encoder(channels, width=width, downs=downs, blocks=encoder_blocks, norm=norm)
-            for channels in (3, 9, 3 * (CLASSES + pose_channels))
-        )
+        self.source, self.regions, self.guidance = map(self._encoder, (3, 9, 3 * (CLASSES + pose_channels)))
         self.alignment = alignment if alignment is not None else TextureAlignment()
-        deep = self.source.out_channels
-        self.raw, self.rest = (Decoder(deep, ups=downs, blocks=decoder_blocks, norm=norm) for _ in range(2))
-        self.image = output_layer(width, 3)
-        self.mask, self.flow, self.weight = output_layer(width, 1), output_layer(width, 2), output_layer(width, 1)
+        self.raw, self.rest = self._decoder(), self._decoder()
+        self.image, self.mask = output_layer(self.width, 3), output_layer(self.width, 1)
+        self.flow, self.weight = output_layer(self.width, 2), output_layer(self.width, 1)
 
     def forward(
         self, source: Tensor, regions: Tensor, previous: Tensor, guidance: Tensor, background: Tensor, *, first: bool

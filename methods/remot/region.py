@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from methods.remot.layouts import BLACK, PreviousFrames, Source, keep_masked, one_hot, region_masks
-from methods.remot.losses import ContentAndStyle, masked_l1
+from methods.remot.layouts import BLACK, Source, keep_masked, last_two, one_hot, region_masks
 from methods.remot.networks import REGIONS, RegionGenerator
 from motioncopy.batch import MotionBatch
 from motioncopy.losses.adversarial import AdversarialLoss
+from motioncopy.losses.perceptual import ContentAndStyle
+from motioncopy.losses.pixels import masked_l1
 from motioncopy.request import DataRequest
-from motioncopy.training.gan import Chunk, Comparison, GANConfig, GANLosses, SequenceGANStage
+from motioncopy.training.gan import Chunk, Comparison, GANConfig, GANLosses, Rollout, SequenceGANStage
 from motioncopy.training.schedule import SequenceSchedule
 
 
@@ -56,9 +57,24 @@ class RegionGAN(GANConfig):
     losses: RegionLosses = field(default_factory=RegionLosses)
     schedule: SequenceSchedule = field(default_factory=SequenceSchedule)
 
+    def guides(self, source: Source, layout: Tensor, sharp: Tensor) -> dict[str, Tensor | None]:
+        """What the generator sees besides the frames before, by the names of its arguments.
 
-@dataclass
-class RegionState:
+        Args:
+            source: The person.
+            layout: ``(N, 6, H, W)`` probabilities: where it is not sure, regions and place share the pixel.
+            sharp: The same, one-hot, as the true layouts that the generator is trained on.
+        """
+        return {
+            "mask": region_masks(sharp),
+            "source": source.regions_in(sharp, moved=self.aligned),
+            "base": source.fitted_in(sharp) if self.residual else None,
+            "support": region_masks(layout) if self.masked else None,
+        }
+
+
+@dataclass(kw_only=True)
+class RegionRollout(Rollout):
     """A sequence while it is generated.
 
     Attributes:
@@ -66,24 +82,15 @@ class RegionState:
         layouts: True layouts of the frames.
         masks: Their regions, five a sample.
         real: True regions.
-        previous: The last two frames' generated regions.
-        generated: All that was generated.
     """
 
     source: Source
-    layouts: list[Tensor]
+    layouts: Sequence[Tensor]
     masks: list[Tensor]
     real: list[Tensor]
-    previous: PreviousFrames
-    generated: list[Tensor] = field(default_factory=list)
-
-    def detach(self) -> None:
-        """Cuts the gradient's way back."""
-        self.previous.detach()
-        self.generated = [regions.detach() for regions in self.generated]
 
 
-class RegionStage(SequenceGANStage[RegionState]):
+class RegionStage(SequenceGANStage[RegionRollout]):
     """Trains the Region GAN on true layouts.
 
     Args:
@@ -100,36 +107,27 @@ class RegionStage(SequenceGANStage[RegionState]):
         super().__init__("region", region, gan, request, fixed={"perceptual": perceptual}, share=3)
         self.region = region
 
-    def init_state(self, batch: MotionBatch) -> RegionState:
+    def init_state(self, batch: MotionBatch) -> RegionRollout:
         """See :meth:`motioncopy.training.gan.SequenceGANStage.init_state`."""
         assert batch.parsing is not None
-        layouts = list(one_hot(batch.parsing).unbind(1))
+        layouts = one_hot(batch.parsing).unbind(1)
         masks = [region_masks(layout) for layout in layouts]
         frames = [image.repeat_interleave(REGIONS, dim=0) for image in batch.images.unbind(1)]
         real = [keep_masked(image, mask) for image, mask in zip(frames, masks, strict=True)]
-        blank = PreviousFrames(torch.full_like(real[0], BLACK))
-        return RegionState(Source.of(batch.appearance), layouts, masks, real, blank)
+        return RegionRollout(source=Source.of(batch.appearance), layouts=layouts, masks=masks, real=real)
 
-    def generate(self, state: RegionState, t: int) -> None:
+    def generate(self, state: RegionRollout, t: int) -> None:
         """The regions of frame t."""
-        config, layout, mask = self.region, state.layouts[t], state.masks[t]
-        regions: Tensor = self.checkpointed(
-            self.generator,
-            mask,
-            state.previous.stacked(),
-            state.source.regions_in(layout, moved=config.aligned),
-            base=state.source.fitted_in(layout) if config.residual else None,
-            support=mask if config.masked else None,
-        )
-        state.generated.append(regions)
-        state.previous.push(regions)
+        guides = self.region.guides(state.source, state.layouts[t], state.layouts[t])
+        before = last_two(state.generated, torch.full_like(state.real[0], BLACK))
+        state.generated.append(self.checkpointed(self.generator, previous=before, **guides))
 
-    def comparisons(self, sample: Chunk[RegionState]) -> list[Comparison]:
+    def comparisons(self, sample: Chunk[RegionRollout]) -> list[Comparison]:
         """Regions beside their masks."""
         masks, real, generated = self._regions(sample)
         return [Comparison(self.region.discriminator, real, generated, masks)]
 
-    def terms(self, sample: Chunk[RegionState]) -> Mapping[str, Callable[[], Tensor]]:
+    def terms(self, sample: Chunk[RegionRollout]) -> Mapping[str, Callable[[], Tensor]]:
         """Pixel and perceptual losses."""
         masks, real, generated = self._regions(sample)
         terms: dict[str, Callable[[], Tensor]] = {
@@ -141,6 +139,6 @@ class RegionStage(SequenceGANStage[RegionState]):
         return terms
 
     @staticmethod
-    def _regions(sample: Chunk[RegionState]) -> tuple[Tensor, Tensor, Tensor]:
+    def _regions(sample: Chunk[RegionRollout]) -> tuple[Tensor, Tensor, Tensor]:
         state = sample.state
         return sample.cat(state.masks), sample.cat(state.real), sample.cat(state.generated)

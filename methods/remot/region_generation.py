@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from methods.remot.layouts import BLACK, PreviousFrames, Source, draw_poses, join_regions, region_masks
-from methods.remot.networks import CLASSES, LayoutGenerator, RegionGenerator
+from methods.remot.layouts import BLACK, Source, draw_poses, join_regions, last_two
+from methods.remot.networks import CLASSES, LayoutGenerator
+from methods.remot.region import RegionGAN
 from motioncopy.batch import Motion, MotionBatch
 
 
@@ -20,16 +23,16 @@ class RegionGenerationState:
     Attributes:
         source: The person.
         encoded: What the Layout GAN makes of the source layout, once.
-        layouts: The last two layouts.
-        regions: The last two frames' regions.
-        poses: The last two drawn poses; ``None`` before the first.
+        layouts: The last two layouts, or as many as there were.
+        regions: The last two frames' regions, likewise.
+        poses: The last two drawn poses, the first one twice.
     """
 
     source: Source
     encoded: Tensor
-    layouts: PreviousFrames
-    regions: PreviousFrames
-    poses: tuple[Tensor, Tensor] | None = None
+    layouts: list[Tensor] = field(default_factory=list)
+    regions: list[Tensor] = field(default_factory=list)
+    poses: list[Tensor] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -54,32 +57,37 @@ class RegionGenerationOutput:
         pose = self.guidance.shape[1] // 3 - self.layout.shape[1]
         return torch.cat((self.layout, self.guidance[:, -pose:]), dim=1)
 
+    def composed_with(self, previous: Sequence[Tensor], background: Tensor) -> dict[str, Any]:
+        """The arguments of the Whole Composition Network.
+
+        Args:
+            previous: The foregrounds that it made so far, or the last two; each ``(N, 3, H, W)``.
+            background: ``(N, 3, H, W)``: the place.
+        """
+        return {
+            "source": self.source,
+            "regions": self.foreground,
+            "previous": last_two(previous, torch.full_like(background, BLACK)),
+            "guidance": self.guidance,
+            "background": background,
+            "first": not previous,
+        }
+
 
 class RegionGeneration:
     """Draws layouts and regions of one frame after the other.
 
     Args:
         layout: The Layout GAN's generator.
-        region: The Region GAN's generator.
-        aligned: Whether the source's regions go through the Global Alignment Module.
-        residual: Whether the source's regions, fitted into the wanted ones, are changed rather than drawn anew.
-        masked: Whether a region is black outside its mask by construction.
+        region: The Region GAN.
     """
 
-    def __init__(
-        self, layout: LayoutGenerator, region: RegionGenerator, *, aligned: bool, residual: bool, masked: bool
-    ) -> None:
+    def __init__(self, layout: LayoutGenerator, region: RegionGAN) -> None:
         self.layout, self.region = layout, region
-        self.aligned, self.residual, self.masked = aligned, residual, masked
 
     def init_state(self, source: Source) -> RegionGenerationState:
         """All that the source alone determines."""
-        return RegionGenerationState(
-            source,
-            self.layout.encode(source.layout),
-            PreviousFrames(torch.zeros_like(source.layout)),
-            PreviousFrames(torch.full_like(source.regions, BLACK)),
-        )
+        return RegionGenerationState(source, self.layout.encode(source.layout))
 
     def generate(self, state: RegionGenerationState, pose: Tensor) -> RegionGenerationOutput:
         """Draws the next frame.
@@ -88,25 +96,22 @@ class RegionGeneration:
             state: From :meth:`init_state`; changed.
             pose: ``(N, 3, H, W)``, as drawn.
         """
-        before = state.poses if state.poses is not None else (pose, pose)
-        poses = torch.cat((*before, pose), dim=1)
-        layout = self.layout(state.encoded, poses, state.layouts.stacked(), first=state.layouts.first).final
+        source, blank = state.source, torch.zeros_like(state.source.layout)
+        state.poses = state.poses or [pose, pose]
+        poses = torch.cat((*state.poses, pose), dim=1)
+        layout = self.layout(state.encoded, poses, last_two(state.layouts, blank), first=not state.layouts).final
         # The Region GAN is trained on true layouts, which are sharp.
         sharp = functional.one_hot(layout.argmax(dim=1), CLASSES).movedim(-1, 1).to(layout.dtype)
-        source = state.source.regions_in(sharp, moved=self.aligned)
-        base = state.source.fitted_in(sharp) if self.residual else None
-        # Where the layout is not sure, regions and place share the pixel: their weights add up to 1.
-        support = region_masks(layout) if self.masked else None
-        regions = self.region(region_masks(sharp), state.regions.stacked(), source, base=base, support=support)
+        before = last_two(state.regions, torch.full_like(source.regions, BLACK))
+        regions = self.region.generator(previous=before, **self.region.guides(source, layout, sharp))
         output = RegionGenerationOutput(
             layout=layout,
             foreground=join_regions(regions),
-            source=state.source.person_in(sharp),
-            guidance=torch.cat((state.layouts.stacked(layout), poses), dim=1),
+            source=source.person_in(sharp),
+            guidance=torch.cat((last_two(state.layouts, blank, layout), poses), dim=1),
         )
-        state.layouts.push(layout)
-        state.regions.push(regions)
-        state.poses = (before[1], pose)
+        for last, now in ((state.layouts, layout), (state.regions, regions), (state.poses, pose)):
+            last[:] = [*last, now][-2:]
         return output
 
     def sequence(self, batch: MotionBatch) -> list[RegionGenerationOutput]:

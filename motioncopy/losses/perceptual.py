@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from motioncopy.errors import BatchError, ConfigError
 from motioncopy.nets.features import FeatureNetwork
+from motioncopy.training.precision import at_least_float32
 
 _DISTANCES = {"l1": functional.l1_loss, "mse": functional.mse_loss}
 
@@ -22,7 +23,7 @@ class FeatureLoss(nn.Module):
 
     Args:
         features: The network; it must give the layers that are weighted here.
-        weights: Layer name to weight.
+        weights: Layer name to weight; a layer of weight 0 is not looked at.
         distance: ``l1`` or ``mse``.
 
     Raises:
@@ -32,6 +33,7 @@ class FeatureLoss(nn.Module):
         >>> import torch
         >>> from motioncopy.losses.perceptual import FeatureLoss
         >>> from motioncopy.nets.features import FeatureNetwork
+    from motioncopy.training.precision import at_least_float32
         >>> network = FeatureNetwork("random_vgg", ["relu1_1", "relu2_1"], width=4)
         >>> loss = FeatureLoss(network, {"relu1_1": 0.5, "relu2_1": 1.0})
         >>> image = torch.zeros(1, 3, 32, 32)
@@ -45,16 +47,17 @@ class FeatureLoss(nn.Module):
         self, features: FeatureNetwork, weights: Mapping[str, float], distance: Literal["l1", "mse"] = "l1"
     ) -> None:
         super().__init__()
+        weights = {layer: weight for layer, weight in weights.items() if weight}
         if not weights or not set(weights) <= set(features.layers):
             raise ConfigError(
-                "FeatureLoss weighs layers that its network does not give",
+                f"{type(self).__name__} weighs layers that its network does not give",
                 expected=f"some of {', '.join(features.layers)}",
                 found=", ".join(weights) or "none",
                 remedy="name them in the network's layers too",
             )
         if distance not in _DISTANCES:
             raise ConfigError("unknown distance of features", expected=" or ".join(_DISTANCES), found=repr(distance))
-        self.features, self.weights = features, dict(weights)
+        self.features, self.weights = features, weights
         self.distance = _DISTANCES[distance]
 
     def forward(self, generated: Tensor, real: Tensor) -> Tensor:
@@ -75,4 +78,33 @@ class FeatureLoss(nn.Module):
         with torch.no_grad():
             wanted = self.features(real)
         found = self.features(generated)
-        return torch.stack([w * self.distance(found[layer], wanted[layer]) for layer, w in self.weights.items()]).sum()
+        return torch.stack([w * self._layer(found[layer], wanted[layer]) for layer, w in self.weights.items()]).sum()
+
+    def _layer(self, found: Tensor, wanted: Tensor) -> Tensor:
+        return self.distance(found, wanted)
+
+
+class ContentAndStyle(FeatureLoss):
+    """REMOT's equation 7: L1 of features and of their Gram matrices, summed over layers.
+
+    Args:
+        features: See :class:`FeatureLoss`; VGG-19 in the paper.
+        weights: Likewise.
+
+    Raises:
+        ConfigError: See :class:`FeatureLoss`.
+    """
+
+    def __init__(self, features: FeatureNetwork, weights: Mapping[str, float]) -> None:
+        super().__init__(features, weights)
+
+    def _layer(self, found: Tensor, wanted: Tensor) -> Tensor:
+        return self.distance(found, wanted) + self.distance(gram(found), gram(wanted))
+
+
+def gram(features: Tensor) -> Tensor:
+    """Products of channels over all places, divided by their number: ``(N, C, h, w)`` to ``(N, C, C)``."""
+    # In float32 whatever autocast says: the sums over all places are beyond half precision.
+    with torch.autocast(features.device.type, enabled=False):
+        flat = at_least_float32(features).flatten(2)
+        return flat @ flat.transpose(1, 2) / flat[0].numel()

@@ -1,8 +1,9 @@
-"""Warping images by optical flow."""
+"""Warping images by optical flow, and blending what is drawn with the frame before."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,6 +35,30 @@ def warp(images: Tensor, flow: Tensor) -> Tensor:
         grid = _grid(height, width, images.device) + offsets
         sampled = functional.grid_sample(wide, grid, padding_mode="border", align_corners=False)
     return sampled.to(images.dtype)
+
+
+class Blended(NamedTuple):
+    """What a generator draws, and what it keeps of the frame before (vid2vid).
+
+    Attributes:
+        raw: ``(N, C, H, W)``, drawn anew.
+        flow: ``(N, 2, H, W)`` in pixels, from this frame to the one before.
+        weight: ``(N, 1, H, W)`` in [0, 1], of ``raw``.
+        final: ``weight * raw + (1 - weight) * before``, with the frame before as seen through ``flow`` (REMOT, equation
+            2c); ``raw`` in the first frame.
+    """
+
+    raw: Tensor
+    flow: Tensor
+    weight: Tensor
+    final: Tensor
+
+    @classmethod
+    def of(cls, raw: Tensor, flow: Tensor, weight: Tensor, before: Tensor | None) -> Blended:
+        """Blends; ``before`` is the frame before, ``None`` in the first one."""
+        if before is None:
+            return cls(raw, flow, weight, raw)
+        return cls(raw, flow, weight, weight * raw + (1 - weight) * warp(before, flow))
 
 
 # What is kept must serve training, too, which tensors that were made in inference mode refuse.

@@ -36,7 +36,7 @@ _MOUTH_DEPTH, _MOUTH_HALF_WIDTH = 1.6, 0.4
 
 
 def face_vectors(
-    motion: Motion, scale: float | Tensor, *, vectors: tuple[tuple[str, str], ...] = FAKEMOTION_VECTORS
+    motion: Motion, scale: float, *, vectors: tuple[tuple[str, str], ...] = FAKEMOTION_VECTORS
 ) -> tuple[Tensor, Tensor]:
     """Vectors between face points, in units of ``scale``.
 
@@ -48,8 +48,7 @@ def face_vectors(
 
     Args:
         motion: B samples of T frames.
-        scale: What the vectors are divided by, in pixels (the face crop's side, say): a number, or a tensor that
-            broadcasts to ``(B, T)``.
+        scale: What the vectors are divided by, in pixels: the face crop's side, say.
         vectors: Pairs (from, to) of ``nose``, ``left_eye``, ``right_eye``, ``left_ear``, ``right_ear``, ``eyes`` (their
             middle), ``left_mouth``, ``right_mouth``; V of them.
 
@@ -76,9 +75,7 @@ def face_vectors(
     starts = torch.stack([points[a] for a, _ in vectors], dim=-2)
     ends = torch.stack([points[b] for _, b in vectors], dim=-2)
     valid = (starts[..., 2] > 0) & (ends[..., 2] > 0)
-    scale = torch.as_tensor(scale, dtype=starts.dtype, device=starts.device)
-    length = (ends - starts)[..., :2] / scale[..., None, None]
-    return torch.where(valid[..., None], length, torch.zeros_like(length)), valid
+    return torch.where(valid[..., None], (ends - starts)[..., :2] / scale, 0.0), valid
 
 
 def _face_points(motion: Motion) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -245,14 +245,26 @@ class FrameGANStage(GANStage[Sample]):
         self.log_losses((yield from self.adversarial_updates(self.generate(batch))))
 
 
-class RolloutState(Protocol):
-    """A sequence while it is generated."""
+@dataclass(kw_only=True)
+class Rollout:
+    """A sequence while it is generated; a stage's own adds what its frames are generated from.
+
+    Attributes:
+        generated: What was generated, frame by frame: a tensor, or a named tuple of tensors and of such tuples.
+    """
+
+    generated: list[Any] = field(default_factory=list)
 
     def detach(self) -> None:
         """Cuts the gradient's way back into the frames generated so far."""
+        self.generated = [_detached(frame) for frame in self.generated]
 
 
-State = TypeVar("State", bound=RolloutState)
+def _detached(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else type(value)(*map(_detached, value))
+
+
+State = TypeVar("State", bound=Rollout)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from benchmarks.bench.config_stack import ConfigStack
 from methods.edn.method import EDN, FaceStage, SequenceStage
 from motioncopy.batch import Motion, MotionBatch
 from motioncopy.errors import ConfigError
-from motioncopy.nets.face import FaceRefiner
+from motioncopy.nets.parts import FaceRefiner
 from motioncopy.poses.parts import crop, part_centres
 from motioncopy.poses.sticks import draw_motion_sticks
 from motioncopy.skeletons import BODY25

@@ -171,8 +171,10 @@ def test_the_gallery_goes_through_the_checkpoint(data: ToyData, trial: Trial, tm
 
 def test_a_gallery_needs_a_face_enhancement(data: ToyData) -> None:
     context = prepared(data, "paper").context()
-    with pytest.raises(CheckpointError, match=r"no face enhancement.*gallery"):
+    with pytest.raises(CheckpointError, match=r"FakeMotion keeps no context.*gallery"):
         build("paper", "no_face").load_context(context)
+    with pytest.raises(CheckpointError, match=r"not the context of a face enhancement.*faces"):
+        build("paper").load_context({"faces": 1})
     build("paper", "no_face").load_context({})
     build("paper").load_context({})
 

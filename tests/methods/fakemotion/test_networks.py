@@ -1,4 +1,4 @@
-"""FakeMotion's own networks: the released generator, temporal discriminators, the weight of residuals."""
+"""FakeMotion's own networks: the released generator, temporal discriminators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from methods.fakemotion.networks import (
     PairDiscriminator,
     ReleasedGenerator,
     TemporalDiscriminator,
-    radial_weight,
 )
 from motioncopy.errors import ConfigError
 from motioncopy.nets.blocks import GlobalGenerator
@@ -104,12 +103,3 @@ def test_the_papers_sees_eight_pixels_farther_and_all_frames() -> None:
     touched = clip.grad[0].abs().sum((0, 1)).nonzero()
     assert int(touched[-1] - touched[0]) + 1 == 70 + 2 * 8
     assert (clip.grad[0].abs().sum((1, 2)) > 0).all()
-
-
-def test_radial_weight_is_that_of_the_released_code() -> None:
-    weight = radial_weight(48)
-    assert weight.shape == (48, 48)
-    assert weight[24, 24] == 1
-    assert weight[24, 24 + 19] == 1
-    assert weight[24, 24 - 20] == pytest.approx(0.3), "20 pixels off is outside"
-    assert weight[0, 0] == weight[47, 47] == pytest.approx(0.3)

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from benchmarks.bench.config_stack import ablations
-from methods.fakemotion.face_search import FeatureSimilarity
+from methods.fakemotion.foreground import ForegroundStage
 from methods.fakemotion.method import FakeMotion
 from methods.fakemotion.networks import TemporalDiscriminator
-from methods.fakemotion.stages import CropStage, ForegroundStage
 from motioncopy.batch import MotionBatch
+from motioncopy.faces.search import FeatureSimilarity
 from motioncopy.training import checkpoint
+from motioncopy.training.local_gan import LocalStage
 from tests.methods.fakemotion.test_stages import losses, run
 from tests.methods.tiny import NOT_FOR, SIZE, tiny
 from tests.toys import ToyData, write_clip
@@ -124,27 +125,21 @@ def test_image_feature(variant: str, data: ToyData) -> None:
     assert whole.face.gallery.views.features is None
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("count", [1, 2])
-def test_candidates(variant: str, count: int) -> None:
-    whole, method = build(variant), build(variant, f"candidates_{count}")
-    assert whole.face is not None
-    assert method.face is not None
-    assert (whole.face.enhancer.candidates, method.face.enhancer.candidates) == (3, count)
-
-
 @pytest.mark.parametrize(("variant", "all_of_them"), [("paper", 5), ("released", 6)])
-@pytest.mark.parametrize("count", [2, 3, 4])
-def test_vectors(variant: str, all_of_them: int, count: int) -> None:
-    whole, method = build(variant), build(variant, f"vectors_{count}")
-    found: list[Any] = [m.face.enhancer.similarity for m in (whole, method) if m.face is not None]
-    assert [s.vectors for s in found] == [all_of_them, count]
+def test_candidates_and_vectors(variant: str, all_of_them: int) -> None:
+    found = {}
+    for overlays in ((), ("candidates_1", "vectors_2"), ("candidates_2", "vectors_3"), ("vectors_4",)):
+        face = build(variant, *overlays).face
+        assert face is not None
+        similarity: Any = face.enhancer.similarity
+        found[overlays] = (face.enhancer.candidates, similarity.vectors)
+    assert list(found.values()) == [(3, all_of_them), (1, 2), (2, 3), (3, 4)]
 
 
 def test_stabilised_adds_pixel_losses() -> None:
     for variant in VARIANTS:
         stage = build(variant, "stabilised").stages[-1]
-        assert isinstance(stage, CropStage)
+        assert isinstance(stage, LocalStage)
         assert stage.config.losses.l1 > 0
 
 

@@ -12,11 +12,13 @@ import torch
 import yaml
 
 from benchmarks.cli import main
+from methods.fakemotion.foreground import ForegroundStage, fused_l1
 from methods.fakemotion.method import FakeMotion
-from methods.fakemotion.stages import CropStage, ForegroundStage, FusionStage, RefinedCrops, fused_l1
 from motioncopy.batch import MotionBatch
 from motioncopy.training import checkpoint
+from motioncopy.training.fusion_gan import FusionStage
 from motioncopy.training.gan import GANStage, Weighted
+from motioncopy.training.local_gan import LocalStage, RefinedCrops
 from tests.datamodules.making import still, write_discs
 from tests.methods.tiny import SIZE, tiny
 from tests.toys import ToyData, write_clip
@@ -162,7 +164,7 @@ def test_every_foreground_term_reaches_the_generator_alone(data: ToyData) -> Non
         assert all(p.grad is None for p in stage.fixed["features"].parameters())
 
 
-def crop_terms(stage: CropStage) -> set[str]:
+def crop_terms(stage: LocalStage) -> set[str]:
     crops = torch.rand(3, 3, 16, 16) * 2 - 1
     refined = RefinedCrops(0, crops.flip(0), crops + stage.generator.refiners[0](crops))
     return set(losses(stage, [refined])[0])
@@ -177,7 +179,7 @@ def test_a_local_term_is_there_if_it_has_a_weight(term: str) -> None:
                   "init_args": {"features": network, "weights": {"relu1_1": 1.0}}}  # fmt: skip
     local = {"losses": off | {term: 0.5}, "perceptual": perceptual}
     stage = build("released", local=local).stages[-1]
-    assert isinstance(stage, CropStage)
+    assert isinstance(stage, LocalStage)
     assert crop_terms(stage) == {term}
 
 

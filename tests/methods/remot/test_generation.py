@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from methods.remot import REMOT
-from methods.remot.layouts import BLACK, PreviousFrames, Source, join_regions, keep_masked, one_hot, region_masks
+from methods.remot.layouts import BLACK, Source, join_regions, keep_masked, last_two, one_hot, region_masks
 from methods.remot.networks import LayoutGenerator
 from motioncopy.batch import Appearance, Motion
 from motioncopy.errors import BatchError
@@ -106,14 +106,7 @@ def test_regions_are_cut_and_joined_without_loss() -> None:
         one_hot(labels + 1)
 
 
-def test_the_last_two_frames_are_kept_and_detached() -> None:
-    previous = PreviousFrames(torch.zeros(1, 1, 2, 2))
-    assert previous.first
-    frames = [torch.full((1, 1, 2, 2), float(t), requires_grad=True) for t in (1, 2, 3)]
-    for frame in frames:
-        previous.push(frame)
-    assert not previous.first
-    assert previous.stacked()[0, :, 0, 0].tolist() == [2, 3]
-    assert previous.stacked().requires_grad
-    previous.detach()
-    assert not previous.stacked().requires_grad
+def test_the_last_two_frames_follow_blank_ones() -> None:
+    blank, *frames = (torch.full((1, 1, 2, 2), float(t)) for t in range(4))
+    seen = [last_two(frames[:t], blank, frames[2])[0, :, 0, 0].tolist() for t in range(4)]
+    assert seen == [[0, 0, 3], [0, 1, 3], [1, 2, 3], [2, 3, 3]]

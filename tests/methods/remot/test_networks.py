@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 import torch
 from jsonargparse import ArgumentParser
+from torch.nn import functional
 
 from benchmarks.bench.config_stack import ConfigStack
 from benchmarks.speed.full_size import cut_short
 from methods.remot import REMOT
-from methods.remot.networks import Blended, CompositionGenerator, LayoutGenerator
+from methods.remot.layout import negative_log_likelihood
+from methods.remot.networks import CompositionGenerator, LayoutGenerator
 from motioncopy.errors import ConfigError
 from motioncopy.method import Method
-from motioncopy.nets.warp import warp
+from motioncopy.nets.warp import Blended, warp
 from tests.methods.tiny import tiny
 
 
@@ -50,9 +53,16 @@ def test_a_frame_is_what_is_drawn_and_what_the_frame_before_shows_through_the_fl
     )
     first = Blended.of(raw, flow, weight, None)
     assert first.final is raw
-    assert first.warped is None
     later = Blended.of(raw, flow, weight, before)
     torch.testing.assert_close(later.final, weight * raw + (1 - weight) * warp(before, flow))
+
+
+def test_likelihood_is_that_of_the_true_classes() -> None:
+    layout = torch.full((1, 6, 2, 2), 0.1)
+    layout[:, 3] = 0.5
+    wanted = functional.one_hot(torch.full((1, 2, 2), 3), 6).movedim(-1, 1).float()
+    assert negative_log_likelihood(layout, wanted).item() == pytest.approx(-math.log(0.5))
+    assert math.isfinite(negative_log_likelihood(torch.zeros(1, 6, 2, 2), wanted).item())
 
 
 def test_layouts_are_probabilities() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from motioncopy.errors import BatchError, ConfigError
-from motioncopy.losses.perceptual import FeatureLoss
+from motioncopy.losses.perceptual import ContentAndStyle, FeatureLoss, gram
 from motioncopy.nets.features import FeatureNetwork
 
 
@@ -49,3 +49,26 @@ def test_what_cannot_be_measured_is_refused(network: FeatureNetwork) -> None:
         FeatureLoss(network, {"relu1_1": 1.0}, "l2")  # type: ignore[arg-type]
     with pytest.raises(BatchError, match="do not pair"):
         FeatureLoss(network, {"relu1_1": 1.0})(torch.rand(1, 3, 8, 8), torch.rand(2, 3, 8, 8))
+
+
+def test_gram_is_the_mean_product_of_channels() -> None:
+    features = torch.randn(2, 3, 4, 5)
+    found = gram(features)
+    for i in range(3):
+        for j in range(3):
+            expected = (features[1, i] * features[1, j]).sum() / (3 * 4 * 5)
+            torch.testing.assert_close(found[1, i, j], expected)
+
+
+def test_content_and_style_vanish_for_equal_images_only_and_train_the_generated_alone() -> None:
+    features = FeatureNetwork(network="random_vgg", layers=["relu1_1", "relu2_1"], width=4)
+    loss = ContentAndStyle(features, {"relu1_1": 1.0, "relu2_1": 0.5})
+    real, generated = torch.rand(1, 3, 16, 16, requires_grad=True), torch.rand(1, 3, 16, 16, requires_grad=True)
+    assert loss(real, real).item() == 0
+    value = loss(generated, real)
+    assert value.item() > 0
+    value.backward()
+    assert generated.grad is not None
+    assert real.grad is None
+    with pytest.raises(ConfigError, match="relu9_9"):
+        ContentAndStyle(features, {"relu9_9": 1.0})

@@ -71,14 +71,6 @@ def test_fakevideos_six_vectors_on_coco18() -> None:
     torch.testing.assert_close(vectors[0, 0], torch.tensor(expected))
 
 
-def test_scale_per_frame() -> None:
-    whole = motion(3)
-    scale = torch.tensor([[1.0, 2.0, 4.0]])
-    vectors, _ = face_vectors(whole, scale)
-    unit, _ = face_vectors(whole, 1.0)
-    torch.testing.assert_close(vectors * scale[..., None, None], unit)
-
-
 def test_a_shift_changes_nothing() -> None:
     moved = replace(standing(), joints=standing().joints + torch.tensor([9.0, -4.0, 0.0]))
     torch.testing.assert_close(face_vectors(moved, 1.0)[0], face_vectors(standing(), 1.0)[0], atol=1e-4, rtol=0)

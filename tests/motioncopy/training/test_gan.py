@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -24,6 +24,7 @@ from motioncopy.training.gan import (
     GANConfig,
     GANLosses,
     GANStage,
+    Rollout,
     SequenceGANStage,
     weighted,
 )
@@ -147,15 +148,13 @@ def test_terms_are_weighed_and_summed() -> None:
         weighted({})
 
 
-@dataclass
-class State:
-    frames: list[Tensor] = field(default_factory=lambda: [torch.ones(1, 3, 4, 4)])
+class Frame(NamedTuple):
+    """What a network gives can hold more than an image."""
 
-    def detach(self) -> None:
-        self.frames = [frame.detach() for frame in self.frames]
+    image: Tensor
 
 
-class Sequence(SequenceGANStage[State]):
+class Sequence(SequenceGANStage[Rollout]):
     """Each frame is made of the one before."""
 
     def __init__(self, schedule: SequenceSchedule) -> None:
@@ -163,19 +162,20 @@ class Sequence(SequenceGANStage[State]):
         super().__init__("sequence", config, GAN, REQUEST)
         self.chunks: list[tuple[range, int]] = []
 
-    def init_state(self, batch: MotionBatch) -> State:
-        return State()
+    def init_state(self, batch: MotionBatch) -> Rollout:
+        return Rollout(generated=[Frame(torch.ones(1, 3, 4, 4))])
 
-    def generate(self, state: State, t: int) -> None:
-        state.frames.append(self.generator(state.frames[-1]))
+    def generate(self, state: Rollout, t: int) -> None:
+        state.generated.append(Frame(self.generator(state.generated[-1].image)))
 
-    def comparisons(self, sample: Chunk[State]) -> list[Comparison]:
+    def comparisons(self, sample: Chunk[Rollout]) -> list[Comparison]:
         return []
 
-    def terms(self, sample: Chunk[State]) -> Mapping[str, Callable[[], Tensor]]:
-        with_gradient = sum(frame.requires_grad for frame in sample.state.frames)
+    def terms(self, sample: Chunk[Rollout]) -> Mapping[str, Callable[[], Tensor]]:
+        images = [frame.image for frame in sample.state.generated]
+        with_gradient = sum(image.requires_grad for image in images)
         self.chunks.append((sample.frames, with_gradient))
-        return {"l1": lambda: sample.cat(sample.state.frames[1:]).abs().mean()}
+        return {"l1": lambda: sample.cat(images[1:]).abs().mean()}
 
 
 def test_the_gradient_flows_over_one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,18 +5,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from methods.fakemotion.face_search import (
+from motioncopy.batch import Motion
+from motioncopy.errors import BatchError, ConfigError
+from motioncopy.faces.search import (
     FaceSimilarity,
     FaceViews,
     FeatureSimilarity,
     OrientationSimilarity,
     SegmentLengthSimilarity,
 )
-from motioncopy.batch import Motion
-from motioncopy.errors import BatchError, ConfigError
 from motioncopy.poses.parts import crop, part_centres
 from motioncopy.skeletons import BODY25
-from tests.methods.fakemotion.faces import views
+from tests.motioncopy.faces.faces import views
 
 YAWS = torch.tensor([-0.9, -0.4, 0.0, 0.3, 0.6])
 
@@ -145,15 +145,6 @@ def test_a_head_without_eyes_is_not_seen() -> None:
     here = motion()
     here.joints[:, 1, [BODY25.index("left_eye"), BODY25.index("right_eye")]] = 0.0
     assert OrientationSimilarity().views(here, torch.full((2, 2), 32.0), 16).seen.tolist() == [True, False]
-
-
-def test_joined_views_are_those_of_all_parts() -> None:
-    whole = views(YAWS, torch.eye(5))
-    joined = FaceViews.join([whole.take(torch.tensor([0, 1])), whole.take(torch.tensor([2, 3, 4]))])
-    assert torch.equal(joined.vectors, whole.vectors)
-    assert joined.features is not None
-    assert torch.equal(joined.features, torch.eye(5))
-    assert FaceViews.join([whole, views(YAWS)]).features is None
 
 
 def test_views_check_their_shapes() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from methods.fakemotion.face_search import FaceViews
+from motioncopy.faces.search import FaceViews
 
 #: Right eye, left eye, nose, and the two corners of the mouth of a face that looks at the camera, in crop units.
 _FRONT = torch.tensor([[0.35, 0.4], [0.65, 0.4], [0.5, 0.55], [0.38, 0.7], [0.62, 0.7]])

@@ -1,9 +1,8 @@
-"""How alike two faces are turned: equation 8 of the paper, the released code's score, and image features."""
+"""How alike two faces are turned: FakeMotion's equation 8, its released code's score, and image features."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from motioncopy.batch import Motion
+from motioncopy.batch import Motion, Tensors
 from motioncopy.errors import BatchError, ConfigError
 from motioncopy.poses.face import FAKEMOTION_VECTORS, FAKEVIDEO_VECTORS, face_vectors
 from motioncopy.skeletons import skeleton
@@ -20,7 +19,7 @@ _LANDMARKS = ("right_eye", "left_eye", "nose")
 
 
 @dataclass(frozen=True)
-class FaceViews:
+class FaceViews(Tensors):
     """How N faces are turned, and where their features lie.
 
     Attributes:
@@ -38,15 +37,12 @@ class FaceViews:
 
     def __post_init__(self) -> None:
         n, v = self.valid.shape
-        shapes = {"vectors": (n, v, 2), "landmarks": (n, 3, 3)}
+        shapes: dict[str, tuple[int, ...]] = {"vectors": (n, v, 2), "landmarks": (n, 3, 3)}
+        if self.features is not None:
+            shapes["features"] = (n, self.features.shape[-1])
         for name, expected in shapes.items():
-            if getattr(self, name).shape != expected:
-                raise BatchError(f"FaceViews.{name} has the wrong shape", expected=expected, found=self._shape(name))
-        if self.features is not None and (self.features.ndim != 2 or len(self.features) != n):
-            raise BatchError("FaceViews.features has the wrong shape", expected=(n, "F"), found=self._shape("features"))
-
-    def _shape(self, name: str) -> tuple[int, ...]:
-        return tuple(getattr(self, name).shape)
+            if (found := tuple(getattr(self, name).shape)) != expected:
+                raise BatchError(f"FaceViews.{name} has the wrong shape", expected=expected, found=found)
 
     def __len__(self) -> int:
         """Number of faces N."""
@@ -56,27 +52,6 @@ class FaceViews:
     def seen(self) -> Tensor:
         """``(N,)`` bool: whether a face has any vector."""
         return self.valid.any(dim=1)
-
-    def take(self, index: Tensor) -> FaceViews:
-        """The faces of a boolean mask or of indices ``(M,)``."""
-        features = None if self.features is None else self.features[index]
-        return FaceViews(self.vectors[index], self.valid[index], self.landmarks[index], features)
-
-    @classmethod
-    def join(cls, parts: Sequence[FaceViews]) -> FaceViews:
-        """The faces of all parts, in order; without features unless all parts have them."""
-        features = [p.features for p in parts if p.features is not None]
-        return cls(
-            torch.cat([p.vectors for p in parts]),
-            torch.cat([p.valid for p in parts]),
-            torch.cat([p.landmarks for p in parts]),
-            torch.cat(features) if len(features) == len(parts) else None,
-        )
-
-    def to(self, device: torch.device | str) -> FaceViews:
-        """The same on another device."""
-        features = None if self.features is None else self.features.to(device)
-        return FaceViews(self.vectors.to(device), self.valid.to(device), self.landmarks.to(device), features)
 
 
 class FaceSimilarity(ABC):
@@ -119,9 +94,8 @@ class FaceSimilarity(ABC):
             ``(N, K)``, higher is more alike, ``-inf`` where two faces have nothing to compare.
         """
 
-    @abstractmethod
     def weights(self, scores: Tensor) -> Tensor:
-        """The weights λ of the best candidates.
+        """The weights λ of the best candidates: the scores' shares of their sum, negative ones counted as 0.
 
         Args:
             scores: ``(N, m)``, finite or ``-inf`` (no candidate).
@@ -129,6 +103,8 @@ class FaceSimilarity(ABC):
         Returns:
             ``(N, m)``, summing to 1 over m; all 0 where there is no candidate.
         """
+        positive = scores.clamp_min(0.0)
+        return positive / positive.sum(dim=1, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny)
 
 
 class OrientationSimilarity(FaceSimilarity):
@@ -157,10 +133,6 @@ class OrientationSimilarity(FaceSimilarity):
         distance = (a[:, None] - b[None]).norm(dim=-1)
         total, comparable = _total(distance, query, gallery)
         return (1.0 / (self.epsilon + total)).masked_fill(~comparable, -torch.inf)
-
-    def weights(self, scores: Tensor) -> Tensor:
-        """The scores' shares of their sum."""
-        return shares(scores)
 
 
 class SegmentLengthSimilarity(FaceSimilarity):
@@ -210,10 +182,6 @@ class FeatureSimilarity(FaceSimilarity):
         cosine = functional.normalize(query.features, dim=1) @ functional.normalize(gallery.features, dim=1).T
         return cosine.masked_fill(~(query.seen[:, None] & gallery.seen[None]), -torch.inf)
 
-    def weights(self, scores: Tensor) -> Tensor:
-        """The scores' shares of their sum, negative ones counted as 0."""
-        return shares(scores)
-
 
 def _count(vectors: int, segments: tuple[tuple[str, str], ...]) -> int:
     if not 1 <= vectors <= len(segments):
@@ -228,9 +196,3 @@ def _total(distance: Tensor, query: FaceViews, gallery: FaceViews) -> tuple[Tens
     common = both.sum(dim=-1)
     total = torch.where(both, distance, 0.0).sum(dim=-1) * count / common.clamp_min(1)
     return total, common > 0
-
-
-def shares(scores: Tensor) -> Tensor:
-    """Scores ``(N, m)`` divided by their sum over m, negative ones and ``-inf`` counted as 0; 0 where none is left."""
-    positive = scores.clamp_min(0.0)
-    return positive / positive.sum(dim=1, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny)

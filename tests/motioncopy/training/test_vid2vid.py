@@ -1,67 +1,18 @@
-"""Losses of the three networks, each against a plain computation."""
+"""What vid2vid adds to a GAN of sequences, each against a plain computation."""
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
-from torch.nn import functional
 
-from methods.remot.losses import (
-    ContentAndStyle,
+from motioncopy.nets.warp import Blended, warp
+from motioncopy.training.vid2vid import (
     TemporalDiscriminators,
     compose_flows,
     flow_confidence,
     flow_confidences,
     flow_terms,
-    gram,
-    masked_l1,
-    negative_log_likelihood,
 )
-from methods.remot.networks import Blended
-from motioncopy.errors import ConfigError
-from motioncopy.nets.features import FeatureNetwork
-from motioncopy.nets.warp import warp
-
-
-def test_gram_is_the_mean_product_of_channels() -> None:
-    features = torch.randn(2, 3, 4, 5)
-    found = gram(features)
-    for i in range(3):
-        for j in range(3):
-            expected = (features[1, i] * features[1, j]).sum() / (3 * 4 * 5)
-            torch.testing.assert_close(found[1, i, j], expected)
-
-
-def test_content_and_style_vanish_for_equal_images_only_and_train_the_generated_alone() -> None:
-    features = FeatureNetwork(network="random_vgg", layers=["relu1_1", "relu2_1"], width=4)
-    loss = ContentAndStyle(features, {"relu1_1": 1.0, "relu2_1": 0.5})
-    real, generated = torch.rand(1, 3, 16, 16, requires_grad=True), torch.rand(1, 3, 16, 16, requires_grad=True)
-    assert loss(real, real).item() == 0
-    value = loss(generated, real)
-    assert value.item() > 0
-    value.backward()
-    assert generated.grad is not None
-    assert real.grad is None
-    with pytest.raises(ConfigError, match="relu9_9"):
-        ContentAndStyle(features, {"relu9_9": 1.0})
-
-
-def test_likelihood_is_that_of_the_true_classes() -> None:
-    layout = torch.full((1, 6, 2, 2), 0.1)
-    layout[:, 3] = 0.5
-    wanted = functional.one_hot(torch.full((1, 2, 2), 3), 6).movedim(-1, 1).float()
-    assert negative_log_likelihood(layout, wanted).item() == pytest.approx(-math.log(0.5))
-    assert math.isfinite(negative_log_likelihood(torch.zeros(1, 6, 2, 2), wanted).item())
-
-
-def test_masked_l1_is_a_mean_over_the_mask() -> None:
-    found, wanted, mask = torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4), torch.zeros(1, 1, 4, 4)
-    mask[..., 0, :2] = 1
-    wanted[..., 0, 0], wanted[..., 2, :] = 3, 99
-    assert masked_l1(found, wanted, mask).item() == pytest.approx(2)
-    assert masked_l1(found, wanted, 0 * mask).item() == 0
 
 
 def test_a_flow_has_confidence_where_it_explains_the_frame() -> None:

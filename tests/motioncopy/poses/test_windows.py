@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from methods.fakemotion.poses import OneHotPair, PoseInput, StickWindow
 from motioncopy.batch import Motion
 from motioncopy.errors import ConfigError
+from motioncopy.poses.windows import OneHotPair, PoseInput, StickWindow
 from motioncopy.skeletons import BODY25
 from tests.motioncopy.footage.perception.figures import figure_joints
 

@@ -1,8 +1,8 @@
-"""Self-supervised face enhancement: real faces that look the same way refine the generated one (section 2.3).
+"""Self-supervised face enhancement (FakeMotion and FakeVideo, section 2.3): real faces turned alike refine a face.
 
 A :class:`FaceGallery` holds the faces of the training frames and finds those that are turned like a given one
-(equation 8, in :mod:`methods.fakemotion.face_search`); :class:`FaceEnhancer` brings them onto the generated face and
-blends them in (equation 9); :class:`FaceEnhancement` does that for the faces of whole frames.
+(equation 8, in :mod:`motioncopy.faces.search`); :class:`FaceEnhancer` brings them onto the generated face and blends
+them in (equation 9); :class:`FaceEnhancement` does that for the faces of whole frames.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from methods.fakemotion.face_search import FaceSimilarity, FaceViews, OrientationSimilarity, shares
-from motioncopy.batch import Motion, to_uint8
+from motioncopy.batch import Motion, Tensors, to_uint8
 from motioncopy.errors import BatchError, CheckpointError, ConfigError
+from motioncopy.faces.search import FaceSimilarity, FaceViews, OrientationSimilarity
 from motioncopy.poses.parts import PARTS, crop, part_centres, paste
+from motioncopy.request import DataRequest, TrainingData
 
 _FACE = PARTS.index("face")
 
 
 @dataclass(frozen=True)
-class FaceGallery:
+class FaceGallery(Tensors):
     """The faces that the training frames show, with where each one comes from.
 
     Attributes:
@@ -33,6 +34,9 @@ class FaceGallery:
         frames: ``(K,)`` int64, the frame number within the clip.
         clip_of: ``(K,)`` int64, index into ``clips``.
         clips: Clip ids.
+
+    Raises:
+        BatchError: If the shapes do not fit.
     """
 
     faces: Tensor
@@ -40,6 +44,15 @@ class FaceGallery:
     frames: Tensor
     clip_of: Tensor
     clips: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        count, found = len(self.views), [tuple(t.shape) for t in (self.faces, self.frames, self.clip_of)]
+        if found != [(count, 3, *self.faces.shape[-1:] * 2), (count,), (count,)] or self.faces.dtype != torch.uint8:
+            raise BatchError(
+                "the faces of a gallery do not fit its views",
+                expected=f"({count}, 3, s, s) uint8, and one frame and clip a face",
+                found=f"{found} {self.faces.dtype}",
+            )
 
     @classmethod
     def build(cls, faces: Tensor, views: FaceViews, frames: Tensor, clips: Sequence[str]) -> Self:
@@ -57,23 +70,14 @@ class FaceGallery:
         Raises:
             BatchError: If the numbers of faces, views, frames and clips differ.
         """
-        counts = {"faces": len(faces), "views": len(views), "frames": len(frames), "clips": len(clips)}
-        if len(set(counts.values())) > 1:
-            raise BatchError("FaceGallery.build needs one view, frame and clip a face", found=counts)
         names = tuple(dict.fromkeys(clips))
         clip_of = torch.tensor([names.index(c) for c in clips], dtype=torch.int64, device=faces.device)
-        seen = views.seen
-        return cls(to_uint8(faces[seen]), views.take(seen), frames[seen].to(torch.int64), clip_of[seen], names)
+        gallery = cls(to_uint8(faces), views, frames.to(torch.int64), clip_of, names)
+        return gallery.map(lambda t: t[views.seen])
 
     def __len__(self) -> int:
         """Number of faces K."""
         return len(self.faces)
-
-    def to(self, device: torch.device | str) -> FaceGallery:
-        """The same on another device."""
-        return FaceGallery(
-            self.faces.to(device), self.views.to(device), self.frames.to(device), self.clip_of.to(device), self.clips
-        )
 
     def near(self, clips: Sequence[str], frames: Tensor, within: int) -> Tensor:
         """Which faces come from the very frames that are asked about, or from their neighbours.
@@ -127,27 +131,9 @@ class FaceGallery:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """The gallery of which :meth:`state` was taken, on the CPU.
-
-        Raises:
-            CheckpointError: If an entry is missing or of another shape or type.
-        """
-        try:
-            views = FaceViews(**{f.name: state[f"views.{f.name}"] for f in fields(FaceViews)})
-            faces, frames, clip_of, clips = state["faces"], state["frames"], state["clip_of"], tuple(state["clips"])
-        except KeyError as error:
-            raise CheckpointError("the face gallery is not whole", expected=f"an entry {error}") from None
-        count = len(views)
-        shapes = [tuple(t.shape) for t in (faces, frames, clip_of)]
-        if shapes != [(count, 3, *faces.shape[-1:] * 2), (count,), (count,)] or faces.dtype != torch.uint8:
-            raise CheckpointError(
-                "the faces of the gallery have another shape",
-                expected=f"({count}, 3, s, s) uint8, and one frame and clip a face",
-                found=f"{shapes} {faces.dtype}",
-            )
-        if not all(isinstance(clip, str) for clip in clips):
-            raise CheckpointError("the face gallery names its clips wrongly", expected="text")
-        return cls(faces, views, frames, clip_of, clips)
+        """The gallery of which :meth:`state` was taken, on the CPU."""
+        views = FaceViews(**{f.name: state[f"views.{f.name}"] for f in fields(FaceViews)})
+        return cls(state["faces"], views, state["frames"], state["clip_of"], tuple(state["clips"]))
 
 
 #: Least squares on three points a few pixels apart is at the mercy of their noise. As if this much spread (in
@@ -221,8 +207,6 @@ class FaceEnhancer:
         similarity: What counts as alike; by default equation 8 with five vectors.
         candidates: Real faces m a generated one (the released code and table 2: 3).
         alpha: Weight of the real faces (the paper: silent; the released code: 1/2).
-        lambdas: Fixed weights of the candidates, best first, instead of the similarity's; they are scaled to sum to
-            1 over the candidates that there are.
         aligned: Whether candidates are brought onto the generated face by eyes and nose (not in the paper).
         neighbours: Frames on either side of a training frame whose faces it may not use.
 
@@ -235,7 +219,6 @@ class FaceEnhancer:
         similarity: FaceSimilarity | None = None,
         candidates: int = 3,
         alpha: float = 0.5,
-        lambdas: Sequence[float] | None = None,
         aligned: bool = True,
         neighbours: int = 10,
     ) -> None:
@@ -244,10 +227,8 @@ class FaceEnhancer:
                 "FaceEnhancer needs a candidate, alpha in [0, 1] and no negative neighbours",
                 found=f"candidates={candidates}, alpha={alpha}, neighbours={neighbours}",
             )
-        if lambdas is not None and (len(lambdas) != candidates or min(lambdas) <= 0):
-            raise ConfigError("lambdas must be positive, one a candidate", expected=candidates, found=lambdas)
         self.similarity = similarity or OrientationSimilarity()
-        self.candidates, self.alpha, self.lambdas = candidates, alpha, lambdas
+        self.candidates, self.alpha = candidates, alpha
         self.aligned, self.neighbours = aligned, neighbours
 
     def __call__(self, faces: Tensor, query: FaceViews, gallery: FaceGallery, exclude: Tensor | None = None) -> Tensor:
@@ -271,27 +252,71 @@ class FaceEnhancer:
             target = query.landmarks[:, None].expand(n, m, 3, 3).flatten(0, 1)
             source = gallery.views.landmarks[index].flatten(0, 1)
             candidates = align(candidates.flatten(0, 1), source, target).view_as(candidates)
-        return blend(faces, candidates.to(faces.dtype), self._weights(scores).to(faces.dtype), self.alpha)
+        return blend(faces, candidates.to(faces.dtype), self.similarity.weights(scores).to(faces.dtype), self.alpha)
 
-    def _weights(self, scores: Tensor) -> Tensor:
-        if self.lambdas is None:
-            return self.similarity.weights(scores)
-        fixed = torch.tensor(self.lambdas, dtype=scores.dtype, device=scores.device)[: scores.shape[1]]
-        return shares(torch.where(scores > -torch.inf, fixed, 0.0))
+
+@dataclass(frozen=True)
+class FaceSearch:
+    """The face enhancement of a method, as a config.
+
+    Attributes:
+        enhancer: Searches and blends.
+        size: Side of the face crops in pixels.
+        by_image: Whether the search goes by image features ("image feature", table 2).
+    """
+
+    enhancer: FaceEnhancer
+    size: int = 48
+    by_image: bool = False
 
 
 class FaceEnhancement:
     """Replaces generated faces by blends with real ones that look the same way (section 2.3).
 
     Args:
-        enhancer: Searches and blends.
-        size: Side of the face crops in pixels.
-        describe: Gives image features of crops, where the search goes by them ("image feature", table 2).
+        search: The enhancer and the size of faces.
+        features: Describes crops, where the search goes by image features.
+
+    Raises:
+        ConfigError: If it does, and there are none.
     """
 
-    def __init__(self, enhancer: FaceEnhancer, *, size: int, describe: nn.Module | None = None) -> None:
-        self.enhancer, self.size, self.describe = enhancer, size, describe
+    def __init__(self, search: FaceSearch, features: nn.Module | None) -> None:
+        if search.by_image and features is None:
+            raise ConfigError("a face search by image features needs features", remedy="set model.init_args.features")
+        self.enhancer, self.size = search.enhancer, search.size
+        self.describe = features if search.by_image else None
         self.gallery: FaceGallery | None = None
+
+    def collect(self, data: TrainingData, request: DataRequest) -> None:
+        """Fills the gallery with the faces of the training frames, of this size and crop, on nothing."""
+        windows = data.train_windows(DataRequest(1, request.image_size, crop=request.crop))
+        faces, views, frames = [], [], []
+        clips: list[str] = []
+        for k in range(len(windows)):
+            batch = windows[k].as_float()
+            found, seen_views, _, seen = self.look((batch.images * batch.mask)[:, 0], batch.motion)
+            if seen.any():
+                faces.append(found)
+                views.append(seen_views)
+                frames.append(batch.frames[:, 0])
+                clips += batch.clip
+        if faces:
+            self.gallery = FaceGallery.build(torch.cat(faces), FaceViews.collate(views), torch.cat(frames), clips)
+
+    def context(self) -> dict[str, Any]:
+        """The gallery, for :meth:`motioncopy.method.Method.context`."""
+        return {"gallery": self.gallery.state()} if self.gallery is not None else {}
+
+    def load_context(self, context: Mapping[str, Any]) -> None:
+        """Takes the gallery back.
+
+        Raises:
+            CheckpointError: If there is anything else.
+        """
+        if unknown := context.keys() - {"gallery"}:
+            raise CheckpointError("not the context of a face enhancement", found=", ".join(sorted(unknown)))
+        self.gallery = FaceGallery.from_state(context["gallery"]) if "gallery" in context else None
 
     def look(self, images: Tensor, motion: Motion) -> tuple[Tensor, FaceViews, Tensor, Tensor]:
         """Face crops of the frames that show one, their views, their centres, and which frames they are."""
@@ -299,7 +324,7 @@ class FaceEnhancement:
         seen, middle = valid[:, 0, _FACE], centres[:, 0, _FACE]
         faces = crop(images[seen], middle[seen], self.size)
         features = self._describe(faces) if self.describe is not None else None
-        kept = motion.flatten()._map(lambda t: t[seen])
+        kept = motion.flatten().map(lambda t: t[seen])
         views = self.enhancer.similarity.views(kept, middle[seen], self.size, features)
         return faces, views, middle[seen], seen
 

@@ -1,11 +1,11 @@
-"""The Texture Alignment Module (equations 12 and 13)."""
+"""REMOT's Texture Alignment Module (equations 12 and 13)."""
 
 from __future__ import annotations
 
 import torch
 from torch.nn import functional
 
-from methods.remot.networks import TextureAlignment, affinity
+from motioncopy.nets.correspondence import TextureAlignment, affinity
 
 
 def test_the_weights_of_source_places_sum_to_one() -> None:

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from methods.fakemotion.face import FaceEnhancer, FaceGallery, align, blend
-from methods.fakemotion.face_search import FaceViews, OrientationSimilarity
-from motioncopy.errors import BatchError, CheckpointError, ConfigError
-from tests.methods.fakemotion.faces import SIZE, views
+from motioncopy.errors import BatchError, ConfigError
+from motioncopy.faces.enhancement import FaceEnhancer, FaceGallery, align, blend
+from motioncopy.faces.search import FaceViews, OrientationSimilarity
+from tests.motioncopy.faces.faces import SIZE, views
 
 YAWS = torch.linspace(-1.0, 1.0, 20)
 
@@ -94,15 +95,6 @@ def test_enhancer_blends_by_equation_9(gallery: FaceGallery) -> None:
     torch.testing.assert_close(enhancer(faces, query, gallery), grey(level[None]))
 
 
-def test_fixed_lambdas_stand_in_for_the_scores(gallery: FaceGallery) -> None:
-    query = views(YAWS[[4]])
-    enhancer = FaceEnhancer(candidates=2, alpha=1.0, lambdas=(3.0, 1.0))
-    index, _ = gallery.search(query, enhancer.similarity, 2)
-    levels = gallery.images(index)[0, :, 0, 0, 0]
-    level = 0.75 * levels[0] + 0.25 * levels[1]
-    torch.testing.assert_close(enhancer(grey(torch.zeros(1)), query, gallery), grey(level[None]))
-
-
 @pytest.mark.parametrize("candidates", [1, 2, 3])
 def test_blend_holds_a_constant_brightness(candidates: int) -> None:
     level = torch.tensor([0.37])
@@ -177,16 +169,7 @@ def test_gallery_round_trips_through_a_checkpoint_of_plain_values(gallery: FaceG
     assert torch.equal(again.near(["b"], torch.tensor([3]), 2), gallery.near(["b"], torch.tensor([3]), 2))
 
 
-def test_a_gallery_that_is_not_whole_is_refused(gallery: FaceGallery) -> None:
-    state = gallery.state()
-    del state["views.valid"]
-    with pytest.raises(CheckpointError, match=r"views\.valid"):
-        FaceGallery.from_state(state)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"alpha": 1.5}, {"candidates": 0}, {"neighbours": -1}, {"candidates": 2, "lambdas": (1.0,)}]
-)
-def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
+@pytest.mark.parametrize("wrong", [{"alpha": 1.5}, {"candidates": 0}, {"neighbours": -1}])
+def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        FaceEnhancer(**wrong)  # type: ignore[arg-type]
+        FaceEnhancer(**wrong)
