@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from motioncopy.batch import Appearance, Motion
 from motioncopy.poses import measure
 from motioncopy.request import Follow
 from motioncopy.skeletons import Skeleton
@@ -111,6 +112,13 @@ def look_at_labels(labels: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tens
     parts = [_cut(image, box.tolist()) for image, box in zip(labels, boxes, strict=True)]
     small = [functional.interpolate(part[None].float(), size, mode="nearest-exact") for part in parts]
     return torch.cat(small).to(labels)
+
+
+def behind(appearance: Appearance, motion: Motion) -> Tensor:
+    """The background of each frame of a B = 1 motion, ``(T, 3, H, W)`` in pixels of the motion."""
+    if motion.boxes is None or appearance.place is None:
+        return appearance.background.expand(len(motion), -1, -1, -1)
+    return look(appearance.place, motion.boxes[0], motion.size).clamp(-1, 1)
 
 
 def _cut(image: Tensor, box: list[int]) -> Tensor:

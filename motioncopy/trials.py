@@ -58,7 +58,7 @@ class TrialRunner:
         clip = self.evaluator.clip(trial.id, real_apart=trial.real is not None)
         timer = _Timer(method.device)
         done = 0
-        size = tuple(trial.appearance.images.shape[-2:])  # of whole frames, whatever window a method works in
+        size = trial.appearance.motion.size  # of whole frames, whatever window a method works in
         with _frames_file(path, len(trial), size) as file:
             for frames in timer.chunks(method.generate(trial.appearance, motion, chunk=self.chunk)):
                 _check(frames, trial, done, size)

@@ -16,10 +16,13 @@ from motioncopy.losses.transport import GromovWasserstein, Wasserstein
 from motioncopy.nets.features import FeatureNetwork
 from motioncopy.nets.fusion import lay_over
 from motioncopy.poses.windows import PoseInput
-from motioncopy.request import DataRequest
+from motioncopy.request import DataRequest, TrainingData
 from motioncopy.training.gan import Comparison, FrameGANStage, GANConfig, GANLosses
 from motioncopy.training.precision import at_least_float32
 from motioncopy.training.processes import spread
+
+#: Training windows by which the person's share of the image is known.
+_LOOKED_AT = 32
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,15 @@ class ForegroundGAN(GANConfig):
     Attributes:
         generator: From pose inputs to a foreground; with a fourth channel, to a mask as well.
         discriminator: The quality discriminator D_q; sees (pose, foreground).
+        on_frame: Whether D_q sees the frame, fused by the predicted mask, in place of the foreground (not in the
+            paper): it then judges the person's edge as it is seen.
         temporal: The temporal discriminator D_t, or ``None`` (table 1's TD).
         losses: Weights.
         gromov_wasserstein: How the Gromov-Wasserstein term is computed.
         wasserstein: How the released code's transport term is computed.
     """
 
+    on_frame: bool = False
     temporal: TemporalDiscriminator | None = None
     losses: ForegroundLosses = field(default_factory=ForegroundLosses)
     gromov_wasserstein: GromovWasserstein = field(default_factory=GromovWasserstein)
@@ -120,6 +126,16 @@ class ForegroundStage(FrameGANStage[tuple[Windows, Tensor]]):
         )
         self.pose, self.foreground = pose, foreground
 
+    def prepare(self, data: TrainingData) -> None:
+        """Lets the predicted mask begin at the person's share of the image, instead of at one half everywhere."""
+        windows = data.train_windows(self.request)
+        some = range(0, len(windows), max(1, len(windows) // _LOOKED_AT))
+        share = torch.stack([windows[k].as_float().mask.mean() for k in some]).mean().clamp(1e-3, 1 - 1e-3)
+        last = [module for module in self.generator.modules() if isinstance(module, nn.Conv2d)][-1]
+        if last.out_channels > 3 and last.bias is not None:
+            with torch.no_grad():
+                last.bias[3:] = share.logit()
+
     def windows(self, batch: MotionBatch) -> Windows:
         """What the networks see of a batch, and what they should generate."""
         pose, first, last = self.pose, self.lead, self.lead + self.generated
@@ -145,7 +161,11 @@ class ForegroundStage(FrameGANStage[tuple[Windows, Tensor]]):
         windows, output = sample
         foreground, temporal = output[:, :3], self.foreground.temporal
         poses, real = self._last(windows.poses), self._last(windows.real)
-        yield Comparison(self.foreground.discriminator, real, foreground, poses)
+        if self.foreground.on_frame:
+            fused = lay_over(foreground, output[:, 3:].sigmoid(), windows.background)
+            yield Comparison(self.foreground.discriminator, windows.frames, fused, poses)
+        else:
+            yield Comparison(self.foreground.discriminator, real, foreground, poses)
         if temporal is not None:
             clip = self.generated_clip(windows, foreground).flatten(1, 2)
             condition = windows.poses.flatten(1, 2) if temporal.conditional else None

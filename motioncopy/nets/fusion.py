@@ -7,14 +7,17 @@ from torch import Tensor, nn
 
 
 def lay_over(foreground: Tensor, mask: Tensor, background: Tensor) -> Tensor:
-    """M ⊙ F + (1 - M) ⊙ B (FakeMotion, equation 12).
+    """F + (1 - M) ⊙ B (FakeMotion, equation 12).
+
+    The equation writes M ⊙ F; but F is trained on foregrounds that the true mask has been multiplied into, and M would
+    be in the product twice: what is half covered at a person's edge would come out at a quarter.
 
     Args:
-        foreground: ``(N, 3, H, W)`` in [-1, 1].
+        foreground: ``(N, 3, H, W)`` in [-1, 1], the mask multiplied into it.
         mask: ``(N, 1, H, W)`` in [0, 1], 1 on the person.
         background: ``(N, 3, H, W)`` in [-1, 1].
     """
-    return mask * foreground + (1 - mask) * background
+    return foreground + (1 - mask) * background
 
 
 class LearnedFusion(nn.Module):
