@@ -121,7 +121,7 @@ def _machine(error: OSError) -> MotionCopyError:
 
 def parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
     """The parser of these commands; by default of all."""
-    top = help_page.Parser(prog="motioncopy", usage="motioncopy COMMAND ...", description=help_page.INTRODUCTION)
+    top = help_page.Parser(prog="motioncopy", usage="motioncopy COMMAND ...")
     top.add_argument("--version", action="store_true", help="say which release this is")
     # Taken away before anything is parsed; here to be completed.
     top.add_argument("--limit", metavar="NAME=VALUE", help="let a file be larger than usual")
@@ -138,7 +138,7 @@ def parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
 def _run(arguments: list[str]) -> int:
     first = arguments[0] if arguments else "--help"
     if first in ("-h", "--help"):
-        print(help_page.page(), end="")
+        print(help_page.PAGE, end="")
         return 0
     if not first.startswith("-") and first not in COMMANDS:
         return _refuse(help_page.unknown_command(first, COMMANDS))

@@ -4,67 +4,52 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
-INTRODUCTION = "Copy one person's motion onto another, and measure how well."
-#: What one wants to do: how the command is called, and what it does then.
-_GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    (
-        "Begin here",
-        (
-            ("doctor", "is this machine ready, and if not, what to do"),
-            ("bench", "train, test and compare on the embedded puppets"),
-            ("copy --appearance A.mp4 --motion B.mp4 -o out.mp4", "one person moves like the other"),
-        ),
-    ),
-    (
-        "Compare methods",
-        (
-            ("bench --method M --data D", "one method on one data set; --dry-run says what would be done"),
-            ("suite remot/table4", "run a table of a paper, here or on a cluster"),
-            ("evaluate --generated DIR --truth DIR", "score videos that any system made"),
-        ),
-    ),
-    (
-        "Look at results",
-        (
-            ("table", "records as tables"),
-            ("report", "records as a report"),
-            ("records list | show ID | verify", "which runs there are, all of one, whether all are whole"),
-            ("dashboard", "runs and tables on Weights & Biases"),
-        ),
-    ),
-    (
-        "Videos and data sets",
-        (
-            ("check VIDEO...", "what would go wrong with these videos"),
-            ("prepare VIDEO... --out DIR", "joints, masks and backgrounds, once"),
-            ("sample NAME --out DIR", "a miniature in a real data set's layout"),
-            ("protocol list | show NAME", "who is trained on what, and what is asked of whom"),
-        ),
-    ),
-    (
-        "Train by hand (each takes --config FILE, several times; later files win)",
-        (
-            ("fit --config FILE... --run DIR", "train a method's stages in turn"),
-            ("test --run DIR", "generate and score the test trials"),
-            ("validate --run DIR", "the same with the validation trials"),
-            ("predict --run DIR", "generate them without needing a truth"),
-        ),
-    ),
-    (
-        "Tools",
-        (
-            (
-                "weights list | fetch NAME | add FILE [--sha256 HASH]",
-                "networks of losses, metrics and perception",
-            ),
-            ("audit", "hold every metric against another implementation"),
-            ("completion bash | zsh | fish", "let the shell complete commands, options and names"),
-        ),
-    ),
-)
-_CLOSING = """\
+PAGE = """\
+usage: motioncopy COMMAND ...
+
+Copy one person's motion onto another, and measure how well.
+
+Begin here:
+  motioncopy doctor                         is this machine ready, and if not, what to do
+  motioncopy bench                          train, test and compare on the embedded puppets
+  motioncopy copy --appearance A.mp4 --motion B.mp4 -o out.mp4
+                                            one person moves like the other
+
+Compare methods:
+  motioncopy bench --method M --data D      one method on one data set; --dry-run says what would be done
+  motioncopy suite remot/table4             run a table of a paper, here or on a cluster
+  motioncopy evaluate --generated DIR --truth DIR
+                                            score videos that any system made
+
+Look at results:
+  motioncopy table                          records as tables
+  motioncopy report                         records as a report
+  motioncopy records list | show ID | verify
+                                            which runs there are, all of one, whether all are whole
+  motioncopy dashboard                      runs and tables on Weights & Biases
+
+Videos and data sets:
+  motioncopy check VIDEO...                 what would go wrong with these videos
+  motioncopy prepare VIDEO... --out DIR     joints, masks and backgrounds, once
+  motioncopy sample NAME --out DIR          a miniature in a real data set's layout
+  motioncopy protocol list | show NAME      who is trained on what, and what is asked of whom
+
+Train by hand (each takes --config FILE, several times; later files win):
+  motioncopy fit --config FILE... --run DIR
+                                            train a method's stages in turn
+  motioncopy test --run DIR                 generate and score the test trials
+  motioncopy validate --run DIR             the same with the validation trials
+  motioncopy predict --run DIR              generate them without needing a truth
+
+Tools:
+  motioncopy weights list | fetch NAME | add FILE [--sha256 HASH]
+                                            networks of losses, metrics and perception
+  motioncopy audit                          hold every metric against another implementation
+  motioncopy completion bash | zsh | fish   let the shell complete commands, options and names
+
 `motioncopy COMMAND --help` explains a command; `motioncopy --version` says which release this is.
 Every command takes --limit NAME=VALUE, which lets a file be larger than usual, and --trust-package NAME, whose classes
 a checkpoint may then name (SECURITY.md).
@@ -74,8 +59,8 @@ Exit status:
   1    there is something to mend, which the message says; what was done is kept
   2    the call is wrong
   3    some files or runs failed, which the end says; the others are done
-  130  stopped; the same command goes on from there"""
-_INDENT = 44
+  130  stopped; the same command goes on from there
+"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -83,7 +68,7 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """The page."""
-        return page()
+        return PAGE
 
 
 def commands(top: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -118,29 +103,8 @@ def _options(one: argparse.ArgumentParser) -> Iterator[str]:
         yield from _options(below)
 
 
-def page() -> str:
-    """The page, which no command's module is imported for."""
-    return "\n".join(_lines()) + "\n"
-
-
 def summary(name: str) -> str:
-    """What the page says of a command."""
-    return next(text for _, rows in _GROUPS for call, text in rows if call.split()[0] == name)
-
-
-def _lines() -> Iterator[str]:
-    yield from ("usage: motioncopy COMMAND ...", "", INTRODUCTION, "")
-    for title, rows in _GROUPS:
-        yield f"{title}:"
-        for call, text in rows:
-            yield from _line(f"  motioncopy {call}", text)
-        yield ""
-    yield _CLOSING
-
-
-def _line(call: str, text: str) -> Iterator[str]:
-    if len(call) + 2 <= _INDENT:
-        yield f"{call:<{_INDENT}}{text}"
-    else:
-        yield call
-        yield " " * _INDENT + text
+    """What the page says of a command, beside the call or below it."""
+    found = re.search(rf"^  motioncopy {name}\b.*?(?:  +|\n +)(\S.*)$", PAGE, re.MULTILINE)
+    assert found is not None, name
+    return found[1]

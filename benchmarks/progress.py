@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 
@@ -21,8 +22,6 @@ class Reporter:
         self.begin, self.start = time.perf_counter(), 0
         self.bar: Progress | None = None
         if sys.stderr.isatty():
-            from rich.console import Console
-
             self.bar = Progress(
                 TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                 TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),

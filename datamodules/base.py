@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from datamodules.views import Box, Excerpt, View, person_box, person_window
 from datamodules.windows import RequestedData, Windows
@@ -207,14 +207,9 @@ class Trials(Sequence[Trial], Dataset[Trial]):
     """
 
     def __init__(
-        self,
-        specs: Sequence[TrialSpec],
-        protocol: str,
-        request: DataRequest,
-        boxes: Sequence[Box | None] | None = None,
+        self, specs: Sequence[TrialSpec], protocol: str, request: DataRequest, boxes: Sequence[Box | None]
     ) -> None:
-        self.specs, self.protocol, self.request = list(specs), protocol, request
-        self.boxes = list(boxes or [None] * len(self.specs))
+        self.specs, self.protocol, self.request, self.boxes = list(specs), protocol, request, boxes
         names = [s.id for s in self.specs]
         if len(set(names)) != len(names):
             raise DataError(f"protocol {protocol} names a trial twice", found=sorted(names))
@@ -249,51 +244,21 @@ class Trials(Sequence[Trial], Dataset[Trial]):
             motion=moves.motion(range(spec.motion.start, spec.motion.stop)),
             driver=spec.motion.clip.person,
             fps=spec.motion.clip.fps,
-            truth=_Truth(View(spec.truth, request, box=shown.box)) if spec.truth is not None else None,
+            truth=partial(_truth, View(spec.truth, request, box=shown.box)) if spec.truth is not None else None,
             box=shown.box,
-            driving=_Images(driver),
-            real=_Images(View(spec.real, request, box=shown.box)) if spec.real is not None else None,
+            driving=partial(_images, driver),
+            real=partial(_images, View(spec.real, request, box=shown.box)) if spec.real is not None else None,
         )
 
 
-class _Images:
-    """Reads the frames of an excerpt chunk by chunk."""
-
-    def __init__(self, view: View) -> None:
-        self.view = view
-
-    def __call__(self, start: int, stop: int) -> Tensor:
-        frames = self._frames(start, stop)
-        return self.view.images(frames) if frames else torch.empty(0, 3, *self.view.size, dtype=torch.uint8)
-
-    def _frames(self, start: int, stop: int) -> range:
-        first = self.view.excerpt.start
-        return range(first + start, min(first + stop, self.view.excerpt.stop))
+def _images(view: View, start: int, stop: int) -> Tensor:
+    frames = view.chunk(start, stop)
+    return view.images(frames) if frames else torch.empty(0, 3, *view.size, dtype=torch.uint8)
 
 
-class _Truth(_Images):
-    """Reads true frames and masks chunk by chunk."""
-
-    def __call__(self, start: int, stop: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        frames = self._frames(start, stop)
-        return self.view.images(frames), self.view.mask(frames)
-
-
-class _Share(Sampler[int]):
-    """Every process's share of the trials: each trial once, shares of equal length, -1 where there is none left.
-
-    Lightning's own sampler repeats trials to make the shares equal, and the repeated ones would count twice.
-    """
-
-    def __init__(self, trials: int, rank: int, world: int) -> None:
-        self.indices = list(range(rank, trials, world))
-        self.indices += [-1] * (int(np.ceil(trials / world)) - len(self.indices))
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.indices)
+def _truth(view: View, start: int, stop: int) -> tuple[Tensor, Tensor]:
+    frames = view.chunk(start, stop)
+    return view.images(frames), view.mask(frames)
 
 
 class TrialData(LightningDataModule):
@@ -306,10 +271,18 @@ class TrialData(LightningDataModule):
     def test_dataloader(self) -> DataLoader[Trial]:
         """Called by the Trainer once the processes know their ranks."""
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        share = _Share(len(self.trials), rank, world)
+        share = _share(len(self.trials), rank, world)
         return DataLoader(self.trials, batch_size=1, sampler=share, collate_fn=_only)
 
     val_dataloader = predict_dataloader = test_dataloader
+
+
+def _share(trials: int, rank: int, world: int) -> list[int]:
+    """A process's share of the trials: each trial once, shares of equal length, -1 where there is none left.
+
+    Lightning's own sampler repeats trials to make the shares equal, and the repeated ones would count twice.
+    """
+    return [k if k < trials else -1 for k in range(rank, -(-trials // world) * world, world)]
 
 
 def _only(trials: list[Any]) -> Any:

@@ -23,34 +23,34 @@ miniature's three people are drawn.
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from datamodules.protocols import draw_pairs
+from pydantic import Field
+
+from datamodules.protocols import draw_pairs, rendered
 from motioncopy.errors import DataError
 from motioncopy.files.documents import read_json
-from motioncopy.files.schema import Count, Text, validated
+from motioncopy.files.schema import Count, validated
 
 VERSION = 1
-_NAME = re.compile(r"(\d{1,9})\.jpg", re.ASCII)
-_TARGET = re.compile(r"\d{3}/\d{1,3}/\d{1,2}", re.ASCII)
+_Image = Annotated[str, Field(pattern=r"^[0-9]{1,9}\.jpg$")]
+_Name = Annotated[str, Field(pattern=r"^[0-9]{3}/[0-9]{1,3}/[0-9]{1,2}$")]
 _MINIATURE_PEOPLE = 3
 
 
 @dataclass(frozen=True)
 class _Driving:
-    target: Text
+    target: _Name
     range: tuple[Count, Count]
 
 
 @dataclass(frozen=True)
 class _Video:
-    source: tuple[Text, ...]
+    source: tuple[_Image, ...]
     self_imitation: _Driving
     cross_imitation: _Driving
     flag: tuple[Count, Count]
@@ -60,7 +60,7 @@ class _Video:
 class _Public:
     """What is kept of the public file."""
 
-    val: dict[Text, _Video]
+    val: dict[_Name, _Video]
 
 
 def convert(public: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,10 +77,12 @@ def convert(public: Mapping[str, Any]) -> dict[str, Any]:
     try:
         trials = [trial for video, rules in videos.items() for trial in _trials(video, rules)]
         if away := {rules.cross_imitation.target for rules in videos.values()} - videos.keys():
-            raise ValueError(f"{min(away)[:80]!r} drives, and is none of the videos")
+            raise ValueError(f"{min(away)} drives, and is none of the videos")
     except ValueError as error:
         raise DataError(what, found=error) from error
-    people = len({_person(trial["recording"]) for trial in trials})
+    # Who imitates whom: (person, driver) as ranks in the order of their names, each pair once.
+    rank = {person: i for i, person in enumerate(sorted({_person(trial["recording"]) for trial in trials}))}
+    ranks = {(rank[_person(t["recording"])], rank[_person(t["driver"])]) for t in trials if t["kind"] == "imitation"}
     return {
         "id": "iper",
         "version": VERSION,
@@ -90,40 +92,18 @@ def convert(public: Mapping[str, Any]) -> dict[str, Any]:
         "chronological": {"test_share": 0.2, "gap": 2},
         "pairs": {
             str(_MINIATURE_PEOPLE): [list(pair) for pair in draw_pairs(_MINIATURE_PEOPLE)],
-            str(people): official_pairs(trials),
+            str(len(rank)): [list(pair) for pair in sorted(ranks)],
         },
         "trials": trials,
     }
 
 
-def official_pairs(trials: Sequence[Mapping[str, Any]]) -> list[list[int]]:
-    """Who imitates whom in the trials: (person, driver) as ranks in the order of their names, each pair once."""
-    rank = {person: i for i, person in enumerate(sorted({_person(trial["recording"]) for trial in trials}))}
-    pairs = {(trial["recording"], trial["driver"]) for trial in trials if trial["kind"] == "imitation"}
-    return [list(pair) for pair in sorted({(rank[_person(a)], rank[_person(b)]) for a, b in pairs})]
-
-
-def rendered(content: Mapping[str, Any]) -> str:
-    """JSON with a line for each field, and for each pair list and trial within one."""
-
-    def lines(value: Any) -> str:
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            return "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in value) + "\n ]"
-        if isinstance(value, dict) and any(isinstance(v, list) for v in value.values()):
-            return "{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items()) + "\n }"
-        return json.dumps(value)
-
-    return "{\n" + ",\n".join(f" {json.dumps(key)}: {lines(value)}" for key, value in content.items()) + "\n}\n"
-
-
 def _trials(video: str, rules: _Video) -> list[dict[str, Any]]:
-    if not _TARGET.fullmatch(video):
-        raise ValueError(f"{video[:80]!r} is no video")
     name = video.replace("/", "_")
     own, other = rules.self_imitation, rules.cross_imitation
     if own.target != video:
-        raise ValueError(f"{video} imitates {own.target[:80]!r} as itself")
-    shown = {"recording": name, "sources": [_number(file) for file in rules.source]}
+        raise ValueError(f"{video} imitates {own.target} as itself")
+    shown = {"recording": name, "sources": [int(file.removesuffix(".jpg")) for file in rules.source]}
     driver = other.target.replace("/", "_")
     return [
         {"id": f"{name}-own", "kind": "reconstruction", **shown, "driver": name, **_range(own.range)},
@@ -143,13 +123,6 @@ def _range(ends: Sequence[int]) -> dict[str, int]:
     if first > last:
         raise ValueError(f"{ends} is no range")
     return {"start": first, "stop": last + 1}
-
-
-def _number(file: str) -> int:
-    match = _NAME.fullmatch(file)
-    if match is None:
-        raise ValueError(f"{file[:80]!r} is no frame's name")
-    return int(match[1])
 
 
 def _person(recording: str) -> str:

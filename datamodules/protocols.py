@@ -6,11 +6,12 @@ whom, and, where the data set's authors published them, which trials a general m
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -20,6 +21,7 @@ from motioncopy.errors import DataError
 from motioncopy.files.documents import read_json
 from motioncopy.files.schema import Count, PlainName, Size, Text, validated
 
+T = TypeVar("T")
 _FOLDER = Path(__file__).with_name("splits")
 
 
@@ -120,27 +122,33 @@ def draw_pairs(people: int, seed: int = 2022) -> tuple[tuple[int, int], ...]:
 
 @cache
 def protocol(name: str) -> Protocol:
-    """The committed protocol of a data set.
+    """The committed protocol of a data set; see :func:`committed`."""
+    return committed(name, Protocol)
+
+
+def committed(name: str, form: type[T]) -> T:
+    """The content of a committed file.
 
     Raises:
-        DataError: If there is none of this name, or its file is damaged.
+        DataError: If there is none of this name, or it is damaged.
     """
     path = _FOLDER / f"{name}.json"
     if not path.is_file():
         known = sorted(p.stem for p in _FOLDER.glob("*.json"))
         raise DataError(f"there is no protocol {name!r}", expected=f"one of {', '.join(known)}")
     what = f"the protocol file {path.name} is damaged"
-    return parse(read_json(path, error=DataError, what=what, remedy="restore it"), what)
+    content = read_json(path, error=DataError, what=what, remedy="restore it")
+    return validated(form, content, error=DataError, what=what, remedy="restore it")
 
 
-def parse(content: Any, what: str = "the protocol is damaged") -> Protocol:
-    """A protocol from the content of its file.
+def rendered(content: Mapping[str, Any]) -> str:
+    """The text of a file to commit: JSON with a line for each field, and for each list and object within one."""
 
-    Args:
-        content: What the file holds.
-        what: What messages begin with.
+    def lines(value: Any) -> str:
+        if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
+            return "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in value) + "\n ]"
+        if isinstance(value, dict) and any(isinstance(v, list) for v in value.values()):
+            return "{\n" + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items()) + "\n }"
+        return json.dumps(value)
 
-    Raises:
-        DataError: If a field is missing, unknown, of another kind, or contradicts another.
-    """
-    return validated(Protocol, content, error=DataError, what=what, remedy="restore it")
+    return "{\n" + ",\n".join(f" {json.dumps(key)}: {lines(value)}" for key, value in content.items()) + "\n}\n"

@@ -165,6 +165,10 @@ class View:
             out.append(part)
         return np.stack(out)
 
+    def chunk(self, start: int, stop: int) -> range:
+        """Frames of the clip, given as counted from the excerpt's first."""
+        return range(self.excerpt.start + start, min(self.excerpt.start + stop, self.excerpt.stop))
+
     def images(self, indices: Sequence[int]) -> torch.Tensor:
         """``(n, 3, H, W)`` uint8."""
         return torch.from_numpy(self._frames("images", indices).transpose(0, 3, 1, 2).copy())

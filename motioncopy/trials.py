@@ -20,6 +20,7 @@ from torch import Tensor
 
 from motioncopy.batch import to_uint8
 from motioncopy.errors import MotionCopyError, TrainingError
+from motioncopy.files.writing import whole_file
 from motioncopy.method import Method
 from motioncopy.metrics.evaluator import ClipScores, Evaluator
 from motioncopy.request import Trial
@@ -123,21 +124,10 @@ def _frames_file(path: Path, frames: int, size: tuple[int, int]) -> Iterator[Bin
 
     Written, not mapped: a full disk is then an error and no bus error.
     """
-    partial = path.with_suffix(".npy.partial")
-    header = {"descr": "|u1", "fortran_order": False, "shape": (frames, *size, 3)}
-    try:
-        with partial.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, header)
-            yield file
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise TrainingError(
-            f"{path.name} cannot be written", found=error.strerror, remedy="free some disk space and test again"
-        ) from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with whole_file(path, error=TrainingError) as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (frames, *size, 3)}
+        np.lib.format.write_array_header_1_0(file, header)
+        yield file
 
 
 def _check(frames: Tensor, trial: Trial, done: int, size: tuple[int, int]) -> None:

@@ -110,7 +110,7 @@ def _mask(frames: Tensor) -> Tensor:
 @cache
 def video(count: int = 33, side: int = 128) -> Chunk:
     """A puppet that waves, with a camera's noise, beside a spoilt copy; the number of frames is odd."""
-    shots = render(Performance("ana", "wave", 3, count, 25.0, (side, side)), range(count))
+    shots = [render(Performance("ana", "wave", 3, count, 25.0, (side, side)), i) for i in range(count)]
     truth = noisy(torch.from_numpy(np.stack([s.image for s in shots])).permute(0, 3, 1, 2), 2).contiguous()
     joints = torch.from_numpy(np.stack([s.joints for s in shots]))
     spoilt = noisy(blurred(truth, 0.8), 3).contiguous()

@@ -17,11 +17,13 @@ from torch import Tensor
 from benchmarks.audit import references as theirs
 from benchmarks.audit.cases import DAMAGES, Frames, frames, video
 from benchmarks.audit.networks import RANDOM, network
-from benchmarks.audit.processes import difference, frames_of_two, share_frames, share_rows, two_processes, values_of_two
+from benchmarks.audit.processes import agreed, difference, frames_of_two, share_frames, share_rows, values_of_two
 from benchmarks.audit.references import OWN, Reference, array, references
 from motioncopy.batch import to_uint8
 from motioncopy.metrics.catalogue import metric
 from motioncopy.metrics.clip import Chunk, Clip, Extractor, Extractors
+from motioncopy.metrics.face_similarity import HEAD, SHAPE
+from motioncopy.metrics.facenet import SIDE, WEIGHTS, load_network
 from motioncopy.metrics.features import Part, Rows, SetMetric
 from motioncopy.metrics.metric import ClipMetric, FrameMetric, VideoMetric
 from motioncopy.metrics.pose_error import CONFIDENT, FOUND
@@ -33,14 +35,7 @@ _PROCESSES, _PROCESSES_NETWORK = 1e-6, 1e-4
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
-
-    Attributes:
-        name: What.
-        value: The largest difference found, or a value to look at.
-        passed: ``None`` where nothing is judged.
-        note: In words.
-    """
+    """The largest difference of one thing, or a value of it; ``passed`` is ``None`` where nothing is judged."""
 
     name: str
     value: float | None
@@ -71,7 +66,11 @@ class Audit:
 
     def add(self, name: str, value: float, tolerance: float, note: str = "") -> None:
         """Adds a difference that must not exceed a tolerance."""
-        self.checks.append(Check(name, value, value <= tolerance, note))
+        self.look(name, value, value <= tolerance, note)
+
+    def look(self, name: str, value: float | None, passed: bool | None, note: str) -> None:
+        """Adds what was judged in another way, or not at all."""
+        self.checks.append(Check(name, value, passed, note))
 
 
 def audit(key: str) -> Audit:
@@ -85,8 +84,9 @@ def audit(key: str) -> Audit:
         return _video(key, kind)
     reference = references().get(key)
     if reference is None:
-        none = Check("reference", None, False, "there is none in benchmarks/audit/references.py")
-        return Audit(key, "none", checks=[none])
+        found = Audit(key, "none")
+        found.look("reference", None, False, "there is none in benchmarks/audit/references.py")
+        return found
     return _set(key, kind, reference) if issubclass(kind, SetMetric) else _frame(key, kind, reference)
 
 
@@ -144,7 +144,7 @@ def _damage(found: Audit, made: FrameMetric, case: Frames) -> None:
         series = [perfect, *(mean(way(case.truth, amount)) for amount in amounts)]
         falls = all(b <= a for a, b in pairwise(series))
         note = " > ".join(f"{sign * v:.4g}" for v in series)
-        found.checks.append(Check(f"more {name}", None, falls if found.weights != "random" else None, note))
+        found.look(f"more {name}", None, falls if found.weights != "random" else None, note)
 
 
 # -- metrics of videos ------------------------------------------------------------------------------------------------
@@ -180,12 +180,12 @@ def _video(key: str, kind: type[ClipMetric]) -> Audit:
     values = _per_frame(made, clip)
     (whole,) = _chunks(made, clip, 1000)
     if np.isnan(values).all():  # random flow is consistent nowhere: two times nothing would seem to agree
-        found.checks.append(Check("reference", None, None, "no frame has a value"))
+        found.look("reference", None, None, "no frame has a value")
         return found
     found.add("reference", difference(values, _second(made, whole)), 1e-4)
     for size in (1, 3, 8):
         found.add(f"batch {size}", difference(_per_frame(made, clip, size), values), 1e-6)
-    found.checks.append(Check("float", None, None, "8-bit only"))
+    found.look("float", None, None, "8-bit only")
     found.add("2 processes", values_of_two(), _PROCESSES, "the values that all metrics of clips keep")
     if found.weights == "random" and "raft" in key:  # what random flow makes of shuffled frames says nothing
         return found
@@ -221,11 +221,9 @@ def _metamorphic(found: Audit, made: ClipMetric, clip: Chunk, same: Chunk) -> No
     if one.key.startswith("tcm/"):
         judged = "/truth" in one.key
         lower = means["shuffled"] < means["identical"]
-        found.checks.append(
-            Check("shuffled", means["shuffled"], lower if judged else None, "lower under truth's motion")
-        )
+        found.look("shuffled", means["shuffled"], lower if judged else None, "lower under truth's motion")
     worded = not one.key.startswith("tcm") or any(word in one.caution.lower() for word in ("freez", "frozen"))
-    found.checks.append(Check("frozen", means["frozen"], worded, "its caution says what freezing gets"))
+    found.look("frozen", means["frozen"], worded, "its caution says what freezing gets")
 
 
 def _second(made: ClipMetric, chunk: Chunk) -> list[float]:
@@ -263,9 +261,6 @@ def _second(made: ClipMetric, chunk: Chunk) -> list[float]:
 
 def _faces(chunk: Chunk, joints: Tensor) -> list[float]:
     """Face similarity frame by frame, by another way of cutting, in float64."""
-    from motioncopy.metrics.face_similarity import HEAD, SHAPE
-    from motioncopy.metrics.facenet import SIDE, WEIGHTS, load_network
-
     embed, values = load_network(network(WEIGHTS).state).double(), []
     assert chunk.truth is not None
     for t in range(len(chunk)):
@@ -295,7 +290,7 @@ def _set(key: str, kind: type[SetMetric], reference: Reference) -> Audit:
     value = made.distance(_rows(x), _rows(y) if kind.needs_real else None)
     expected = reference.values(array(x.float()), array(y.float()) if kind.needs_real else None)
     found.add("reference", difference(value, expected), reference.tolerance, f"{len(x)} rows of {x.shape[1]} numbers")
-    found.add("2 processes", two_processes(share_rows, (key, x, y), value), _PROCESSES_NETWORK)
+    found.add("2 processes", difference(agreed(share_rows, (key, x, y)), value), _PROCESSES_NETWORK)
     _same_sets(found, made, x, y, value)
     _look_at_videos(found, kind, made.extractors[kind.output.extractor])
     return found
@@ -310,7 +305,7 @@ def _same_sets(found: Audit, made: SetMetric, x: Tensor, y: Tensor, value: float
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     found.add("order of rows", difference(made.distance(_rows(x[order]), _rows(y)), value), 1e-6)
     itself = made.distance(_rows(x), _rows(x))
-    found.checks.append(Check("identical", itself, itself <= 1e-6 * value, "a set against itself"))
+    found.look("identical", itself, itself <= 1e-6 * value, "a set against itself")
 
 
 def _features(kind: type[SetMetric], which: int) -> Tensor:
@@ -344,10 +339,10 @@ def _look_at_videos(found: Audit, kind: type[SetMetric], extractor: Extractor) -
     shuffled = rows(frames_[order], 1000)
     if "i3d" in extractor.name:
         moved = float((shuffled - whole).norm() / whole.norm())
-        found.checks.append(Check("shuffled", moved, moved > 1e-3, "features change: FVD sees the order of frames"))
+        found.look("shuffled", moved, moved > 1e-3, "features change: FVD sees the order of frames")
         frozen = rows(frames_[:1].expand_as(frames_).contiguous(), 1000)
         apart = float((frozen - whole).norm() / whole.norm())
-        found.checks.append(Check("frozen", apart, apart > 1e-3, "features change: FVD sees a frozen video"))
+        found.look("frozen", apart, apart > 1e-3, "features change: FVD sees a frozen video")
     else:
         same = float((shuffled - whole[order]).abs().max() / whole.abs().mean())
         found.add("shuffled", same, 1e-4, "features move with their frames: blind to their order")

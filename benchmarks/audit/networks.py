@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
+from torchvision import models
 
 from motioncopy.errors import WeightsError
 from motioncopy.metrics.clip import Network, published
+from motioncopy.metrics.facenet import FaceNet
 from motioncopy.metrics.i3d import I3D
 
 #: The identity of weights that were drawn.
@@ -47,40 +49,13 @@ def _drawn(make: Callable[[], nn.Module]) -> dict[str, Tensor]:
     return state
 
 
-def _features(name: str) -> nn.Module:
-    from torchvision import models
-
-    features: nn.Module = models.get_model(name).get_submodule("features")
-    return nn.ModuleDict({"features": features})
-
-
-def _inception(classes: int) -> nn.Module:
-    from torchvision.models import inception_v3
-
-    # FID's network has the same layers under the same names, and 1008 classes.
-    made: nn.Module = inception_v3(init_weights=False, aux_logits=False, num_classes=classes)
-    return made
-
-
-def _raft() -> nn.Module:
-    from torchvision.models.optical_flow import raft_large
-
-    made: nn.Module = raft_large()
-    return made
-
-
-def _facenet() -> nn.Module:
-    from motioncopy.metrics.facenet import FaceNet
-
-    return FaceNet()
-
-
 _MAKERS: dict[str, Callable[[], nn.Module]] = {
-    "alexnet": lambda: _features("alexnet"),
-    "vgg16": lambda: _features("vgg16"),
-    "inception-v3": lambda: _inception(1000),
-    "inception-fid": lambda: _inception(1008),
-    "raft-large": _raft,
+    "alexnet": lambda: nn.ModuleDict({"features": models.alexnet().features}),
+    "vgg16": lambda: nn.ModuleDict({"features": models.vgg16().features}),
+    # FID's network has the same layers under the same names, and 1008 classes.
+    "inception-v3": partial(models.inception_v3, init_weights=False, aux_logits=False, num_classes=1000),
+    "inception-fid": partial(models.inception_v3, init_weights=False, aux_logits=False, num_classes=1008),
+    "raft-large": models.optical_flow.raft_large,
     "i3d-kinetics-400": I3D,
-    "facenet-vggface2": _facenet,
+    "facenet-vggface2": FaceNet,
 }

@@ -30,11 +30,12 @@ def difference(found: object, expected: object) -> float:
     return float((np.abs(a - b)[keep] / np.maximum(np.abs(b)[keep], 1e-3)).max(initial=0.0))
 
 
-def two_processes(share: Callable[..., Tensor], what: object, alone: object) -> float:
-    """The largest difference between what one process has computed and what two gloo processes agree on."""
+def agreed(share: Callable[..., Tensor], what: object) -> list[float]:
+    """What two gloo processes compute, each of its share; NaN where they do not agree."""
     with TemporaryDirectory(prefix="motioncopy-audit-") as folder:
         spawn(_run, (share, what, folder), nprocs=2)
-        return max(difference(torch.load(Path(folder) / f"{rank}.pt"), alone) for rank in (0, 1))
+        both = [torch.load(Path(folder) / f"{rank}.pt").flatten().tolist() for rank in (0, 1)]
+    return [a if a == b else math.nan for a, b in zip(*both, strict=True)]
 
 
 def _run(rank: int, share: Callable[..., Tensor], what: object, folder: str) -> None:
@@ -49,17 +50,14 @@ def _run(rank: int, share: Callable[..., Tensor], what: object, folder: str) -> 
 def frames_of_two() -> dict[str, float]:
     """What two processes agree on, for all metrics of frames: starting processes takes longer than scoring."""
     keys = tuple(key for key, kind in METRICS.items() if issubclass(kind, FrameMetric))
-    with TemporaryDirectory(prefix="motioncopy-audit-") as folder:
-        spawn(_run, (share_frames, keys, folder), nprocs=2)
-        both = [torch.load(Path(folder) / f"{rank}.pt").tolist() for rank in (0, 1)]
-    return {key: a if a == b else math.nan for key, a, b in zip(keys, *both, strict=True)}
+    return dict(zip(keys, agreed(share_frames, keys), strict=True))
 
 
 @cache
 def values_of_two() -> float:
-    """The same for the values that all other metrics of clips keep."""
+    """How far two processes are from one in the values that all other metrics of clips keep."""
     values = tuple(torch.rand(33, generator=torch.Generator().manual_seed(0), dtype=torch.float64).tolist())
-    return two_processes(_share_values, values, _share_values(values, 0, 1))
+    return difference(agreed(_share_values, values), _share_values(values, 0, 1))
 
 
 def share_frames(keys: tuple[str, ...], rank: int, world: int) -> Tensor:

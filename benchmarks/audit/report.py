@@ -39,21 +39,16 @@ def short(check: Check) -> str:
     return f"({text})" if check.passed is None else text if check.passed else f"{text} ✗"
 
 
-def _worst(audit: Audit, *names: str) -> str:
-    chosen = [c for c in audit.checks if c.name in names]
-    if not chosen:
-        return ""
+def _worst(chosen: Sequence[Check]) -> str:
     failed = [c for c in chosen if c.passed is False]
-    return short(max(failed or chosen, key=lambda c: c.value if c.value is not None else -1.0))
+    worst = max(failed or chosen, key=lambda c: -1.0 if c.value is None else c.value, default=None)
+    return "" if worst is None else short(worst)
 
 
-def _judged(audit: Audit, *names: str) -> str:
-    chosen = [c for c in audit.checks if c.name in names]
-    if not chosen:
-        return ""
-    if any(c.passed is False for c in chosen):
-        return "✗ " + ", ".join(c.name for c in chosen if c.passed is False)
-    return "not judged" if all(c.passed is None for c in chosen) else "✓"
+def _judged(chosen: Sequence[Check]) -> str:
+    if failed := [c.name for c in chosen if c.passed is False]:
+        return "✗ " + ", ".join(failed)
+    return "" if not chosen else "not judged" if all(c.passed is None for c in chosen) else "✓"
 
 
 _HEADINGS = ("metric", "reference", "weights", "difference", "2 processes", "batch 1, 3, 8", "types", "behaviour")
@@ -62,16 +57,15 @@ _BEHAVIOUR = ("identical", "more blur", "more noise", "more shift", "shuffled", 
 
 def row(audit: Audit) -> tuple[str, ...]:
     """The audit in one line, under :data:`_HEADINGS`."""
-    return (
-        audit.key,
-        audit.reference,
-        audit.weights or "none",
-        _worst(audit, "reference"),
-        _worst(audit, "2 processes"),
-        _worst(audit, "batch 1", "batch 3", "batch 8", "other clips"),
-        _worst(audit, "float", "[0, 1]", "[-1, 1]"),
-        _judged(audit, *_BEHAVIOUR),
-    )
+    differences = [
+        _worst([c for c in audit.checks if c.name in names])
+        for names in (
+            ("reference",), ("2 processes",), ("batch 1", "batch 3", "batch 8", "other clips"),
+            ("float", "[0, 1]", "[-1, 1]"),
+        )
+    ]  # fmt: skip
+    behaviour = _judged([c for c in audit.checks if c.name in _BEHAVIOUR])
+    return audit.key, audit.reference, audit.weights or "none", *differences, behaviour
 
 
 def terminal(audits: Sequence[Audit]) -> Table:

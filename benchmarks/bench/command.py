@@ -48,16 +48,6 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run_command=run)
 
 
-def _dry_run(job: Job, *, again: bool, data: bool) -> int:
-    from benchmarks.bench import dry_run
-
-    found = dry_run.of(job, again=again, data=data)
-    print("\n".join(found.lines))
-    if found.refusal is not None:
-        raise found.refusal
-    return 0
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Runs the benchmark and says where all lies, or with ``--dry-run`` what it would do.
 
@@ -81,7 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
     job = jobs.Job(stack, arguments.runs, arguments.seed, arguments.person, data_root, **how)
     baselines = jobs.baselines(job)
     if arguments.dry_run:
-        return _dry_run(job, again=arguments.rerun, data=not arguments.sample)
+        from benchmarks.bench import dry_run
+
+        for line in dry_run.of(job, again=arguments.rerun, data=not arguments.sample):
+            print(line)
+        return 0
     if arguments.rerun or job.record() is None:
         job.data()  # prepared, or refused, before anything is written
     names = [stack.method, *(b.stack.method for b in baselines)]

@@ -24,26 +24,16 @@ class _Done:
     steps: Count
 
 
-@dataclass(frozen=True)
-class DryRun:
-    """What would be done.
-
-    Attributes:
-        lines: To be printed.
-        refusal: Why the method could not be built here, such as weights that are missing; ``None`` where it could.
-    """
-
-    lines: tuple[str, ...]
-    refusal: MotionCopyError | None = None
-
-
-def of(job: Job, *, again: bool = False, data: bool = True) -> DryRun:
-    """What :func:`benchmarks.bench.runner.run` would do with a job and its baselines.
+def of(job: Job, *, again: bool = False, data: bool = True) -> Iterator[str]:
+    """What :func:`benchmarks.bench.runner.run` would do with a job and its baselines, in lines.
 
     Args:
         job: What would be run.
         again: Whether what has finished would be run again.
         data: Whether the data have to be there; a miniature would be written first.
+
+    Raises:
+        MotionCopyError: After the last line, if the method could not be built here or the data are not there.
     """
     stages, refusal = _stages(job)
     try:
@@ -52,29 +42,27 @@ def of(job: Job, *, again: bool = False, data: bool = True) -> DryRun:
     except MotionCopyError as error:
         refusal = error
     state = _state(job, again)
-    lines = [f"Bench {job.id} would do this (nothing was done):", *(f"  {k:<10} {v}" for k, v in _what(job, state))]
+    yield f"Bench {job.id} would do this (nothing was done):"
+    yield from (f"  {key:<10} {value}" for key, value in _what(job, state))
     if refusal is not None:
-        lines.append(f"  {'stages':<10} not known, as the method cannot be built here: {refusal.what}")
-        lines += [f"  {'':<10} {schedule}" for schedule in _schedules(job.config["model"].get("init_args", {}))]
+        yield f"  {'stages':<10} not known, as the method cannot be built here: {refusal.what}"
+        yield from (f"  {'':<10} {schedule}" for schedule in _schedules(job.config["model"].get("init_args", {})))
     elif not stages:
-        lines.append(f"  {'stages':<10} none: nothing is trained")
+        yield f"  {'stages':<10} none: nothing is trained"
     for number, stage in enumerate(stages):
         done = "" if again or state == "finished" else _stage_state(job.folder, number, stage)
-        lines.append(f"  {'' if number else 'stages':<10} {_steps(stage)}{done}")
-    compared = [f"{b.stack.method} ({_state(b, again)})" for b in baselines(job)]
-    lines.append(f"  {'baselines':<10} {', '.join(compared)}")
-    return DryRun(tuple(lines), refusal)
+        yield f"  {'' if number else 'stages':<10} {_steps(stage)}{done}"
+    yield f"  {'baselines':<10} {', '.join(f'{b.stack.method} ({_state(b, again)})' for b in baselines(job))}"
+    if refusal is not None:
+        raise refusal
 
 
 def _what(job: Job, state: str) -> Iterator[tuple[str, str]]:
     s = job.stack
-    required = [name for name in s.all_overlays() if name not in s.overlays]
     yield "method", ", ".join(filter(None, [s.method, f"variant {s.variant}", s.preset and f"preset {s.preset}"]))
     if s.all_overlays():
-        yield (
-            "overlays",
-            ", ".join(f"{n} (which the preset requires)" if n in required else n for n in s.all_overlays()),
-        )
+        shown = (f"{n}{'' if n in s.overlays else ' (which the preset requires)'}" for n in s.all_overlays())
+        yield "overlays", ", ".join(shown)
     regime = job.config["data"].get("init_args", {}).get("regime", "personal")
     whom = (
         f"one model of one person: {job.person or 'the first'}" if regime == "personal" else "one model for all people"

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from benchmarks.bench.config_stack import ConfigStack
 from benchmarks.bench.jobs import Job
 from datamodules.base import ClipDataModule
 from motioncopy import records
@@ -39,7 +38,6 @@ def record_of(job: Job, data: ClipDataModule, *, failure: str | None = None, sec
     if job.data_root is not None:
         roots["data"] = Path(job.data_root)
     roots["work"] = Path.cwd()
-    ablation = [o for o in s.overlays if o not in _required(s)]
     networks: dict[str, str] = {}
     results, costs = Results(), Costs()
     training: dict[str, StageTraining] = {}
@@ -87,7 +85,7 @@ def record_of(job: Job, data: ClipDataModule, *, failure: str | None = None, sec
             **energy_of(fit, test),
         )
     return Record(
-        id=records.new_id(created, s.method, s.data, *ablation, data.tested or "", f"seed{job.seed}"),
+        id=records.new_id(created, s.method, s.data, *s.overlays, data.tested or "", f"seed{job.seed}"),
         created=created,
         kind="measured",
         method=s.method,
@@ -99,8 +97,8 @@ def record_of(job: Job, data: ClipDataModule, *, failure: str | None = None, sec
         reason=redacted(failure, roots) if failure is not None else None,
         variant=s.variant,
         preset=s.preset or None,
-        overlays=tuple(_required(s)),
-        ablation="+".join(ablation) or None,
+        overlays=tuple(name for name in s.all_overlays() if name not in s.overlays),
+        ablation="+".join(s.overlays) or None,
         subject=data.tested,
         seed=job.seed,
         configs=(*s.names(), *([records.OVERRIDES] if job.changed else [])),
@@ -133,7 +131,3 @@ def energy_of(*parts: Mapping[str, Any]) -> dict[str, Any]:
     if len(measured) < len(parts) or len(sources) > 1:
         return {}
     return {"energy_joules": round(sum(e["joules"] for e in measured), 3), "energy_source": sources.pop()}
-
-
-def _required(stack: ConfigStack) -> list[str]:
-    return [name for name in stack.all_overlays() if name not in stack.overlays]

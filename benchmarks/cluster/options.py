@@ -58,7 +58,23 @@ class ClusterOptions:
                 )
 
 
-_NOTHING_ASKED = ClusterOptions()
+#: Each option: its name, the field that it fills, what its argument is called, and its help.
+_OPTIONS = (
+    ("--partition", "partition", "NAME", "where to run (default: the cluster's)"),
+    ("--job-minutes", "minutes", "N", "time limit of a job; one that reaches it is requeued and goes on"),
+    ("--gpus", "gpus", "N", "GPUs a job, 0 where there are none (default: as many as it trains with)"),
+    ("--cpus", "cpus", "N", "cores for each process that a job trains with"),
+    ("--memory", "memory_gb", "GB", "a job"),
+    ("--account", "account", "NAME", "whom to charge"),
+    ("--qos", "qos", "NAME", "quality of service"),
+    ("--constraint", "constraint", "FEATURES", "features of the node"),
+    ("--parallel", "max_parallel", "N", "how many jobs may run at a time (default: no limit)"),
+    ("--requeues", "requeues", "N", "how often a job may reach its time limit and go on"),
+    ("--retries", "retries", "N", "how often a job is submitted again whose node failed or whose memory ran out"),
+    ("--setup", "setup", "LINE", "a line of shell before each job, such as 'module load cuda'; can be repeated"),
+    ("--sbatch", "extra", "KEY[=VALUE]", "any other option of sbatch, such as exclude=node7; can be repeated"),
+)
+_TYPES = {"N": int, "GB": float}
 
 
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:
@@ -68,42 +84,13 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
         help="run on this machine, one after another, or as jobs of a SLURM cluster (default: %(default)s)",
     )  # fmt: skip
     group = parser.add_argument_group("with --engine slurm", "see docs/cluster.md")
-    given = _NOTHING_ASKED
-    group.add_argument("--partition", metavar="NAME", help="where to run (default: the cluster's)")
-    group.add_argument(
-        "--job-minutes", type=int, default=given.minutes, metavar="N",
-        help="time limit of a job; one that reaches it is requeued and goes on (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument(
-        "--gpus", type=int, metavar="N", help="GPUs a job, 0 where there are none (default: as many as it trains with)"
-    )
-    group.add_argument(
-        "--cpus", type=int, default=given.cpus, metavar="N",
-        help="cores for each process that a job trains with (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument(
-        "--memory", type=float, default=given.memory_gb, metavar="GB", help="a job (default: %(default)s)"
-    )
-    group.add_argument("--account", metavar="NAME", help="whom to charge")
-    group.add_argument("--qos", metavar="NAME", help="quality of service")
-    group.add_argument("--constraint", metavar="FEATURES", help="features of the node")
-    group.add_argument("--parallel", type=int, metavar="N", help="how many jobs may run at a time (default: no limit)")
-    group.add_argument(
-        "--requeues", type=int, default=given.requeues, metavar="N",
-        help="how often a job may reach its time limit and go on (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument(
-        "--retries", type=int, default=given.retries, metavar="N",
-        help="how often a job is submitted again whose node failed or whose memory ran out (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument(
-        "--setup", action="append", default=[], metavar="LINE",
-        help="a line of shell before each job, such as 'module load cuda'; can be repeated",
-    )  # fmt: skip
-    group.add_argument(
-        "--sbatch", action="append", default=[], metavar="KEY[=VALUE]",
-        help="any other option of sbatch, such as exclude=node7; can be repeated",
-    )  # fmt: skip
+    nothing_asked = ClusterOptions()
+    for option, name, metavar, text in _OPTIONS:
+        action, default = ("append", []) if name in ("setup", "extra") else ("store", getattr(nothing_asked, name))
+        group.add_argument(
+            option, dest=f"slurm_{name}", metavar=metavar, type=_TYPES.get(metavar, str), action=action,
+            default=default, help=f"{text} (default: %(default)s)" if default else text,
+        )  # fmt: skip
 
 
 def cluster_options(arguments: argparse.Namespace) -> ClusterOptions:
@@ -112,19 +99,7 @@ def cluster_options(arguments: argparse.Namespace) -> ClusterOptions:
     Raises:
         ConfigError: If a number is out of range.
     """
-    pairs = (text.lstrip("-").partition("=") for text in arguments.sbatch)
-    return ClusterOptions(
-        partition=arguments.partition,
-        minutes=arguments.job_minutes,
-        gpus=arguments.gpus,
-        cpus=arguments.cpus,
-        memory_gb=arguments.memory,
-        account=arguments.account,
-        qos=arguments.qos,
-        constraint=arguments.constraint,
-        max_parallel=arguments.parallel,
-        requeues=arguments.requeues,
-        retries=arguments.retries,
-        setup=tuple(arguments.setup),
-        extra={key: value if equals else True for key, equals, value in pairs},
-    )
+    asked = {name: getattr(arguments, f"slurm_{name}") for _, name, _, _ in _OPTIONS}
+    pairs = (text.lstrip("-").partition("=") for text in asked["extra"])
+    extra = {key: value if equals else True for key, equals, value in pairs}
+    return ClusterOptions(**asked | {"setup": tuple(asked["setup"]), "extra": extra})

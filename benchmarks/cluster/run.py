@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from benchmarks.bench import runner
 from benchmarks.bench.jobs import Job
 from benchmarks.cluster.options import ClusterOptions
-from benchmarks.cluster.slurm import Queue, Slurm, State, require_submitit
-from benchmarks.cluster.submissions import Submissions
+from benchmarks.cluster.slurm import Slurm, State
 from benchmarks.cluster.task import RECORD
 from benchmarks.progress import Reporter
 from benchmarks.suites.run import Outcome
 from motioncopy.errors import ClusterError, ConfigError
+from motioncopy.files.documents import read_json
 from motioncopy.files.lock import alone
+from motioncopy.files.schema import Size, Text, validated
+from motioncopy.files.writing import write_whole
 from motioncopy.records import read
 
 #: Polls after which a job that has left the queue without a word is taken for lost: shared file systems show what
@@ -34,7 +41,7 @@ def run(
     options: ClusterOptions,
     after: Mapping[str, Sequence[str]] | None = None,
     *,
-    queue: Queue | None = None,
+    queue: Slurm | None = None,
     poll: float = 10.0,
     say: Callable[[str], None] = print,
 ) -> Outcome:
@@ -63,12 +70,11 @@ def run(
     _check(jobs, after)
     if not jobs:
         return Outcome()
-    require_submitit()
     folder = jobs[0].runs / "cluster"
     queue = queue or Slurm(folder, options)
     busy = f"another process submits and waits for the runs of {folder.parent}"
     with alone(folder, busy, "wait for it, or stop it: its jobs go on, and are picked up by this call"):
-        batch = _Batch(jobs, options, after, queue, Submissions(folder), folder, say)
+        batch = _Batch({job.id: job for job in jobs}, options, after, queue, folder, say)
         try:
             batch.submit()
             batch.wait(poll)
@@ -100,6 +106,7 @@ class _JobState:
     gone: int = 0
 
 
+@dataclass
 class _Batch:
     """The jobs of one call.
 
@@ -108,16 +115,18 @@ class _Batch:
         outcome: What came of the others.
     """
 
-    def __init__(
-        self, jobs: Sequence[Job], options: ClusterOptions, after: Mapping[str, Sequence[str]], queue: Queue,
-        submissions: Submissions, folder: Path, say: Callable[[str], None],
-    ) -> None:  # fmt: skip
-        self._jobs = {job.id: job for job in jobs}
-        self._options, self._after, self._queue, self._submissions = options, after, queue, submissions
-        self._folder, self._say = folder, say
-        self.open: dict[str, _JobState] = {}
-        self.outcome = Outcome()
-        for job in jobs:
+    jobs: Mapping[str, Job]
+    options: ClusterOptions
+    after: Mapping[str, Sequence[str]]
+    queue: Slurm
+    folder: Path
+    say: Callable[[str], None]
+    open: dict[str, _JobState] = field(default_factory=dict)
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def __post_init__(self) -> None:
+        self.submissions = Submissions(self.folder)
+        for job in self.jobs.values():
             if (record := job.record()) is not None:
                 runner.publish(record, job)  # a kill may have come between the two files
                 self.outcome.finished[job.id] = record
@@ -126,40 +135,40 @@ class _Batch:
 
     def submit(self) -> None:
         """Submits what is not in the queue yet."""
-        live = self._queue.live()
+        live = self.queue.live()
         if live is None:
             raise ClusterError("the cluster does not answer", remedy="try squeue, then call again")
         for job_id, seen in self.open.items():
-            entry = self._submissions.get(job_id)
+            entry = self.submissions.get(job_id)
             # By its name too: a cluster that was set up anew counts from the start.
             if entry is not None and live.get(entry.queue_id, ("",))[0] == job_id:
                 seen.queue_id, seen.tries = entry.queue_id, entry.tries
-                self._say(f"{job_id}: submitted before, {entry.queue_id}")
+                self.say(f"{job_id}: submitted before, {entry.queue_id}")
         for job_id, seen in self.open.items():
             if seen.queue_id is None:
                 self._submit(job_id, seen)
-                self._say(f"{job_id}: submitted, {seen.queue_id}")
+                self.say(f"{job_id}: submitted, {seen.queue_id}")
 
     def _submit(self, job_id: str, seen: _JobState) -> None:
         earlier = [s.queue_id for name, s in self.open.items() if s.queue_id and name != job_id]
-        wanted = [self.open[name].queue_id for name in self._after.get(job_id, ()) if name in self.open]
-        if (most := self._options.max_parallel) is not None and len(earlier) >= most:
+        wanted = [self.open[name].queue_id for name in self.after.get(job_id, ()) if name in self.open]
+        if (most := self.options.max_parallel) is not None and len(earlier) >= most:
             # The n-th waits for the one n - most places before it: never more than most at a time, whoever watches.
             wanted.append(earlier[-most])
         ids = dict.fromkeys(queue_id for queue_id in wanted if queue_id)
-        seen.queue_id = self._queue.submit(self._jobs[job_id], tuple(ids))
+        seen.queue_id = self.queue.submit(self.jobs[job_id], tuple(ids))
         seen.tries, seen.state, seen.gone = seen.tries + 1, None, 0
-        self._submissions.add(job_id, seen.queue_id, seen.tries)
+        self.submissions.add(job_id, seen.queue_id, seen.tries)
 
     def wait(self, poll: float) -> None:
         """Waits until all jobs are over, and says what changes."""
         if not self.open:
             return
-        reporter = Reporter("Runs", len(self._jobs))
+        reporter = Reporter("Runs", len(self.jobs))
         try:
             answered = time.monotonic()
             while self.open:
-                live = self._queue.live()
+                live = self.queue.live()
                 if live is not None:
                     answered = time.monotonic()
                     if self._look(live):
@@ -176,7 +185,7 @@ class _Batch:
         states: Counter[str] = Counter(seen.state or "queued" for seen in self.open.values())
         states["failed"] = len(self.outcome.failed)
         note = ", ".join(f"{count} {state}" for state, count in sorted(states.items()) if count)
-        over = len(self._jobs) - len(self.open)
+        over = len(self.jobs) - len(self.open)
         if over or reporter.bar is not None:
             reporter.update(over, note)
 
@@ -188,7 +197,7 @@ class _Batch:
             if state is not None:
                 seen.gone = 0
                 if state != seen.state:
-                    self._say(f"{job_id}: {_change(seen.state, state)}")
+                    self.say(f"{job_id}: {_change(seen.state, state)}")
                     seen.state, changed = state, True
             elif self._over(job_id, seen):
                 changed = True
@@ -196,11 +205,11 @@ class _Batch:
 
     def _over(self, job_id: str, seen: _JobState) -> bool:
         """Takes in what a job has left that is in no queue; whether that is known."""
-        job, log = self._jobs[job_id], self._log(job_id, seen)
+        job, log = self.jobs[job_id], self._log(job_id, seen)
         reason = None
         if (record := job.record()) is not None:
             self.outcome.finished[job_id] = record
-            self._say(f"{job_id}: finished")
+            self.say(f"{job_id}: finished")
         elif (trace := self._trace(job_id, seen)) is not None:
             reason, left = _last_words(trace)
             if left is not None and (path := job.runs / "records" / f"{left}.json").is_file():
@@ -209,28 +218,28 @@ class _Batch:
             seen.gone += 1
             return False
         else:
-            reason = self._queue.ending(str(seen.queue_id))
-            if seen.tries <= self._options.retries and "cancelled" not in reason:
-                self._say(f"{job_id}: lost, {reason}; submitted again")
+            reason = self.queue.ending(str(seen.queue_id))
+            if seen.tries <= self.options.retries and "cancelled" not in reason:
+                self.say(f"{job_id}: lost, {reason}; submitted again")
                 self._submit(job_id, seen)
                 return True
         if reason is not None:
             self.outcome.failed[job_id] = f"{reason} (log: {log.relative_to(job.runs.absolute())})"
-            self._say(f"{job_id}: failed, {self.outcome.failed[job_id]}")
+            self.say(f"{job_id}: failed, {self.outcome.failed[job_id]}")
         del self.open[job_id]
         return True
 
     def _log(self, job_id: str, seen: _JobState) -> Path:
         from submitit.core.utils import JobPaths
 
-        paths = JobPaths(self._folder / job_id, seen.queue_id, 0)
+        paths = JobPaths(self.folder / job_id, seen.queue_id, 0)
         return paths.stderr if paths.stderr.is_file() and paths.stderr.stat().st_size else paths.stdout
 
     def _trace(self, job_id: str, seen: _JobState) -> str | None:
         """The trace of the exception that a job ended with; ``None`` if it left none."""
         from submitit.core.utils import JobPaths, pickle_load
 
-        path = JobPaths(self._folder / job_id, seen.queue_id, 0).result_pickle
+        path = JobPaths(self.folder / job_id, seen.queue_id, 0).result_pickle
         try:
             outcome, result = pickle_load(path)
         except (OSError, EOFError, pickle.UnpicklingError):
@@ -265,3 +274,39 @@ def _check(jobs: Sequence[Job], after: Mapping[str, Sequence[str]]) -> None:
         for name in earlier:
             if place.get(name, len(jobs)) >= place.get(job_id, -1):
                 raise ConfigError(f"{job_id} is to wait for {name}, which is not before it in the list")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A submission: the cluster's number of it, when (UTC), and how often one call has submitted its job."""
+
+    queue_id: Annotated[str, Field(pattern=r"^\d{1,20}$")]  # an argument of squeue and sacct
+    submitted: Text
+    tries: Size = 1
+
+
+class Submissions:
+    """The last submission of every job below one ``runs`` folder, in ``folder/jobs.json``, so that none comes twice.
+
+    Raises:
+        ClusterError: If the file is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "jobs.json"
+        self._entries: dict[str, Submission] = {}
+        if self._path.is_file():
+            remedy = "cancel what `squeue --me` shows of these runs, then delete the file"
+            content = read_json(self._path, error=ClusterError, remedy=remedy)
+            what = f"{self._path} is damaged"
+            self._entries = validated(dict[Text, Submission], content, error=ClusterError, what=what, remedy=remedy)
+
+    def get(self, job_id: str) -> Submission | None:
+        """The last submission of a job."""
+        return self._entries.get(job_id)
+
+    def add(self, job_id: str, queue_id: str, tries: int) -> None:
+        """Notes a submission, on disk at once."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._entries[job_id] = Submission(queue_id, now, tries)
+        write_whole(self._path, json.dumps({k: asdict(v) for k, v in self._entries.items()}, indent=1))

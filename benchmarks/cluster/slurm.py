@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.bench.jobs import Job
 from benchmarks.cluster.options import ClusterOptions
@@ -31,26 +31,6 @@ _ENDINGS = {
 }
 
 
-class Queue(Protocol):
-    """What the engine needs of a cluster."""
-
-    def submit(self, job: Job, after: Sequence[str]) -> str:
-        """Submits a job that begins when those with the ids ``after`` are over, whether they failed or not.
-
-        Returns:
-            The cluster's id of it.
-        """
-
-    def live(self) -> dict[str, tuple[str, State]] | None:
-        """The jobs that are not over: name and state, by the cluster's id; ``None`` if it does not answer now."""
-
-    def ending(self, queue_id: str) -> str:
-        """How a job ended that left no word: a part of a sentence."""
-
-    def advice(self, queue_ids: Sequence[str]) -> str:
-        """How to look at these jobs and how to cancel them."""
-
-
 class Slurm:
     """The cluster that ``sbatch`` here belongs to.
 
@@ -63,7 +43,8 @@ class Slurm:
     """
 
     def __init__(self, folder: Path, options: ClusterOptions) -> None:
-        require_submitit()
+        if importlib.util.find_spec("submitit") is None:
+            raise ClusterError("--engine slurm needs submitit", remedy="pip install 'motioncopy[cluster]'")
         if shutil.which("sbatch") is None or shutil.which("srun") is None:
             raise ClusterError(
                 "SLURM is not installed here", expected="its commands sbatch, srun and squeue",
@@ -72,7 +53,10 @@ class Slurm:
         self.folder, self.options = folder, options
 
     def submit(self, job: Job, after: Sequence[str]) -> str:
-        """Submits a job that begins when others are over, whether they failed or not.
+        """Submits a job that begins when those with the ids ``after`` are over, whether they failed or not.
+
+        Returns:
+            SLURM's id of it.
 
         Raises:
             ClusterError: If SLURM refuses it.
@@ -90,7 +74,7 @@ class Slurm:
             ) from error  # fmt: skip
 
     def live(self) -> dict[str, tuple[str, State]] | None:
-        """The caller's jobs that wait or run, by id."""
+        """The caller's jobs that are not over, by id: name and state; ``None`` if SLURM does not answer now."""
         said = _ask("squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%A|%j|%T|%r")
         if said is None:
             return None
@@ -102,7 +86,7 @@ class Slurm:
         return found
 
     def ending(self, queue_id: str) -> str:
-        """How a job ended, as far as SLURM still knows."""
+        """How a job ended that left no word, as far as SLURM still knows: a part of a sentence."""
         # Without accounting, only the controller knows, and that for some minutes only.
         said = _ask("sacct", "-X", "-n", "-P", "-j", queue_id, "-o", "State")
         if not said:
@@ -121,7 +105,6 @@ class Slurm:
         asked = self.options
         cores = asked.cpus * job.devices
         gpus = job.devices if asked.gpus is None else asked.gpus
-        extra: dict[str, Any] = {"requeue": True, **asked.extra}
         parameters: dict[str, Any] = {
             "name": job.id,
             "timeout_min": asked.minutes,
@@ -130,29 +113,18 @@ class Slurm:
             "tasks_per_node": 1,  # Lightning starts the other processes
             "cpus_per_task": cores,
             "gpus_per_node": gpus or None,
-            "slurm_partition": asked.partition,
-            "slurm_account": asked.account,
-            "slurm_qos": asked.qos,
-            "slurm_constraint": asked.constraint,
+            **{f"slurm_{name}": getattr(asked, name) for name in ("partition", "account", "qos", "constraint")},
             "slurm_dependency": f"afterany:{':'.join(after)}" if after else None,
             "slurm_setup": list(asked.setup) or None,
-            "slurm_additional_parameters": {k: v for k, v in extra.items() if v is not False},
+            "slurm_additional_parameters": {
+                name: value for name, value in {"requeue": True, **asked.extra}.items() if value is not False
+            },
             # Since 22.05, srun does not ask for the cores that sbatch was given.
             "slurm_srun_args": [f"--cpus-per-task={cores}"],
         }
         executor = submitit.AutoExecutor(self.folder / job.id, cluster="slurm", slurm_max_num_timeout=asked.requeues)
         executor.update_parameters(**{k: v for k, v in parameters.items() if v is not None})
         return executor
-
-
-def require_submitit() -> None:
-    """Checks for it before anything is written.
-
-    Raises:
-        ClusterError: If submitit is not installed.
-    """
-    if importlib.util.find_spec("submitit") is None:
-        raise ClusterError("--engine slurm needs submitit", remedy="pip install 'motioncopy[cluster]'")
 
 
 def _ask(*command: str) -> str | None:

@@ -1,7 +1,8 @@
 """Scores all clips, in one process or several, keeps what is done, and sums up.
 
-Every clip leaves its scores (JSON) and its features in the folder, so that processes share nothing else, an evaluation
-that was killed goes on, and the sums do not depend on who scored what.
+Every clip leaves its scores (JSON) and its features in the folder, which is all that processes share: a stranger's file
+may kill the one that opens it, and a process that is gone takes part in no synchronisation of metrics' states. What is
+on disk by then stays, so that an evaluation that was killed goes on, and the sums do not depend on who scored what.
 """
 
 from __future__ import annotations
@@ -238,6 +239,7 @@ def survey(cases: Sequence[Case], workers: Workers[Plan]) -> Survey:
 class _Seen:
     frames: int = 0
     rateless: bool = False
+    size: tuple[int, int] | None = None
 
 
 def _look(case: Case) -> _Seen:
@@ -245,22 +247,15 @@ def _look(case: Case) -> _Seen:
         with ExitStack() as stack:
             opened = {role: stack.enter_context(open_footage(path)) for role, path in case.files.items()}
             rateless = not all(states_rate(f) for role, f in opened.items() if role != "real")
-            return _Seen(len(opened["generated"]), rateless)
+            return _Seen(len(opened["generated"]), rateless, opened["generated"].size)
     except Exception:  # noqa: BLE001 -- what is wrong is said when the clip is scored
         return _Seen()
 
 
 def sizes(paths: Sequence[Path], workers: Workers[Plan]) -> dict[Path, tuple[int, int]]:
     """(height, width) of the files that can be opened."""
-    return {path: size for path, size in workers.each(_size, paths) if size}
-
-
-def _size(path: Path) -> tuple[int, int] | tuple[()]:
-    try:
-        with open_footage(path) as footage:
-            return footage.size
-    except Exception:  # noqa: BLE001 -- what is wrong is said when the clip is scored
-        return ()
+    looked = workers.each(_look, [Case(path.name, "reconstruction", path) for path in paths])
+    return {case.generated: seen.size for case, seen in looked if seen is not None and seen.size is not None}
 
 
 def _segmenter() -> Segment:

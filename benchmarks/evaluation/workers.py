@@ -12,7 +12,6 @@ from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import TracebackType
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 Item = TypeVar("Item")
@@ -111,18 +110,13 @@ class Workers(Generic[Given]):
             process.start()
         return _Worker(process, ours)
 
-    def close(self) -> None:
-        """Ends the processes."""
-        while self._idle:
-            self._idle.pop().end()
-
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        """Ends the processes."""
+        while self._idle:
+            self._idle.pop().end()
 
 
 def _serve(connection: Connection, begin: Callable[[Any], None], given: Any, environment: Mapping[str, str]) -> None:

@@ -34,9 +34,6 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Lists protocols or shows one.
 
-    Returns:
-        0.
-
     Raises:
         ConfigError: If there is none of this name, or its file is damaged.
     """

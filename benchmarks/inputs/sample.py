@@ -27,9 +27,6 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Writes the miniature and says how it is used.
 
-    Returns:
-        0.
-
     Raises:
         DataError: If there is no such miniature, something else lies at the folder, or it cannot be made.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.loggers.weights_and_biases import PROJECT, mode_for
 
     made = _workspace(arguments.entity or "", arguments.project or os.environ.get("WANDB_PROJECT") or PROJECT)
-    mode, why = mode_for(os.environ)
+    mode, why = mode_for()
     if mode != "online":
         raise ConfigError(
             "a dashboard is saved at W&B, and there is no way to it",
@@ -102,19 +103,17 @@ def _panel(title: str, *, log_x: bool | None = None, **shown: Any) -> Any:
     import wandb_workspaces.reports.v2 as wr
 
     ((kind, what),) = shown.items()
-    if kind == "bar":
-        return wr.BarPlot(title=title, metrics=what)  # grouped as the list of runs is: a mean over seeds
-    if kind == "scatter":
-        x, y = map(wr.SummaryMetric, what)
-        return wr.ScatterPlot(title=title, x=x, y=y, log_x=log_x)
-    if kind == "lines":
-        return wr.LinePlot(title=title, metric_regex=what, x=None)
-    if kind == "media":
-        return wr.MediaBrowser(title=title, media_keys=what, num_columns=2)
-    if kind == "table":
-        return wr.WeavePanelSummaryTable(table_name=what)
-    assert kind == "compare", kind
-    return wr.RunComparer(diff_only=True)
+    makers: dict[str, Callable[[], Any]] = {
+        "bar": lambda: wr.BarPlot(title=title, metrics=what),  # grouped as the list of runs is: a mean over seeds
+        "scatter": lambda: wr.ScatterPlot(
+            title=title, x=wr.SummaryMetric(what[0]), y=wr.SummaryMetric(what[1]), log_x=log_x
+        ),
+        "lines": lambda: wr.LinePlot(title=title, metric_regex=what, x=None),
+        "media": lambda: wr.MediaBrowser(title=title, media_keys=what, num_columns=2),
+        "table": lambda: wr.WeavePanelSummaryTable(table_name=what),
+        "compare": lambda: wr.RunComparer(diff_only=True),
+    }
+    return makers[kind]()
 
 
 def _save(made: Any, update: str | None) -> str:

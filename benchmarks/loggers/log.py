@@ -6,7 +6,7 @@ import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,8 +26,8 @@ Image = NDArray[np.uint8]
 Name = Literal["tensorboard", "wandb", "none"]
 
 
-@dataclass(frozen=True)
-class _LogStateFile:
+@dataclass
+class _Logged:
     """What the file may hold; all but ``logged`` is W&B's."""
 
     logged: tuple[Text, ...] = ()
@@ -49,25 +49,24 @@ class LogState:
 
     def __init__(self, run: Path, logger: str) -> None:
         self.path = run / "logs" / f"{logger}.json"
-        self.content: dict[str, Any] = {}
+        self.content = _Logged()
         with suppress(ConfigError):  # not there yet, or of no use any more
             content = read_json(self.path, error=ConfigError)
-            validated(_LogStateFile, content, error=ConfigError, what=str(self.path))
-            self.content = content
+            self.content = validated(_Logged, content, error=ConfigError, what=str(self.path))
 
     def update(self, **values: Any) -> None:
         """Keeps values under their names."""
-        self.content |= values
+        self.content = replace(self.content, **values)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path, json.dumps(self.content))
+        write_whole(self.path, json.dumps(asdict(self.content)))
 
     def note(self, what: str) -> None:
         """Keeps in mind that ``what`` is logged."""
-        self.update(logged=[*self.content.get("logged", []), what])
+        self.update(logged=(*self.content.logged, what))
 
     def logged(self, what: str) -> bool:
         """Whether ``what`` was logged before, by whichever process."""
-        return what in self.content.get("logged", [])
+        return what in self.content.logged
 
 
 class RunLog:
@@ -111,10 +110,6 @@ class RunLog:
 
     def file(self, path: Path, name: str, kind: str) -> None:
         """A file that is kept with the run."""
-
-    def note(self, what: str) -> None:
-        """Keeps in mind that ``what`` is logged, see :meth:`LogState.logged`."""
-        self.state.note(what)
 
     def where(self) -> str:
         """One line that says where the run can be seen, if there is something to say."""
@@ -163,8 +158,6 @@ class SafeLog:
 
 class StageLogger(Logger):
     """What a stage's Trainer logs to: hands the losses on, on the first process alone.
-
-    Lightning's own loggers take the Trainer's step for the run's, which restarts at every stage.
 
     Args:
         log: The run's.

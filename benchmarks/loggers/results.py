@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.loggers.factory import open_log
 from benchmarks.loggers.log import LogState, RunLog, SafeLog
-from benchmarks.pictures.trials import Trials, trial_sheet, trial_video, trials_of_kind
+from benchmarks.pictures.trials import trial_sheet, trial_video, trials_of_kind
+from datamodules.base import Trials
 from motioncopy.metrics.scores import Score
 from motioncopy.records import Record
-from motioncopy.request import Trial
 from motioncopy.trials import scores_of
 
 if TYPE_CHECKING:
@@ -51,15 +50,12 @@ def _log_pictures(log: RunLog, trials: Trials, folder: Path, method: str, split:
             sheet = trial_sheet(chosen[0], {method: folder})
             log.picture(f"{split}/{kind}/sheet", sheet, f"{kind}: {chosen[0].id}")
             if log.plays_videos:
-                _log_video(log, chosen, folder, f"{split}/{kind}/video")
-    log.note(f"{split} pictures")
-
-
-def _log_video(log: RunLog, trials: Sequence[Trial], folder: Path, key: str) -> None:
-    with tempfile.TemporaryDirectory() as aside:
-        path = Path(aside) / "side_by_side.mp4"
-        trial_video(trials, folder, path)
-        log.video(key, path, f"appearance, motion, generated, truth: {', '.join(t.id for t in trials)}")
+                with tempfile.TemporaryDirectory() as aside:
+                    path = Path(aside) / "side_by_side.mp4"
+                    trial_video(chosen, folder, path)
+                    caption = f"appearance, motion, generated, truth: {', '.join(t.id for t in chosen)}"
+                    log.video(f"{split}/{kind}/video", path, caption)
+    log.state.note(f"{split} pictures")
 
 
 def log_record(job: Job, record: Record) -> None:
@@ -80,7 +76,7 @@ def log_record(job: Job, record: Record) -> None:
         log.table("results/trials", *trials_table(record))
         log.file(job.folder / "record.json", f"record-{record.id}", "record")
         log.summary(config_of(record), summary_of(record))
-        log.note(f"record {record.id}")
+        log.state.note(f"record {record.id}")
         if where := log.where():
             print(where, flush=True)
 
@@ -113,39 +109,24 @@ def summary_of(record: Record) -> dict[str, float]:
         f"{kind}/{key}": a.value for kind, by_key in record.results.aggregates.items() for key, a in by_key.items()
     }
     costs = record.costs
-    found: dict[str, float | None] = {
-        "cost/train_seconds": sum(costs.train_seconds.values()),
-        "cost/peak_memory_gb": costs.peak_memory_bytes / 1e9 if costs.peak_memory_bytes is not None else None,
-        "cost/parameters": costs.parameters,
-        "cost/fps": costs.fps,
-        "cost/fps_single": costs.fps_single,
-        "cost/fps_compiled": costs.fps_compiled,
-    }
+    names = ("parameters", "fps", "fps_single", "fps_compiled")
+    found: dict[str, float | None] = {f"cost/{name}": getattr(costs, name) for name in names}
+    found["cost/train_seconds"] = sum(costs.train_seconds.values())
+    if costs.peak_memory_bytes is not None:
+        found["cost/peak_memory_gb"] = costs.peak_memory_bytes / 1e9
     return scores | {key: float(value) for key, value in found.items() if value is not None}
 
 
 def config_of(record: Record) -> dict[str, Any]:
     """What a record says of its run besides its scores: labels, provenance, resolved config."""
+    content = record.to_dict()
+    named = ("method", "data", "variant", "preset", "ablation", "regime", "protocol")
+    origin = ("created", "config_sha256", "configs", "code", "packages", "device", "networks")
     return {
-        "method": record.method,
-        "data": record.data,
-        "variant": record.variant or "",
-        "preset": record.preset or "",
-        "ablation": record.ablation or "",
+        **{name: getattr(record, name) or "" for name in named},
         "overlays": "+".join(record.overlays),
         "seed": record.seed,
         "person": record.subject or "",
-        "regime": record.regime,
-        "protocol": record.protocol,
         "config": record.config,
-        "provenance": {
-            "record": record.id,
-            "created": record.created,
-            "config_sha256": record.config_sha256,
-            "configs": list(record.configs),
-            "code": asdict(record.code) if record.code else None,
-            "packages": dict(record.packages),
-            "device": asdict(record.device) if record.device else None,
-            "networks": dict(record.networks),
-        },
+        "provenance": {"record": record.id, **{name: content[name] for name in origin}},
     }

@@ -8,7 +8,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from benchmarks.loggers.log import Image, RunLog, SafeLog
+from benchmarks.loggers.log import RunLog, SafeLog
 from benchmarks.pictures.sheets import contact_sheet
 from motioncopy.batch import MotionBatch, to_uint8
 from motioncopy.method import Stage
@@ -47,7 +47,7 @@ class SampleImages(Callback):
         def draw(log: RunLog) -> None:
             images = _drawn(pl_module, batch)
             if images:
-                rows = {name: _rows(tensor) for name, tensor in images.items()}
+                rows = {k: list(to_uint8(v.float()).permute(0, 2, 3, 1).numpy(force=True)) for k, v in images.items()}
                 log.sample(pl_module.name, contact_sheet(rows, columns=_COLUMNS), pl_module.steps)
 
         self._log.attempt(draw)
@@ -63,8 +63,3 @@ def _drawn(stage: Stage, batch: MotionBatch) -> dict[str, Tensor]:
     finally:
         for module, training in modes:
             module.training = training
-
-
-def _rows(images: Tensor) -> list[Image]:
-    shown = to_uint8(images.float()).permute(0, 2, 3, 1).cpu().numpy()
-    return list(shown)

@@ -15,7 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,25 +47,24 @@ class WandbLog(RunLog):
         self._folder = run
         super().__init__(LogState(run, "wandb"))
         state = self.state.content
-        part = state.get("parts", 0)
-        labels = state.get("labels", {}) | dict(labels)
+        part, labels = state.parts, state.labels | dict(labels)
         # W&B keeps what the last part says, so each part says all that the others have said.
-        config = {**state.get("config", {}), **labels, **({"config": dict(config)} if config else {})}
+        config = {**state.config, **labels, **({"config": dict(config)} if config else {})}
         # W&B names the folder of a part after the second in which it was opened.
-        time.sleep(max(0.0, min(1.1, state.get("opened", 0.0) + 1.1 - time.time())))
-        name = state.get("id") or _new_id(run.name)
+        time.sleep(max(0.0, min(1.1, state.opened + 1.1 - time.time())))
+        name = state.id or _new_id(run.name)
         self.state.update(id=name, parts=part + 1, opened=time.time(), labels=labels, config=config)
         self._row = part * _ROWS_A_PART
         self._stages: set[str] = set()
         self._run, self._why_not = self._open(labels, config)
-        for key, value in state.get("scores", {}).items():
+        for key, value in state.scores.items():
             self._run.summary[key] = value
         if part == 0:
             print(self.where(), flush=True)
 
     def _open(self, labels: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[Any, str]:
         settings: dict[str, Any] = {
-            "run_id": self.state.content["id"],
+            "run_id": self.state.content.id,
             "run_name": self._folder.name,
             "project": os.environ.get("WANDB_PROJECT") or PROJECT,
             "run_group": "-".join(str(labels[k]) for k in ("method", "data") if labels.get(k)) or None,
@@ -77,12 +76,11 @@ class WandbLog(RunLog):
             "init_timeout": _CONNECT_SECONDS,
             "finish_timeout": _UPLOAD_SECONDS,
         }
-        mode, why = mode_for(os.environ)
+        mode, why = mode_for()
         if mode == "online":
             try:
-                return wandb.init(
-                    config=dict(config), settings=wandb.Settings(mode=mode, resume="allow", **settings)
-                ), ""
+                online = wandb.Settings(mode=mode, resume="allow", **settings)
+                return wandb.init(config=dict(config), settings=online), ""
             except Exception as error:  # noqa: BLE001 (no network, a wrong key, a server that is down)
                 why = f"W&B cannot be reached: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
                 mode = "offline"
@@ -116,8 +114,9 @@ class WandbLog(RunLog):
 
     def summary(self, config: Mapping[str, Any], scores: Mapping[str, float]) -> None:
         """Config and summary."""
-        labels = {k: config.get(k, v) for k, v in self.state.content["labels"].items()}
-        self.state.update(config={**self.state.content["config"], **config}, labels=labels, scores=dict(scores))
+        state = self.state.content
+        labels = {k: config.get(k, v) for k, v in state.labels.items()}
+        self.state.update(config={**state.config, **config}, labels=labels, scores=dict(scores))
         self._run.config.update(dict(config), allow_val_change=True)
         self._run.tags = tags(labels)  # the person may be the data set's choice
         for key, value in scores.items():
@@ -160,19 +159,25 @@ class WandbLog(RunLog):
         return step
 
 
-def mode_for(environment: Mapping[str, str]) -> tuple[str, str]:
-    """``online``, ``offline`` or ``disabled``, and why not online.
-
-    Args:
-        environment: ``WANDB_MODE``, ``WANDB_API_KEY``, ``WANDB_IDENTITY_TOKEN_FILE``, ``WANDB_BASE_URL`` and
-            ``NETRC`` count.
-    """
-    asked = environment.get("WANDB_MODE", "").lower()
+def mode_for() -> tuple[str, str]:
+    """``online``, ``offline`` or ``disabled``, and why not online, as environment and ``.netrc`` say."""
+    asked = os.environ.get("WANDB_MODE", "").lower()
     if asked in ("offline", "dryrun", "disabled"):
         return ("disabled" if asked == "disabled" else "offline"), f"WANDB_MODE={asked}"
-    if _logged_in(environment):
-        return "online", ""
-    return "offline", "nobody is logged in"
+    # As W&B itself looks for a key, but without a question at the end.
+    settings = wandb.setup().settings
+    host = os.environ.get("WANDB_BASE_URL") or settings.base_url
+    given = os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE") or settings.api_key
+    return ("online", "") if given or _in_netrc(host) else ("offline", "nobody is logged in")
+
+
+def _in_netrc(url: str) -> bool:
+    given = os.environ.get("NETRC")
+    for path in [given] if given else ["~/.netrc", "~/_netrc"]:
+        with suppress(OSError, netrc.NetrcParseError):
+            if netrc.netrc(Path(path).expanduser()).authenticators(urlsplit(url).netloc):
+                return True
+    return False
 
 
 def tags(labels: Mapping[str, Any]) -> list[str]:
@@ -184,24 +189,6 @@ def tags(labels: Mapping[str, Any]) -> list[str]:
         if labels.get(k) not in (None, "")
     ]
     return [tag[:64] for tag in found]
-
-
-def _logged_in(environment: Mapping[str, str]) -> bool:
-    """As W&B itself looks for a key, but without a question at the end."""
-    if environment.get("WANDB_API_KEY") or environment.get("WANDB_IDENTITY_TOKEN_FILE"):
-        return True
-    settings = wandb.setup().settings
-    if settings.api_key:
-        return True
-    host = urlsplit(environment.get("WANDB_BASE_URL") or settings.base_url).netloc
-    given = environment.get("NETRC")
-    for path in [Path(given)] if given else [Path.home() / ".netrc", Path.home() / "_netrc"]:
-        try:
-            if netrc.netrc(str(path.expanduser())).authenticators(host):
-                return True
-        except (OSError, netrc.NetrcParseError):
-            continue
-    return False
 
 
 def _new_id(name: str) -> str:

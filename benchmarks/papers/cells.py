@@ -105,29 +105,18 @@ class PrintedTable:
         """The data sets, in the order of the columns."""
         return tuple(dict.fromkeys(data for data, _, _ in self.columns))
 
-    def row(self, label: str) -> PrintedRow:
-        """The row of this label.
-
-        Raises:
-            ConfigError: If there is none; the message lists those there are.
-        """
-        for row in self.rows:
-            if row.label == label:
-                return row
-        raise ConfigError(f"{self.id} has no row {label!r}", expected=f"one of {', '.join(r.label for r in self.rows)}")
-
     def compared_with(self, row: PrintedRow) -> PrintedRow:
         """The row that an ablation is compared with: the named one, else the whole method's.
 
         Raises:
             ConfigError: If the table has no such row.
         """
-        if row.compared is not None:
-            return self.row(row.compared)
         for other in self.rows:
-            if (other.method, other.ablation) == (row.method, None):
+            whole = (other.method, other.ablation) == (row.method, None)
+            if other.label == row.compared if row.compared else whole:
                 return other
-        raise ConfigError(f"{self.id} has no row of the whole method {row.method}")
+        wanted = repr(row.compared) if row.compared else f"of the whole method {row.method}"
+        raise ConfigError(f"{self.id} has no row {wanted}", expected=f"one of {', '.join(r.label for r in self.rows)}")
 
     def flags_of(self, row: PrintedRow, cell: PrintedCell | None = None) -> tuple[str, ...]:
         """All doubts that hold for a cell, or for a whole row: the table's, the row's, the cell's own."""
@@ -143,7 +132,7 @@ class Paper:
         title: Its title.
         venue: Where it appeared.
         published: Year, or year and month; papers sort by it.
-        entered: UTC, when its cells were typed in; what :func:`benchmarks.papers.records` says of their creation.
+        entered: UTC, when its cells were typed in; what :func:`benchmarks.papers.rows.records` says of their creation.
         tables: In the paper's order.
     """
 

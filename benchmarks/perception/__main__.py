@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.progress import track
 
 from benchmarks.perception import clips, report, scenes
-from benchmarks.perception.evaluate import PartScores, evaluate
+from benchmarks.perception.evaluate import PARTS, PartScores, evaluate
 from motioncopy.errors import MotionCopyError
 from motioncopy.footage.perception import config
 
@@ -24,7 +24,6 @@ Measures perception, keeps what comes out, and prints it.
   stills DIR          labelled stills of a mouse from above
   table               all that was kept, as Markdown
 """
-_PARTS = ("joints", "mask", "parsing", "background", "flow")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("files", nargs="*", type=Path, help="of clip and stills")
     parser.add_argument("--perception", default="mediapipe", help="config of the backends (default: %(default)s)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of that config; repeatable")
-    parser.add_argument("--parts", default=",".join(_PARTS), help="what is measured (default: %(default)s)")
+    parser.add_argument("--parts", default=",".join(PARTS), help="what is measured (default: %(default)s)")
     parser.add_argument("--size", type=int, default=256, help="of rendered frames (default: %(default)s)")
     parser.add_argument("--frames", type=int, default=40, help="of each rendered clip (default: %(default)s)")
     parser.add_argument("--count", type=int, default=None, help="how many rendered clips (default: all)")
@@ -58,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             *(entry.partition("=")[2] for entry in args.set),
         ]
     )
-    kept = report.Measurement(name, f"python -m benchmarks.perception {shlex.join(words)}", _data(args), tuple(rows))
+    kept = report.Measurement.made_here(
+        name, f"python -m benchmarks.perception {shlex.join(words)}", _data(args), tuple(rows)
+    )
     path = report.write(kept, args.out)
     print(report.markdown([kept]))
     print(f"Kept in {path}")

@@ -6,12 +6,12 @@ each frame, and DeepLabCut's CSV of labelled stills.
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.perception.scenes import Scene
@@ -80,20 +80,19 @@ def stills(folder: Path) -> Scene:
     tables = sorted(folder.glob("*.csv"))
     if len(tables) != 1:
         raise DataError(f"{folder} is no folder of labelled stills", expected="one CSV", found=len(tables))
-    with tables[0].open(newline="", encoding="utf-8") as file:
-        _, points, axes, *rows = csv.reader(file)
-    columns = {(point, axis): k for k, (point, axis) in enumerate(zip(points, axes, strict=True))}
-    missing = [p for p in MOUSE_POINTS if (p, "x") not in columns]
-    if missing:
-        raise DataError(f"{tables[0]} lacks points", expected=", ".join(MOUSE_POINTS), found=sorted(set(points)))
-    there = [row for row in rows if (folder / Path(row[0]).name).is_file()]
-    if not there:
+    table = pd.read_csv(tables[0], header=[1, 2], index_col=0)
+    points = set(table.columns.get_level_values(0))
+    if not points >= MOUSE_POINTS.keys():
+        raise DataError(f"{tables[0]} lacks points", expected=", ".join(MOUSE_POINTS), found=sorted(points))
+    table.index = [Path(name).name for name in table.index]
+    table = table[[(folder / name).is_file() for name in table.index]]
+    if table.empty:
         raise DataError(f"none of the stills of {tables[0]} is there", remedy="put them beside it")
-    joints = np.zeros((len(there), len(MOUSE5), 3), np.float32)
-    for k, row in enumerate(there):
-        for point, joint in MOUSE_POINTS.items():
-            x, y = (row[columns[point, axis]] for axis in "xy")
-            if x and y:
-                joints[k, MOUSE5.index(joint)] = float(x), float(y), 1
-    with ImageFolder(folder, names=[Path(row[0]).name for row in there]) as images:
+    joints = np.zeros((len(table), len(MOUSE5), 3), np.float32)
+    for point, joint in MOUSE_POINTS.items():
+        places = table[point][["x", "y"]].to_numpy(np.float32)
+        drawn = np.isfinite(places).all(axis=1)
+        joints[drawn, MOUSE5.index(joint), :2] = places[drawn]
+        joints[drawn, MOUSE5.index(joint), 2] = 1
+    with ImageFolder(folder, names=list(table.index)) as images:
         return Scene(folder.name, images.frames(range(len(images))), joints, MOUSE5.name)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.perception.measures import Backgrounds, EndPoints, JointErrors, Labels, Overlap
+from benchmarks.perception.measures import background_errors, end_point_errors, joint_errors, label_errors, overlap
 from benchmarks.perception.scenes import Scene
-from motioncopy.batch import PARSING_CLASSES
 from motioncopy.errors import PerceptionError, WeightsError
-from motioncopy.footage.perception.backends import Poses
 from motioncopy.footage.prepare import Backends
-from motioncopy.skeletons import skeleton
 
+#: What can be measured, in the order of the table.
+PARTS = ("joints", "mask", "parsing", "background", "flow")
 _CHUNK = 16
-_FIELDS = {"joints": "pose", "flow": "flow"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class PartScores:
     """One backend at one task.
 
     Attributes:
-        part: ``joints``, ``mask``, ``parsing``, ``flow`` or ``background``.
+        part: One of :data:`PARTS`.
         backend: Its name.
         version: Its version; empty where it could not be asked.
         given: What it was given: what the other backends saw, or the truth.
@@ -49,15 +47,20 @@ class PartScores:
 
 @dataclass
 class _Task:
-    """One backend at one task while scenes go by."""
+    """One backend at one task while scenes go by.
+
+    Attributes:
+        measure: Gives the scores of what ``pairs`` hold, one after the other.
+        pairs: Of each scene, what was found, the truth, and what else the measure takes.
+    """
 
     part: str
     backend: Any
     given: str
-    measure: Any
+    measure: Callable[..., dict[str, float]]
     seconds: float = 0.0
     frames: int = 0
-    reason: str = ""
+    pairs: list[tuple[NDArray[Any], ...]] = field(default_factory=list)
 
     def see(self, frames: int, *arguments: Any) -> Any:
         """Calls the backend and takes the time."""
@@ -67,88 +70,75 @@ class _Task:
         return found
 
     def row(self) -> PartScores:
-        speed = self.frames / self.seconds if self.seconds else None
-        return PartScores(
-            self.part, self.backend.name, self.backend.version, self.given, self.measure.scores(), self.frames,
-            None if self.part == "background" else speed, self.reason,
-        )  # fmt: skip
+        scores = self.measure(*(np.concatenate(arrays) for arrays in zip(*self.pairs, strict=True)))
+        fps = None if self.part == "background" else self.frames / self.seconds
+        return PartScores(self.part, self.backend.name, self.backend.version, self.given, scores, self.frames, fps)
 
 
-@dataclass
-class Evaluation:
-    """Backends under test; scenes are added one at a time.
+class _Evaluation:
+    """Backends under test; scenes are added one at a time."""
 
-    Args:
-        backends: What sees.
-        parts: Which of their parts are measured.
-    """
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+        self.tasks: dict[tuple[str, str], _Task] = {}
 
-    backends: Backends
-    parts: frozenset[str] = frozenset({"joints", "mask", "parsing", "flow", "background"})
-    _tasks: dict[tuple[str, str], _Task] = field(default_factory=dict)
-    _fills: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
-
-    def add(self, scene: Scene) -> None:
-        """Sees a scene and adds what was right and wrong."""
-        if self.parts - {"flow"}:
-            self._add_poses(scene)
-        if scene.flow is not None and scene.mask is not None and "flow" in self.parts:
-            self.backends.flow.start(scene)
-            task = self._task("flow", self.backends.flow, "", EndPoints())
+    def add_flow(self, scene: Scene, _: Set[str]) -> None:
+        """The flow, which needs nobody else."""
+        if scene.flow is not None and scene.mask is not None:
+            self._backends.flow.start(scene)
+            task = self._task("flow", self._backends.flow, end_point_errors)
             found = task.see(len(scene) - 1, scene.images[1:], scene.images[:-1])
-            task.measure.add(found, scene.flow[1:], scene.mask[1:])
+            task.pairs.append((found, scene.flow[1:], scene.mask[1:]))
 
-    def _add_poses(self, scene: Scene) -> None:
+    def add_poses(self, scene: Scene, parts: Set[str]) -> None:
         """Joints, and what is made from them."""
-        seen, b = list(self._chunks(scene)), self.backends
-        poses = np.concatenate([p.joints for p, _ in seen])
-        masks = np.concatenate([m for _, m in seen])
-        names = skeleton(scene.skeleton).joints
-        fills = self._fills.setdefault("joints", np.zeros(len(names), bool))
-        fills |= (poses[..., 2] > 0).any(axis=0)
-        self._task("joints", b.pose, "", JointErrors()).measure.add(poses, scene.joints, names, fills)
-        if scene.mask is not None and "mask" in self.parts:
-            self._task("mask", b.mask, "", Overlap()).measure.add(masks, scene.mask)
-        if scene.parsing is not None and scene.mask is not None and "parsing" in self.parts:
-            for given, m, j in (("found", masks, poses), ("truth", scene.mask, scene.joints)):
-                task = self._task("parsing", b.parser, given, Labels(len(PARSING_CLASSES)))
-                task.measure.add(task.see(len(scene), scene.images, m, j), scene.parsing)
-        if scene.background is not None and scene.mask is not None and "background" in self.parts:
-            for given, m in (("found", masks), ("truth", scene.mask)):
-                task = self._task("background", b.background, given, Backgrounds())
-                task.measure.add(task.see(len(scene), scene.images, m)[0], scene.background)
-
-    def rows(self) -> list[PartScores]:
-        """One row for each backend and what it was given."""
-        return [task.row() for task in self._tasks.values() if task.part in self.parts]
-
-    def _chunks(self, scene: Scene) -> Iterator[tuple[Poses, NDArray[np.uint8]]]:
-        for backend in (self.backends.pose, self.backends.mask, self.backends.parser, self.backends.background):
+        b = self._backends
+        for backend in (b.pose, b.mask, b.parser, b.background):
             backend.start(scene)
-        pose, mask = self._task("joints", self.backends.pose, "", JointErrors()), None
-        if scene.mask is not None:
-            mask = self._task("mask", self.backends.mask, "", Overlap())
+        pose, mask = self._task("joints", b.pose, joint_errors), self._task("mask", b.mask, overlap)
+        found = []
         for images in scene.chunks(_CHUNK):
             poses = pose.see(len(images), images)
-            yield poses, mask.see(len(images), images, poses) if mask else np.zeros(images.shape[:3], np.uint8)
+            found.append((poses.joints, mask.see(len(images), images, poses) if scene.mask is not None else None))
+        joints = np.concatenate([j for j, _ in found])
+        pose.pairs.append((joints, scene.joints))
+        if scene.mask is None:
+            return
+        masks = np.concatenate([m for _, m in found])
+        mask.pairs.append((masks, scene.mask))
+        for given, m, j in (("found", masks, joints), ("truth", scene.mask, scene.joints)):
+            if scene.parsing is not None and "parsing" in parts:
+                task = self._task("parsing", b.parser, label_errors, given)
+                task.pairs.append((task.see(len(scene), scene.images, m, j), scene.parsing))
+            if scene.background is not None and "background" in parts:
+                task = self._task("background", b.background, background_errors, given)
+                task.pairs.append((task.see(len(scene), scene.images, m)[0][None], scene.background[None]))
 
-    def _task(self, part: str, backend: Any, given: str, measure: Any) -> _Task:
-        return self._tasks.setdefault((part, given), _Task(part, backend, given, measure))
+    def _task(self, part: str, backend: Any, measure: Callable[..., dict[str, float]], given: str = "") -> _Task:
+        return self.tasks.setdefault((part, given), _Task(part, backend, given, measure))
 
 
 def evaluate(backends: Backends, scenes: Sequence[Scene], parts: Sequence[str]) -> list[PartScores]:
-    """Measures backends on scenes. What cannot run, for want of weights say, gets a row with the reason."""
+    """Measures backends on scenes. What cannot run, for want of weights say, gets a row with the reason.
+
+    Args:
+        backends: What sees.
+        scenes: All of one size.
+        parts: Some of :data:`PARTS`.
+    """
     rows: list[PartScores] = []
-    # Flow needs nobody else, and must not be lost where poses cannot be found.
-    for group in (set(parts) - {"flow"}, set(parts) & {"flow"}):
-        evaluation = Evaluation(backends, frozenset(group))
+    evaluation = _Evaluation(backends)
+    # What fails for want of poses must not take the flow along.
+    for first, backend, group, add in (
+        ("joints", backends.pose, set(parts) - {"flow"}, evaluation.add_poses),
+        ("flow", backends.flow, set(parts) & {"flow"}, evaluation.add_flow),
+    ):
         try:
             for scene in scenes if group else ():
-                evaluation.add(scene)
-            rows += evaluation.rows()
+                add(scene, group)
+            tasks = [task for task in evaluation.tasks.values() if task.part in group and task.pairs]
+            order = sorted(tasks, key=lambda task: PARTS.index(task.part))
+            rows += [task.row() for task in order]
         except (WeightsError, PerceptionError) as error:
-            part = "flow" if group == {"flow"} else "joints"
-            rows.append(
-                PartScores(part, type(getattr(backends, _FIELDS[part])).__name__, "", "", {}, 0, None, error.what)
-            )
+            rows.append(PartScores(first, type(backend).__name__, "", "", {}, 0, None, error.what))
     return rows

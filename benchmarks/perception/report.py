@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.perception.evaluate import PartScores
@@ -43,7 +43,7 @@ class Measurement:
         command: The call.
         data: What was seen.
         rows: What came out.
-        commit: Of the code; ``None`` without a checkout.
+        commit: Of the code; ``None`` where it is not stated, as without a checkout.
         dirty: Whether the code differed from it.
         cpu: Of the machine.
         packages: Their versions.
@@ -53,10 +53,16 @@ class Measurement:
     command: str
     data: str
     rows: tuple[PartScores, ...]
-    commit: str | None = field(default_factory=lambda: code().commit)
-    dirty: bool | None = field(default_factory=lambda: code().dirty)
-    cpu: str = field(default_factory=lambda: device().cpu)
-    packages: dict[str, str] = field(default_factory=packages)
+    commit: str | None = None
+    dirty: bool | None = None
+    cpu: str = "not stated"
+    packages: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def made_here(cls, name: str, command: str, data: str, rows: tuple[PartScores, ...]) -> Measurement:
+        """With this checkout, machine and packages."""
+        found = code()
+        return cls(name, command, data, rows, found.commit, found.dirty, device().cpu, packages())
 
 
 def write(measurement: Measurement, folder: Path) -> Path:
@@ -77,9 +83,6 @@ def read(folder: Path) -> list[Measurement]:
     for path in sorted(folder.glob("*.json")):
         what, content = f"{path} is damaged", read_json(path, error=RecordError, remedy="measure again")
         measured = validated(Measurement, content, error=RecordError, what=what, remedy="measure again")
-        # What is not said there would be filled in from this machine.
-        if len(content) < len(fields(Measurement)):
-            raise RecordError(f"{what}: a field is missing", found=", ".join(content), remedy="measure again")
         for row in measured.rows:
             if row.given not in _GIVEN or not row.scores.keys() <= SCORES.keys():
                 raise RecordError(f"{what}: a row is none", found=repr(row)[:200], remedy="measure again")
@@ -91,14 +94,10 @@ def read(folder: Path) -> list[Measurement]:
 
 def markdown(measurements: Iterable[Measurement]) -> str:
     """Tables with one row a backend and task, each under its command; and what the scores mean."""
-    chosen, used = list(measurements), list[str]()
-    parts = []
-    for m in chosen:
-        lines = [f"**{m.data}**, `{m.command}`", ""]
-        lines += _table(m.rows)
-        used += [name for row in m.rows for name in row.scores]
-        parts.append("\n".join(lines))
-    meaning = [f"- `{name}`: {SCORES[name][0]}" for name in SCORES if name in used]
+    chosen = list(measurements)
+    parts = ["\n".join([f"**{m.data}**, `{m.command}`", "", *_table(m.rows)]) for m in chosen]
+    used = {name for m in chosen for row in m.rows for name in row.scores}
+    meaning = [f"- `{name}`: {text}" for name, (text, _) in SCORES.items() if name in used]
     return "\n\n".join([*parts, "\n".join(meaning)])
 
 

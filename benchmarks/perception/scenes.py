@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,39 +68,29 @@ def people(size: int, frames: int, count: int | None = None) -> Iterator[Scene]:
     takes = [own[person][i % len(own[person])] for i, person in enumerate(own)]  # each motion in turn
     for take in takes[:count]:
         shown = Performance(take.person, take.motion, take.seed, min(frames, take.frames), rules.fps, (size, size))
-        shots = render(shown, range(shown.frames), flow=True)
+        parts = _stacked(
+            (render(shown, i, flow=True) for i in range(shown.frames)), "images", "joints", "mask", "parsing", "flow"
+        )
         yield Scene(
-            take.name,
-            np.stack([s.image for s in shots]),
-            np.stack([s.joints for s in shots]),
-            "body25",
-            np.stack([s.mask for s in shots]),
-            np.stack([s.parsing for s in shots]),
-            np.stack([s.flow for s in shots if s.flow is not None]),
-            background(take.person, shown.size),
-            rules.fps,
+            take.name, **parts, skeleton="body25", background=background(take.person, shown.size), fps=rules.fps
         )
 
 
 def fish(size: int, frames: int, count: int | None = None) -> Iterator[Scene]:
     """Swimming fish; arguments as for :func:`people`."""
-    return (_animal(animals.Swim(name, 1, frames, size=(size, size))) for name in animals.FISH[:count])
+    return (_animal(animals.Swim(name, 1, frames, size=(size, size)), "fish21") for name in animals.FISH[:count])
 
 
 def mice(size: int, frames: int, count: int | None = None) -> Iterator[Scene]:
     """Mice as a depth camera sees them; arguments as for :func:`people`."""
-    return (_animal(animals.Walk(name, 1, frames, size=(size, size))) for name in animals.MICE[:count])
+    return (_animal(animals.Walk(name, 1, frames, size=(size, size)), "mouse5") for name in animals.MICE[:count])
 
 
-def _animal(performance: animals.Performance) -> Scene:
-    shots = animals.render(performance, range(performance.frames))
-    is_fish = isinstance(performance, animals.Swim)
-    return Scene(
-        performance.animal,
-        np.stack([s.image for s in shots]),
-        np.stack([s.joints for s in shots]),
-        "fish21" if is_fish else "mouse5",
-        np.stack([s.mask for s in shots]),
-        background=animals.background(performance),
-        fps=performance.fps,
-    )
+def _animal(shown: animals.Performance, skeleton: str) -> Scene:
+    parts = _stacked((animals.render(shown, i) for i in range(shown.frames)), "images", "joints", "mask")
+    return Scene(shown.animal, **parts, skeleton=skeleton, background=animals.background(shown), fps=shown.fps)
+
+
+def _stacked(shots: Iterable[Any], *parts: str) -> dict[str, Any]:
+    named, shots = {"images": "image"}, list(shots)
+    return {part: np.stack([getattr(shot, named.get(part, part)) for shot in shots]) for part in parts}

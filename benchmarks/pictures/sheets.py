@@ -15,6 +15,7 @@ import PIL.Image
 from PIL.PngImagePlugin import PngInfo
 
 from motioncopy.errors import BatchError, RecordError
+from motioncopy.files.writing import check_writable, whole_file
 
 Image = npt.NDArray[np.uint8]
 
@@ -116,21 +117,12 @@ def write_png(image: Image, path: Path, comment: str | None = None) -> Path:
     Raises:
         RecordError: If the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
     metadata = PngInfo()
     if comment is not None:
         metadata.add_text("Comment", comment)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            PIL.Image.fromarray(image).save(partial, format="PNG", pnginfo=metadata)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise RecordError(
-            f"{path} cannot be written", found=error.strerror, remedy="free space or choose another folder"
-        ) from error
+    check_writable(path.parent, error=RecordError)
+    with whole_file(path, error=RecordError) as file:
+        PIL.Image.fromarray(image).save(file, format="PNG", pnginfo=metadata)
     return path
 
 

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pictures.sheets import contact_sheet, evenly_spaced, side_by_side, write_png
-from datamodules.base import TrialSpec
+from datamodules.base import Trials
 from motioncopy.batch import Motion
 from motioncopy.footage.video import VideoWriter
 from motioncopy.poses.sticks import draw_motion_sticks
@@ -23,15 +22,6 @@ Image = NDArray[np.uint8]
 SHOWN = 3
 _COLUMNS = 8
 _CHUNK = 32  # frames read at once
-
-
-class Trials(Protocol):
-    """The trials of a protocol, read one at a time."""
-
-    specs: list[TrialSpec]
-
-    def __getitem__(self, index: int, /) -> Trial:
-        """Reads one."""
 
 
 def trials_of_kind(trials: Trials, kind: str) -> list[Trial]:

@@ -86,14 +86,13 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     from benchmarks.records import inventory
 
-    wanted = inventory.Filter(args.method, args.data, args.protocol, args.kind, args.status, args.seed)
     good, bad, known = [], [], set[str]()
     for entry in inventory.read(inventory.record_files([args.results])):
         if entry.record is None:
             bad.append(entry)
         else:
             known.add(entry.record.method)
-            good += [entry] if wanted.takes(entry.record) else []
+            good += [entry] if _wanted(args, entry.record) else []
     good.sort(key=lambda entry: (entry.record.created, entry.record.id) if entry.record else ("", ""))
     rows = [_row(entry.record, entry.path) for entry in good if entry.record]
     if args.format == "json":
@@ -109,6 +108,12 @@ def _list(args: argparse.Namespace) -> int:
     for entry in bad:
         print(printable(f"{entry.path}: {entry.why}"), file=sys.stderr)
     return left_out.status(len(known), len(bad))
+
+
+def _wanted(args: argparse.Namespace, record: Record) -> bool:
+    asked = {name: getattr(args, name) for name in ("method", "data", "kind", "status", "seed")}
+    exact = all(value is None or value == getattr(record, name) for name, value in asked.items())
+    return exact and args.protocol in (None, record.protocol, record.protocol.partition("@")[0])
 
 
 def _row(record: Record, path: Path) -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""What lies in folders of records: found, chosen and verified file by file, so that a bad one stops nothing."""
+"""What lies in folders of records: found and verified file by file, so that a bad one stops nothing."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,45 +31,12 @@ _TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which records are wanted; ``None`` takes all.
-
-    Attributes:
-        method: Its name.
-        data: The data set's name.
-        protocol: ``<id>@<version>``, or the id alone for all versions.
-        kind: ``measured``, ``external`` or ``paper``.
-        status: ``finished`` or ``failed``.
-        seed: The seed.
-    """
-
-    method: str | None = None
-    data: str | None = None
-    protocol: str | None = None
-    kind: str | None = None
-    status: str | None = None
-    seed: int | None = None
-
-    def takes(self, record: Record) -> bool:
-        """Whether the record is wanted."""
-        exact = ("method", "data", "kind", "status", "seed")
-        if any(getattr(self, name) not in (None, getattr(record, name)) for name in exact):
-            return False
-        return self.protocol in (None, record.protocol, record.protocol.partition("@")[0])
-
-
-@dataclass(frozen=True)
 class Entry:
     """One file: its record, or why there is none."""
 
     path: Path
     record: Record | None
-    reason: str = ""
-
-    @property
-    def why(self) -> str:
-        """The reason without the file, which some name first."""
-        return self.reason.removeprefix(str(self.path)).lstrip(": ")
+    why: str = ""
 
 
 def record_files(places: Iterable[Path]) -> list[Path]:
@@ -102,8 +70,8 @@ def read(paths: Iterable[Path]) -> Iterator[Entry]:
             continue
         try:
             yield Entry(path, records.read(path))
-        except MotionCopyError as error:
-            yield Entry(path, None, str(error))
+        except MotionCopyError as error:  # which may name the file first, as who prints it does
+            yield Entry(path, None, str(error).removeprefix(str(path)).lstrip(": "))
         except Exception as error:  # noqa: BLE001 -- whatever a hostile file does to its reader, the others are read
             yield Entry(path, None, f"no readable record: {left_out.reason(error)}")
 
@@ -167,7 +135,7 @@ def verify(entries: Iterable[Entry], *, code: bool = False) -> Iterator[Entry]:
         code: Whether each measured record's commit must be in the history of this checkout.
     """
     known: dict[str, Path] = {}
-    history = _History()
+    in_history = cache(provenance.in_history)  # git is asked once a commit
     for entry in entries:
         if entry.record is None:
             yield entry
@@ -175,8 +143,8 @@ def verify(entries: Iterable[Entry], *, code: bool = False) -> Iterator[Entry]:
         reasons = doubts(entry.record)
         if (other := known.setdefault(entry.record.id, entry.path)) != entry.path:
             reasons.append(f"{other} has the same id")
-        if code and entry.record.code is not None:
-            reasons += history.doubts(entry.record)
+        if code:
+            reasons += _out_of_history(entry.record, in_history)
         if reasons:
             yield Entry(entry.path, entry.record, "; ".join(reasons))
 
@@ -215,22 +183,16 @@ def _wrong_means(record: Record) -> Iterator[str]:
                 yield f"its {key} of {kind} is not the mean of the trials"
 
 
-class _History:
-    """Asks git once a commit."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, bool | None] = {}
-
-    def doubts(self, record: Record) -> list[str]:
-        code = record.code
-        if code is None or code.commit is None:
-            return ["it names no commit"]
-        commit = code.commit
-        if commit not in self._known:
-            self._known[commit] = provenance.in_history(commit)
-        if self._known[commit] is None:
-            return [f"whether commit {commit[:7]} is in the history is not known: there is no whole checkout here"]
-        return [] if self._known[commit] else [f"commit {commit[:7]} is not in the history of this checkout"]
+def _out_of_history(record: Record, in_history: Callable[[str], bool | None]) -> Iterator[str]:
+    if record.code is None:
+        return
+    commit = record.code.commit
+    if commit is None:
+        yield "it names no commit"
+    elif (known := in_history(commit)) is None:
+        yield f"whether commit {commit[:7]} is in the history is not known: there is no whole checkout here"
+    elif not known:
+        yield f"commit {commit[:7]} is not in the history of this checkout"
 
 
 def _root(folder: Path) -> Path:

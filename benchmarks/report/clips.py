@@ -6,6 +6,7 @@ import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,8 @@ def write(
     for run in runs:
         by_group[run.group].append(run)
     panels = Panels(folder, before)
-    work = sum(len(run.trials) for run in runs)
-    reporter, done = Reporter("Clips", work) if work else None, 0
-    found, failures = [], []
-    try:
+    found, failures, done = [], [], 0
+    with closing(Reporter("Clips", sum(len(run.trials) for run in runs))) as reporter:
         for name, members in by_group.items():
             shown = _Shown(panels, name)
             for run in members:
@@ -63,15 +62,11 @@ def write(
                     shown.generated(run, trial)
                     shown.add(run, trial)
                     done += 1
-                    if reporter is not None:
-                        reporter.update(done, f"{panels.written} files written, {panels.kept} kept")
+                    reporter.update(done, f"{panels.written} files written, {panels.kept} kept")
             found.append(_described(name, members, groups, shown))
             failures += shown.failures
             _curves(folder / name, name, members)
         panels.close()
-    finally:
-        if reporter is not None:
-            reporter.close()
     return found, failures
 
 
@@ -160,10 +155,10 @@ def _described(name: str, runs: Sequence[Run], groups: Sequence[RecordGroup], sh
     group = next((g for g in groups if g.id == name), None)
     rows = {r.id: row for row in (group.rows if group else ()) for r in row.records}
     trials = {t.id: t for run in runs for t in run.trials.values()}
-    keys = {key for run in runs for trial in run.trials for key in run.scores(trial).values}
+    keys = {key for run in runs for trial in run.trials for key in run.trials[trial].scores.values}
     metrics = [key for key in METRICS if key in keys]
     one = runs[0].record
-    means = [{trial: run.scores(trial).scores for trial in run.trials} for run in runs]
+    means = [{trial: run.trials[trial].scores.scores for trial in run.trials} for run in runs]
     values = {key: [[_mean(found.get(trial, {}).get(key)) for trial in trials] for found in means] for key in metrics}
     return {
         "id": name,
@@ -200,7 +195,7 @@ def _curves(folder: Path, group: str, runs: Sequence[Run]) -> None:
     found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for run in runs:
         for trial in run.trials:
-            curves = {key: encoded(values) for key, values in run.scores(trial).values.items()}
+            curves = {key: encoded(values) for key, values in run.trials[trial].scores.values.items()}
             found[trial][run.id] = {key: curve for key, curve in curves.items() if curve is not None}
     folder.mkdir(parents=True, exist_ok=True)
     for trial, by_run in found.items():

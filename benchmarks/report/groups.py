@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks import left_out
 from benchmarks.tables.results import results
@@ -25,22 +26,24 @@ class ReportRow:
     Attributes:
         id: Unique in its table; stands in links, and stays the same when the report is made again.
         label: As the table calls it.
-        method: The method's or baseline's name.
         details: Variant, preset, overlays, and the digits that tell rows of one name apart; may be empty.
-        ablation: The ablation's name, or ``None``.
-        subject: The one person shown, or ``None``.
-        baseline: Whether it is one of the trivial ones.
         records: One a seed: those that count.
     """
 
     id: str
     label: str
-    method: str
     details: str
-    ablation: str | None
-    subject: str | None
-    baseline: bool
     records: tuple[Record, ...]
+
+    @property
+    def one(self) -> Record:
+        """A record, of which all but seed and values is the row's."""
+        return self.records[0]
+
+    @property
+    def baseline(self) -> bool:
+        """Whether it is one of the trivial ones."""
+        return self.one.method in BASELINES
 
 
 @dataclass(frozen=True)
@@ -49,23 +52,31 @@ class RecordGroup:
 
     Attributes:
         id: Unique in the report; stands in links and in file names.
-        data: The data set's name.
-        protocol: ``"<id>@<version>"``.
-        regime: One model a person, or one for all.
         records: All of them.
         table: What :func:`benchmarks.tables.results.results` made of them, with intervals.
         rows: In the table's order.
-        trials: For each trial its kind, in the records' order.
     """
 
     id: str
-    data: str
-    protocol: str
-    regime: str
     records: tuple[Record, ...]
     table: Table
     rows: tuple[ReportRow, ...]
-    trials: Mapping[str, str]
+
+    @property
+    def one(self) -> Record:
+        """A record, of which data set, protocol and regime are the group's."""
+        return self.records[0]
+
+    @property
+    def trials(self) -> dict[str, str]:
+        """For each trial its kind."""
+        found = [(trial.kind, name) for r in self.records for name, trial in r.results.trials.items()]
+        return {name: kind for kind, name in sorted(found, key=lambda trial: KINDS.index(trial[0]))}
+
+    def row(self, line: Mapping[Any, Any]) -> ReportRow:
+        """The row of a line of the table's frame."""
+        subject = line["subject"] if isinstance(line["subject"], str) else None
+        return next(r for r in self.rows if (r.label, r.one.subject) == (line["label"], subject))
 
 
 def slug(text: str) -> str:
@@ -90,7 +101,8 @@ def groups(records: Iterable[Record]) -> tuple[list[RecordGroup], list[tuple[str
     made, failures = [], []
     for key, found in sorted(parts.items(), key=lambda part: part[0]):
         try:
-            made.append(_group(*key, found))
+            table = results(found, intervals=True)
+            made.append(RecordGroup(group_id(*key), tuple(found), table, tuple(_rows(found))))
         except Exception as error:  # noqa: BLE001 -- a record may hold numbers of which no mean can be taken
             failures.append((f"the table of {', '.join(key)}", left_out.reason(error)))
     return made, failures
@@ -104,39 +116,16 @@ def group_id(data: str, protocol: str, regime: str) -> str:
     )
 
 
-def _group(data: str, protocol: str, regime: str, records: Sequence[Record]) -> RecordGroup:
-    table = results(records, intervals=True)
-    trials = {
-        name: trial.kind
-        for kind in KINDS
-        for r in records
-        for name, trial in r.results.trials.items()
-        if trial.kind == kind
-    }
-    rows = tuple(_rows(records))
-    return RecordGroup(group_id(data, protocol, regime), data, protocol, regime, tuple(records), table, rows, trials)
-
-
 def _rows(records: Sequence[Record]) -> Iterable[ReportRow]:
     taken: set[str] = set()
     for label, runs in rows_of(in_order(records)):
         one = runs[0]
         digits = re.search(r" (#[0-9a-f]{6})$", label)
         parts = [one.variant, one.preset, ", ".join(one.overlays), digits[1] if digits else None]
-        words = [one.subject, one.method, *parts, one.ablation]
-        unique = name = slug("-".join(w for w in words if w))
-        for number in range(2, 2 + len(taken)):
-            if unique not in taken:
-                break
-            unique = f"{name}-{number}"
+        unique = name = slug("-".join(filter(None, [one.subject, one.method, *parts, one.ablation])))
+        number = 1
+        while unique in taken:
+            unique = f"{name}-{(number := number + 1)}"
         taken.add(unique)
-        yield ReportRow(
-            id=unique,
-            label=label,
-            method=one.method,
-            details=", ".join(p for p in parts if p),
-            ablation=one.ablation,
-            subject=one.subject,
-            baseline=one.method in BASELINES,
-            records=tuple(sorted(runs, key=lambda r: (r.seed is None, r.seed))),
-        )
+        by_seed = sorted(runs, key=lambda r: (r.seed is None, r.seed))
+        yield ReportRow(unique, label, ", ".join(filter(None, parts)), tuple(by_seed))

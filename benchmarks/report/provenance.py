@@ -52,26 +52,25 @@ def content(groups: Sequence[RecordGroup]) -> dict[str, Any]:
             records |= {r.id: _record(r, order, pools) for r in row.records}
         cells: dict[str, dict[str, dict[str, Any]]] = {}
         for line in group.table.frame.to_dict("records"):
-            row = next(r for r in group.rows if (r.label, r.subject or "") == (line["label"], _text(line["subject"])))
             found = [rounded(line[n]) for n in ("mean", "std", "low", "high")]
             flags = int(bool(line["best"])) + 2 * int(bool(line["weak"])) + 4 * int(bool(line["tied"]))
             reason = pools["reasons"].place(redacted(line["reason"], {})) if line["seeds"] == 0 else None
             cell = [*found, int(line["seeds"]), int(line["trials"]), flags, reason]
-            cells.setdefault(row.id, {}).setdefault(str(line["kind"]), {})[str(line["metric"])] = cell
+            cells.setdefault(group.row(line).id, {}).setdefault(str(line["kind"]), {})[str(line["metric"])] = cell
         tables.append(
             {
                 "id": group.id,
-                "data": group.data,
-                "protocol": group.protocol,
-                "regime": group.regime,
+                "data": group.one.data,
+                "protocol": group.one.protocol,
+                "regime": group.one.regime,
                 "trials": [[name, kind] for name, kind in group.trials.items()],
                 "rows": [
                     {
                         "id": row.id,
-                        "method": row.method,
+                        "method": row.one.method,
                         "details": row.details,
-                        "ablation": row.ablation,
-                        "subject": row.subject,
+                        "ablation": row.one.ablation,
+                        "subject": row.one.subject,
                         "baseline": row.baseline,
                         "records": [r.id for r in row.records],
                         "cells": cells.get(row.id, {}),
@@ -89,18 +88,8 @@ def content(groups: Sequence[RecordGroup]) -> dict[str, Any]:
 
 def metrics(keys: Sequence[str]) -> dict[str, Any]:
     """The written definitions of metrics, in the catalogue's order."""
-    found = {}
-    for key in (k for k in METRICS if k in keys):
-        d = definition(key)
-        found[key] = {
-            "title": d.title,
-            "unit": d.unit,
-            "direction": d.direction,
-            "text": d.text,
-            "source": d.source,
-            "caution": d.caution,
-        }
-    return found
+    shown = ("title", "unit", "direction", "text", "source", "caution")
+    return {key: {name: getattr(definition(key), name) for name in shown} for key in METRICS if key in keys}
 
 
 def _record(record: Record, order: Mapping[str, int], pools: Mapping[str, SharedValues]) -> dict[str, Any]:
@@ -141,7 +130,3 @@ def _record(record: Record, order: Mapping[str, int], pools: Mapping[str, Shared
             "fps_compiled": rounded(c.fps_compiled),
         },
     }
-
-
-def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value)

@@ -32,17 +32,7 @@ _MOST_FPS = 1000
 
 @dataclass(frozen=True)
 class Summary:
-    """What :class:`motioncopy.trials.TrialRunner` wrote of a trial.
-
-    Attributes:
-        id: The trial's.
-        kind: Its kind.
-        person: Who is shown.
-        driver: Whose motion.
-        fps: Frames a second.
-        frames: How many.
-        scores: Its values, frame by frame.
-    """
+    """What :class:`motioncopy.trials.TrialRunner` wrote of a trial, which shows a person in the motion of a driver."""
 
     id: str
     kind: Kind
@@ -115,14 +105,6 @@ class Run:
             data = digest(self.config["data"])
         return digest([data, list(self.request.image_size), self.request.crop])[:8]
 
-    def frames(self, trial: str) -> Path:
-        """The file of a trial's generated frames.
-
-        Raises:
-            RecordError: If it is none of this run's.
-        """
-        return _within(self.folder, "outputs", f"{self.record.protocol}-test", f"{trial}.npy")
-
     def footage(self, trial: str) -> Footage:
         """A trial's generated frames.
 
@@ -130,16 +112,13 @@ class Run:
             DataError: If they are not there, damaged, or others than the summary says.
             RecordError: If they are none of this run's.
         """
-        summary, path = self.trials[trial], self.frames(trial)
+        summary = self.trials[trial]
+        path = _within(self.folder, "outputs", f"{self.record.protocol}-test", f"{trial}.npy")
         footage = open_footage(path, fps=summary.fps)
         expected, found = (summary.frames, *self.request.image_size), (len(footage), *footage.size)
         if found != expected:
             raise DataError(f"{path} holds other frames", expected=expected, found=found, remedy="test the run again")
         return footage
-
-    def scores(self, trial: str) -> ClipScores:
-        """A trial's values, frame by frame."""
-        return self.trials[trial].scores
 
     def data(self) -> ClipDataModule:
         """The data module that the run was tested on.

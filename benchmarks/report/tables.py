@@ -1,10 +1,12 @@
-"""Tables as the page shows them: the grids and frames of :mod:`benchmarks.tables`, with links into the page."""
+"""Tables as the page shows them: the grids and frames of :mod:`benchmarks.tables`, with links into the page.
+
+What is made here are plain mappings for the page's templates, which say what stands in them.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -19,55 +21,31 @@ from benchmarks.tables.grid import Cell, Note
 from benchmarks.tables.table import cells
 from motioncopy.errors import RecordError
 from motioncopy.metrics.catalogue import definition
-from motioncopy.metrics.definition import Definition
 from motioncopy.records import Record
 
 #: The fragments that open measured cells, by all that a line of a comparison says of them.
 Links = Mapping[tuple[str | None, ...], Sequence[str]]
+#: What a template shows.
+Shown = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class ResultRow:
-    """A row of a table: what it is called, over how many seeds, and its cells, each with the link to its provenance."""
-
-    row: ReportRow
-    seeds: int
-    cells: tuple[tuple[Cell, str], ...]
-
-
-@dataclass(frozen=True)
-class ResultTable:
-    """The table of one kind of trial.
-
-    Attributes:
-        kind: ``reconstruction`` or ``imitation``.
-        columns: The metrics that have a value in some row.
-        bodies: The rows, by the person shown (empty where the trials show several).
-        trials: Trials a seed.
-    """
-
-    kind: str
-    columns: tuple[Definition, ...]
-    bodies: Mapping[str, Sequence[ResultRow]]
-    trials: int
-
-
-def results(group: RecordGroup) -> tuple[list[ResultTable], Sequence[Note]]:
-    """The tables of a group, and the notes below them."""
+def results(group: RecordGroup) -> tuple[list[Shown], Sequence[Note]]:
+    """The tables of a group, one for each kind of trial, with their rows by the person shown; and the notes below."""
     frame = group.table.frame
     grids, notes = group.table.layout(frame)
     lines = cells(frame)
     found = []
     for grid in grids:
-        bodies: dict[str, list[ResultRow]] = defaultdict(list)
+        bodies: dict[str, list[Shown]] = defaultdict(list)
         for row, (_, *values) in zip(group.rows, grid.rows, strict=True):
             shown = [lines[int(str(cell.line))] for cell in values]
-            links = [_link(group, row, line) for line in shown]
+            linked = [(cell, _link(group, row, line)) for cell, line in zip(values, shown, strict=True)]
             seeds = max(line["seeds"] for line in shown)
-            bodies[row.subject or ""].append(ResultRow(row, seeds, tuple(zip(values, links, strict=True))))
-        trials = max(line["trials"] for line in lines if line["kind"] == shown[0]["kind"])
-        columns = tuple(definition(line["metric"]) for line in shown)
-        found.append(ResultTable(shown[0]["kind"], columns, bodies, trials))
+            bodies[row.one.subject or ""].append({"row": row, "seeds": seeds, "cells": linked})
+        kind = shown[0]["kind"]
+        trials = max(line["trials"] for line in lines if line["kind"] == kind)
+        columns = [definition(line["metric"]) for line in shown]
+        found.append({"kind": kind, "columns": columns, "bodies": bodies, "trials": trials})
     return found, notes
 
 
@@ -76,39 +54,7 @@ def _link(group: RecordGroup, row: ReportRow, line: Line) -> str:
     return "cell?" + urlencode(place, safe="/@")
 
 
-@dataclass(frozen=True)
-class Worth:
-    """What a part is worth by one metric and kind of trial.
-
-    Attributes:
-        gain: The gain with its interval.
-        verdict: ``helps``, ``harms``, ``not shown`` or ``not tested``.
-        why: Why it was not tested; empty where it was.
-        mark: Where interval and gain lie between -1 and 1, for the drawing: (low, gain, high); ``None`` without one.
-    """
-
-    gain: Cell
-    verdict: str
-    why: str
-    mark: tuple[float, ...] | None
-
-
-@dataclass(frozen=True)
-class AblationTable:
-    """One ablation: for each metric what its part is worth by kind of trial, beside what the paper found."""
-
-    data: str
-    subject: str
-    method: str
-    ablation: str
-    compared: str
-    part: str
-    trials: str
-    kinds: tuple[str, ...]
-    rows: tuple[tuple[Definition, tuple[Worth | None, ...], str], ...]
-
-
-def worths(group: RecordGroup) -> tuple[list[AblationTable], str | None]:
+def worths(group: RecordGroup) -> tuple[list[Shown], str | None]:
     """The ablations of a group, and what hinders their comparison (``None`` if nothing does)."""
     try:
         frame = ablations.worth_of_parts(group.records).frame
@@ -118,81 +64,33 @@ def worths(group: RecordGroup) -> tuple[list[AblationTable], str | None]:
     for _, of_ablation in frame.groupby(["method", "ablation", "subject"], sort=False, dropna=False):
         lines = cells(of_ablation)
         one, kinds = lines[0], tuple(dict.fromkeys(line["kind"] for line in lines))
-        by_metric: dict[str, dict[str, Line]] = defaultdict(dict)
-        for line in lines:
-            by_metric[line["metric"]][line["kind"]] = line
         rows = []
-        for metric, by_kind in by_metric.items():
+        for metric in dict.fromkeys(line["metric"] for line in lines):
+            by_kind = {line["kind"]: line for line in lines if line["metric"] == metric}
             ends = (line[name] for line in by_kind.values() for name in ("low", "worth", "high"))
             scale = max((abs(end) for end in ends if end is not None), default=0.0) or 1.0
-            gains = tuple(_worth(by_kind[kind], scale) if kind in by_kind else None for kind in kinds)
+            gains = [_worth(by_kind[kind], scale) if kind in by_kind else None for kind in kinds]
             rows.append((definition(metric), gains, next((x["paper"] for x in by_kind.values() if x["paper"]), "")))
-        compared, trials = (
-            one["compared"] or "the whole method",
-            f"{one['trials']} trials a kind, {ablations.seeds(one)}",
+        found.append(
+            one
+            | {
+                "compared": one["compared"] or "the whole method",
+                "trials": f"{one['trials']} trials a kind, {ablations.seeds(one)}",
+                "kinds": kinds,
+                "rows": rows,
+            }
         )
-        named = (group.data, one["subject"] or "", one["method"], one["ablation"], compared, one["part"])
-        found.append(AblationTable(*named, trials, kinds, tuple(rows)))
     return found, None
 
 
-def _worth(line: Line, scale: float) -> Worth:
+def _worth(line: Line, scale: float) -> Shown:
+    """The gain and its verdict; ``mark`` is where interval and gain lie between -1 and 1, for the drawing."""
     verdict, _, why = ablations.verdict(line).rstrip(")").partition(" (")
-    mark = None if line["low"] is None else tuple(line[name] / scale for name in ("low", "worth", "high"))
-    return Worth(ablations.gain(line), verdict, why, mark)
+    mark = None if line["low"] is None else [line[name] / scale for name in ("low", "worth", "high")]
+    return {"gain": ablations.gain(line), "verdict": verdict, "why": why, "mark": mark}
 
 
-@dataclass(frozen=True)
-class Beside:
-    """One place of a paper's table.
-
-    Attributes:
-        printed: What the paper prints.
-        here: What was measured, if anything was.
-        below: The measured value's distance from the paper's, or else its interval; may be empty.
-        link: The fragment that opens the measured value's provenance; empty where several rows are behind it.
-    """
-
-    printed: Cell
-    here: Cell | None = None
-    below: str = ""
-    link: str = ""
-
-
-@dataclass(frozen=True)
-class ComparedTableRow:
-    """A row: its label with marks, the section it is of, how it was run here or why not, and its places."""
-
-    label: Cell
-    section: str
-    details: str
-    places: tuple[Beside, ...]
-
-
-@dataclass(frozen=True)
-class ComparedTable:
-    """One table of a paper.
-
-    Attributes:
-        title: What it shows.
-        number: As the paper numbers it.
-        heads: Data set and kind of trial, and over how many columns they reach.
-        columns: Headings of the metrics.
-        rows: The rows.
-        notes: The footnotes.
-        hindrance: Why nothing stands beside the paper's cells; empty where nothing hinders.
-    """
-
-    title: str
-    number: str
-    heads: tuple[tuple[str, int], ...]
-    columns: tuple[str, ...]
-    rows: tuple[ComparedTableRow, ...]
-    notes: Sequence[Note]
-    hindrance: str
-
-
-def beside_papers(groups: Sequence[RecordGroup]) -> list[tuple[papers.Paper, list[ComparedTable]]]:
+def beside_papers(groups: Sequence[RecordGroup]) -> list[tuple[papers.Paper, list[Shown]]]:
     """Every table of the papers, and beside each cell what was measured here."""
     records = [r for group in groups for r in group.records]
     links = _links(groups)
@@ -200,18 +98,17 @@ def beside_papers(groups: Sequence[RecordGroup]) -> list[tuple[papers.Paper, lis
 
 
 def _links(groups: Sequence[RecordGroup]) -> Links:
-    found: dict[tuple[str | None, ...], list[str]] = {}
+    found: dict[tuple[str | None, ...], list[str]] = defaultdict(list)
     for group in groups:
-        for part in results(group)[0]:
-            for row in (row for rows in part.bodies.values() for row in rows):
-                one = row.row.records[0]
-                for metric, (_, link) in zip(part.columns, row.cells, strict=True):
-                    place = (group.data, group.protocol, one.method, one.variant, one.ablation, part.kind, metric.key)
-                    found.setdefault(place, []).append(link)
+        for line in cells(group.table.frame):
+            row = group.row(line)
+            one = row.one
+            place = (one.data, one.protocol, one.method, one.variant, one.ablation, line["kind"], line["metric"])
+            found[place].append(_link(group, row, line))
     return found
 
 
-def _compared(table: papers.PrintedTable, records: Sequence[Record], links: Links) -> ComparedTable:
+def _compared(table: papers.PrintedTable, records: Sequence[Record], links: Links) -> Shown:
     hindrance = ""
     try:
         frame = comparison(table, records).frame
@@ -220,32 +117,42 @@ def _compared(table: papers.PrintedTable, records: Sequence[Record], links: Link
     lines = cells(frame)
     doubts = Doubts(lines)
     rows = []
-    for (section, label), by_column in by_row(lines).items():
-        found = list(by_column.values())
+    for (section, label), found in by_row(lines).items():
         name = Cell(label, marks=doubts.of_row(found[0]))
-        places = tuple(_beside(line, doubts, links) for line in found)
-        rows.append(ComparedTableRow(name, section, _details(found), places))
+        places = [_beside(line, doubts, links) for line in found]
+        rows.append({"label": name, "section": section, "details": _details(found), "places": places})
     heads = [(f"{data}, {kind}", len(list(same))) for (data, kind), same in groupby(table.columns, lambda c: c[:2])]
-    columns = tuple(heading(metric) for _, _, metric in table.columns)
-    return ComparedTable(table.title, table.number, tuple(heads), columns, tuple(rows), doubts.notes(), hindrance)
+    return {
+        "title": table.title,
+        "number": table.number,
+        "heads": heads,
+        "columns": [heading(metric) for _, _, metric in table.columns],
+        "rows": rows,
+        "notes": doubts.notes(),
+        "hindrance": hindrance,
+    }
 
 
-def _beside(line: Line, doubts: Doubts, links: Links) -> Beside:
+def _beside(line: Line, doubts: Doubts, links: Links) -> Shown:
+    """What the paper prints; what was measured; below it the distance from the paper's, or else its interval."""
     printed = printed_cell(line, doubts) if line["section"] == "paper" else Cell()
     here = measured_cell(line, doubts)
     if here is None:
-        return Beside(printed)
+        return {"printed": printed, "here": None}
     # Of the comparison of rows among themselves the tables of results tell.
     marks = here.marks.strip("≈°") + (doubts.because(line["withheld"]) if line["withheld"] else "")
-    here = Cell(here.value, here.interval, marks=marks)
     difference = difference_cell(line)
     names = ("measured_on", "protocol", "method", "variant", "ablation", "kind", "metric")
     behind = links.get(tuple(line[name] for name in names), ())
-    below = f"Δ {difference.value}" if difference else here.interval
-    return Beside(printed, here, below, behind[0] if len(behind) == 1 else "")
+    return {
+        "printed": printed,
+        "here": Cell(here.value, marks=marks),
+        "below": f"Δ {difference.value}" if difference else here.interval,
+        "link": behind[0] if len(behind) == 1 else "",
+    }
 
 
-def _details(lines: Sequence[Mapping[str, Any]]) -> str:
+def _details(lines: Sequence[Line]) -> str:
     """How a row was run; or, of this project's methods, the one reason for which it was not."""
     ran = next((line for line in lines if line["mean"] is not None), None)
     if ran is not None:

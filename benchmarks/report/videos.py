@@ -59,8 +59,7 @@ class Panels:
             return True
         if self.before is None or self._old.get(name) != stamp or not (self.before / name).is_file():
             return False
-        target = self.folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = self._place(name)
         try:
             target.hardlink_to(self.before / name)
         except OSError:  # a file system without links
@@ -70,22 +69,12 @@ class Panels:
         return True
 
     def video(self, name: str, source: Any, images: Iterable[Image], fps: float, comment: str) -> None:
-        """Writes a video.
-
-        Args:
-            name: Its file, from the folder.
-            source: See :meth:`has`.
-            images: ``(H, W, 3)`` uint8, at least one.
-            fps: Frames a second.
-            comment: For its metadata.
-        """
-        target = self.folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        """Writes a video of images ``(H, W, 3)`` uint8, at least one, with a comment in its metadata."""
         frames: Iterator[Image] = map(sized, images)
         first = next(frames, None)
         if first is None:
             raise RecordError(f"panel {name} has no frame")
-        with VideoWriter(target, fps, first.shape[:2], crf=20, metadata={"comment": comment}) as writer:
+        with VideoWriter(self._place(name), fps, first.shape[:2], crf=20, metadata={"comment": comment}) as writer:
             writer.write(first[None])
             for frame in frames:
                 writer.write(frame[None])
@@ -94,17 +83,20 @@ class Panels:
 
     def still(self, name: str, source: Any, image: Image) -> None:
         """Writes a still image ``(H, W, 3)`` uint8 as WebP."""
-        target = self.folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         PIL.Image.fromarray(sized(image)).save(buffer, format="WEBP", quality=82, method=4)
-        target.write_bytes(buffer.getvalue())
+        self._place(name).write_bytes(buffer.getvalue())
         self._made[name] = [_MADE, source]
         self.written += 1
 
     def nothing(self, name: str, source: Any) -> None:
         """Notes that there is nothing to show of this source, so that nobody looks again."""
         self._made[name] = [_MADE, source, _NOTHING]
+
+    def _place(self, name: str) -> Path:
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
 
     def close(self) -> None:
         """Writes down what the panels were made of, for the next report."""

@@ -36,11 +36,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the script.
-
-    Returns:
-        0.
-    """
+    """Prints the script."""
     import shtab
 
     parser = args.whole_parser()

@@ -275,7 +275,7 @@ def wandb() -> Iterator[Finding]:
         return
     from benchmarks.loggers.weights_and_biases import mode_for
 
-    mode, why = mode_for(os.environ)
+    mode, why = mode_for()
     if mode == "online":
         host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname
         yield Finding("wandb", "ok", f"{version}, logged in at {host}")

@@ -41,9 +41,6 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Lists, downloads or adds.
 
-    Returns:
-        0.
-
     Raises:
         WeightsError: If a name is unknown, a download fails, a file is not what its hash promises, or nobody vouches
             for its hash.

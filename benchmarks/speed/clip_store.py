@@ -7,19 +7,18 @@ cache, as they are in training where the data set fits the memory; where not, th
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.timing import medians
+from benchmarks.speed.harness import compare, options, set_threads
 from motioncopy.footage.clips import Clip, ClipWriter
 from motioncopy.footage.video import VideoReader, VideoWriter
 
@@ -28,22 +27,7 @@ WINDOW = 5
 FPS = 30.0
 
 Images = NDArray[np.uint8]
-Read = Callable[[int], Images]
-
-
-@dataclass(frozen=True)
-class Format:
-    """A way to store frames.
-
-    Attributes:
-        name: As it stands in the table.
-        bytes: Bytes a frame on the disk.
-        read: Gives the window that starts at a frame.
-    """
-
-    name: str
-    bytes: float
-    read: Read
+Read = Callable[[range], Images]
 
 
 def synthetic(frames: int) -> Images:
@@ -72,33 +56,28 @@ def from_video(path: Path, frames: int) -> Images:
         height, width = reader.size
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
-        taken = [
-            cv2.resize(image[top : top + side, left : left + side], SIZE[::-1], interpolation=cv2.INTER_AREA)
-            for start in range(0, min(frames, len(reader)), 16)
-            for image in reader.frames(range(start, min(start + 16, frames, len(reader))))
-        ]
+        middle = slice(top, top + side), slice(left, left + side)
+        first = (image for chunk in reader.chunks(16) for image in chunk)
+        taken = [cv2.resize(image[middle], SIZE, interpolation=cv2.INTER_AREA) for image in islice(first, frames)]
     return np.stack(taken).astype(np.uint8, copy=False)
 
 
-def as_clip(images: Images, masks: Images, folder: Path) -> Clip:
-    """The store itself."""
-    writer = ClipWriter(
-        folder / "clip",
-        clip_id="clip",
-        person="nobody",
-        fps=FPS,
-        size=SIZE,
-        skeleton="body25",
-        source=None,
-        backends={},
-    )
+def as_clip(images: Images, masks: Images, folder: Path) -> dict[str, Read]:
+    """The store itself: frames and masks."""
+    writer = ClipWriter(folder / "clip", clip_id="clip", person="nobody", fps=FPS, size=SIZE, skeleton="body25",
+                        source=None, backends={})  # fmt: skip
     with writer:
         writer.append(images, np.zeros((len(images), 25, 3), np.float32), masks)
         writer.set_background(images[0])
-    return Clip.open(folder / "clip")
+    clip = Clip.open(folder / "clip")
+    sizes = {name: part.bytes / len(images) for name, part in clip.manifest.parts.items()}
+    return {
+        f"memory map, uint8, {sizes['images']:,.0f} bytes": clip.images,
+        f"memory map, uint8, {sizes['mask']:,.0f} bytes": clip.mask,
+    }
 
 
-def as_jpeg(images: Images, folder: Path) -> Format:
+def as_jpeg(images: Images, folder: Path) -> dict[str, Read]:
     """JPEG at quality 95, all frames in one file with an index in memory."""
     coded = [cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes() for image in images]
     (folder / "frames.jpg").write_bytes(b"".join(coded))
@@ -110,81 +89,53 @@ def as_jpeg(images: Images, folder: Path) -> Format:
         content = np.frombuffer(os.pread(file, ends[frame] - starts[frame], starts[frame]), np.uint8)
         return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR_RGB), np.uint8)
 
-    return Format("JPEG, quality 95", ends[-1] / len(images), lambda s: np.stack([decode(i) for i in _window(s)]))
+    return _named("JPEG, quality 95", ends[-1], lambda window: np.stack([decode(i) for i in window]), images)
 
 
-def as_h264(images: Images, folder: Path) -> Format:
+def as_h264(images: Images, folder: Path) -> dict[str, Read]:
     """H.264 at x264's default distance between keyframes, read through decord."""
     path = folder / "frames.mp4"
     with VideoWriter(path, FPS, SIZE) as writer:
         writer.write(images)
-    reader = VideoReader(path)
-    return Format("H.264 by decord, crf 18", path.stat().st_size / len(images), lambda s: reader.frames(_window(s)))
+    return _named("H.264 by decord, crf 18", path.stat().st_size, VideoReader(path).frames, images)
 
 
-def as_bits(masks: Images, folder: Path) -> Format:
+def as_bits(masks: Images, folder: Path) -> dict[str, Read]:
     """Masks cut to one bit a pixel."""
-    np.save(folder / "bits.npy", np.packbits(masks > 127, axis=-1))
-    bits = np.load(folder / "bits.npy", mmap_mode="r")
-    return Format(
-        "mask: one bit",
-        (folder / "bits.npy").stat().st_size / len(masks),
-        lambda s: np.unpackbits(bits[np.asarray(_window(s))], axis=-1) * np.uint8(255),
-    )
+    path = folder / "bits.npy"
+    np.save(path, np.packbits(masks > 127, axis=-1))
+    bits = np.load(path, mmap_mode="r")
+    name = f"one bit a pixel, {path.stat().st_size / len(masks):,.0f} bytes"
+    return {name: lambda window: np.unpackbits(bits[np.asarray(window)], axis=-1) * np.uint8(255)}
 
 
-def windows_per_second(formats: list[Format], frames: int, rounds: int, seconds: float) -> list[float]:
-    """Medians over rounds in which the formats take turns."""
-    rng = np.random.default_rng(0)
-
-    def read(form: Format) -> None:
-        form.read(int(rng.integers(0, frames - WINDOW + 1)))
-
-    taken = medians({form.name: partial(read, form) for form in formats}, rounds, seconds)
-    return [1 / taken[form.name] for form in formats]
-
-
-def psnr(form: Format, images: Images) -> float:
-    """Of the first window, in dB; infinite where nothing is lost."""
-    error = np.square(form.read(0).astype(np.float64) - images[:WINDOW]).mean()
-    return float(10 * np.log10(255**2 / error)) if error else float("inf")
+def _named(name: str, size: int, read: Read, images: Images) -> dict[str, Read]:
+    quality = cv2.PSNR(read(range(WINDOW)), images[:WINDOW])
+    return {f"{name}, {size / len(images):,.0f} bytes, {quality:.1f} dB": read}
 
 
 def main() -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Prints how long a window takes in each format, bytes a frame, and the PSNR where something is lost."""
+    parser = options(__doc__, frames=300, rounds=5, seconds=0.5)
     parser.add_argument("--video", type=Path, help="a video to take frames from, instead of a synthetic one")
-    parser.add_argument("--frames", type=int, default=300)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.5, help="for each format and round")
     arguments = parser.parse_args()
-    cv2.setNumThreads(1)
+    set_threads(1)
     images = from_video(arguments.video, arguments.frames) if arguments.video else synthetic(arguments.frames)
     masks = np.where(images[..., 0] > 127, np.uint8(255), np.uint8(0))
+    rng = np.random.default_rng(0)
+
+    def read(form: Read) -> None:
+        start = int(rng.integers(0, len(images) - WINDOW + 1))
+        form(range(start, start + WINDOW))
+
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        clip = as_clip(images, masks, folder)
-        size = {name: part.bytes / len(images) for name, part in clip.manifest.parts.items()}
-        pictures = [
-            Format("memory map, uint8", size["images"], lambda s: clip.images(_window(s))),
-            as_jpeg(images, folder),
-            as_h264(images, folder),
-        ]
-        cuts = [
-            Format("mask: memory map, uint8", size["mask"], lambda s: clip.mask(_window(s))),
-            as_bits(masks, folder),
-        ]
-        rates = windows_per_second([*pictures, *cuts], len(images), arguments.rounds, arguments.seconds)
-        print(f"{len(images)} frames, windows of {WINDOW}; {arguments.video.name if arguments.video else 'synthetic'}")
-        print(f"{'format':<24} {'windows/s':>10} {'ratio':>8} {'bytes/frame':>12} {'PSNR':>6}")
-        for form, rate in zip([*pictures, *cuts], rates, strict=True):
-            against = rates[2] if form in pictures else rates[4]
-            quality = f"{psnr(form, images):.1f}" if form in pictures else ""
-            print(f"{form.name:<24} {rate:>10,.0f} {rate / against:>7.1f}x {form.bytes:>12,.0f} {quality:>6}")
-
-
-def _window(start: int) -> range:
-    return range(start, start + WINDOW)
+        frames, cuts = ({name: form} for name, form in as_clip(images, masks, folder).items())
+        frames |= as_jpeg(images, folder) | as_h264(images, folder)
+        cuts |= as_bits(masks, folder)
+        for case, forms in (("frames", frames), ("masks", cuts)):
+            calls = {name: partial(read, form) for name, form in forms.items()}
+            compare(case, calls, arguments.rounds, seconds=arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -26,6 +24,7 @@ import yaml
 from benchmarks.bench.config_stack import ConfigStack
 from benchmarks.bench.jobs import Job
 from benchmarks.cli import main as motioncopy
+from benchmarks.speed.harness import in_a_process, options, peak_gib
 from motioncopy.files.writing import write_whole
 from motioncopy.method import Method
 from motioncopy.metrics.speed import measure
@@ -56,18 +55,6 @@ def build(job: Job) -> Method[Any]:
     return checkpoint.build(model["class_path"], model.get("init_args", {})).eval()
 
 
-def in_a_process(arguments: argparse.Namespace, task: str, folder: Path) -> dict[str, Any]:
-    """What :func:`run` prints in a process of its own, which has a memory of its own."""
-    command = [
-        sys.executable, "-m", "benchmarks.speed.full_size", "--task", task, "--folder", folder, "--steps",
-        arguments.steps, "--method", arguments.method, "--variant", arguments.variant, "--data", arguments.data,
-        "--preset", arguments.preset,
-    ]  # fmt: skip
-    ran = subprocess.run([str(c) for c in command], check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    return found
-
-
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """One task: the stages' names, a stage, or generation (``plain`` or ``compiled``)."""
     stack = ConfigStack(arguments.method, arguments.data, variant=arguments.variant, preset=arguments.preset)
@@ -80,9 +67,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         return {"stages": [stage.name for stage in method.stages], "networks": sizes, "size": method.request.image_size}
     if arguments.task in ("plain", "compiled"):
         method, data = build(job), job.data()
-        trials = data.for_trials(method.request, "test").trials
+        trial = data.for_trials(method.request, "test").trials[0]
+        (method.subject,) = set(trial.appearance.person)  # a personal method refuses others
         compiled = arguments.task == "compiled"
-        return {"fps": measure(method, trials[0], warm_up=3, frames=5, compiled=compiled).fps, "peak": peak()}
+        return {"fps": measure(method, trial, warm_up=3, frames=5, compiled=compiled).fps}
     config = arguments.folder / "stack.yaml"
     if not config.exists():
         job.data()
@@ -92,59 +80,42 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         raise SystemExit(status)
     (done,) = where.glob(f"stages/*-{arguments.task}/done.json")
     summary: dict[str, Any] = json.loads(done.read_text())
-    return summary | {"peak": peak()}
-
-
-def peak() -> float:
-    """The most memory that this process has held, in GiB."""
-    # getrusage would give the parent's where that is larger: it is taken over until the program starts.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(next(iter(re.findall(r"VmHWM:\s*(\d+) kB", status)))) / 2**20
+    return summary
 
 
 def main() -> None:
-    """Prints what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", default="remot")
-    parser.add_argument("--variant", default="paper")
-    parser.add_argument("--preset", default="full")
-    parser.add_argument("--data", default="puppets")
-    parser.add_argument("--steps", type=int, default=2, help="training steps of every stage")
+    """Measures everything, and prints it as it comes."""
+    parser = options(__doc__, method="remot", variant="paper", preset="full", data="puppets", steps=2)
     parser.add_argument("--keep", action="store_true", help="keep the figures as a file")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.task:
-        found = run(arguments)
-        print(json.dumps(found))
+        print(json.dumps(run(arguments) | {"peak_gib": peak_gib()}))
         return
-    with tempfile.TemporaryDirectory() as temporary:
-        found = measured(arguments, Path(temporary))
+    with tempfile.TemporaryDirectory() as folder:
+
+        def measured(task: str) -> dict[str, Any]:
+            return in_a_process("benchmarks.speed.full_size", *sys.argv[1:], "--folder", folder, "--task", task)
+
+        names = measured("names")
+        height, width = names["size"]
+        print(f"{arguments.method} ({arguments.variant}, {arguments.preset}), {height}x{width}; {torch.__version__=}")
+        found: dict[str, Any] = {"networks": names["networks"], "size": names["size"], "stages": {}, "generation": {}}
+        for name, size in names["networks"].items():
+            print(f"  {name:<12} {size / 1e6:8.2f} M parameters")
+        for stage in names["stages"]:
+            got = measured(stage)
+            step, peak = got["seconds"] / got["steps"], got["peak_gib"]
+            found["stages"][stage] = {"seconds_a_step": step, "steps": got["steps"], "peak_gib": peak}
+            print(f"  stage {stage:<12} {step:6.1f} s a step, at most {peak:.1f} GiB", flush=True)
+        for how in ("plain", "compiled"):
+            got = found["generation"][how] = measured(how)
+            speed = f"{got['fps']:6.2f} frames/s at batch 1, at most {got['peak_gib']:.1f} GiB"
+            print(f"  generation, {how:<8} {speed}", flush=True)
     if arguments.keep:
         name = f"{arguments.method}-{arguments.variant}-{arguments.preset}-{arguments.data}"
         print(f"Kept: {keep(found, RESULTS / f'{name}.json')}")
-
-
-def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Measures everything, and prints it as it comes."""
-    names = in_a_process(arguments, "names", folder)
-    height, width = names["size"]
-    print(f"{arguments.method} ({arguments.variant}, {arguments.preset}), {height}x{width}; {torch.__version__=}")
-    found: dict[str, Any] = {"networks": names["networks"], "size": names["size"], "stages": {}, "generation": {}}
-    for name, size in names["networks"].items():
-        print(f"  {name:<12} {size / 1e6:8.2f} M parameters")
-    for stage in names["stages"]:
-        got = in_a_process(arguments, stage, folder)
-        step = got["seconds"] / got["steps"]
-        found["stages"][stage] = {"seconds_a_step": step, "steps": got["steps"], "peak_gib": got["peak"]}
-        print(f"  stage {stage:<12} {step:6.1f} s a step, at most {got['peak']:.1f} GiB", flush=True)
-    for how in ("plain", "compiled"):
-        got = in_a_process(arguments, how, folder)
-        found["generation"][how] = {"fps": got["fps"], "peak_gib": got["peak"]}
-        print(
-            f"  generation, {how:<8} {got['fps']:6.2f} frames/s at batch 1, at most {got['peak']:.1f} GiB", flush=True
-        )
-    return found
 
 
 def keep(found: Mapping[str, Any], path: Path) -> Path:

@@ -9,7 +9,6 @@ with the batch; and cost matrices at least 3 times as fast as ``torch.cdist``.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -17,7 +16,7 @@ import ot
 import torch
 from torch import Tensor
 
-from benchmarks.speed.timing import medians
+from benchmarks.speed.harness import Calls, compare, options, set_threads
 from motioncopy.losses.gromov_wasserstein import entropic_gromov_wasserstein, pairwise_l1
 
 FRAMES, OUTER, SINKHORN = 16, 20, 50
@@ -84,12 +83,7 @@ def pot_batch(real: Tensor, generated: Tensor, *, epsilon: float, gradient: str)
     return loss
 
 
-def cdist_l1(features: Tensor) -> Tensor:
-    """The plain way to the cost matrix."""
-    return torch.cdist(features, features, p=1) / features.shape[-1]
-
-
-def passes(losses: Mapping[str, Loss], real: Tensor, generated: Tensor) -> dict[str, Callable[[], None]]:
+def passes(losses: Mapping[str, Loss], real: Tensor, generated: Tensor) -> Calls:
     """One forward and backward pass of each loss."""
 
     def once(loss: Loss) -> None:
@@ -98,59 +92,32 @@ def passes(losses: Mapping[str, Loss], real: Tensor, generated: Tensor) -> dict[
     return {name: partial(once, loss) for name, loss in losses.items()}
 
 
-def print_against_pot(epsilon: float, repeats: int) -> None:
-    """Prints the comparison with POT at a batch of 16, with its batched solver at the like gradient."""
-    losses: dict[str, Loss] = {
-        "envelope": partial(ours, epsilon=epsilon, gradient="envelope"),
-        "unrolled": partial(ours, epsilon=epsilon, gradient="unrolled"),
-        "POT loop": partial(pot_loop, epsilon=epsilon),
-        "POT batch, envelope": partial(pot_batch, epsilon=epsilon, gradient="envelope"),
-        "POT batch, autodiff": partial(pot_batch, epsilon=epsilon, gradient="autodiff"),
-    }
-    times = medians(passes(losses, *costs(16)), repeats)
-    print(f"batch 16, {FRAMES} frames, {OUTER} x {SINKHORN} iterations, epsilon {epsilon:g}")
-    for name, time_taken in times.items():
-        print(f"{name:<20} {1000 * time_taken:>8.1f} ms")
-    for name, peer in (("envelope", "POT batch, envelope"), ("unrolled", "POT batch, autodiff")):
-        loop, batch = times["POT loop"] / times[name], times[peer] / times[name]
-        print(f"{name}: {loop:.1f}x POT loop, {batch:.1f}x {peer}")
-
-
-def print_growth(epsilon: float, repeats: int) -> None:
-    """Prints the time of a sample at growing batches."""
-    print("\nms per sample" + "".join(f"{f'batch {batch}':>10}" for batch in BATCHES))
-    for gradient in ("envelope", "unrolled"):
-        loss = partial(ours, epsilon=epsilon, gradient=gradient)
-        each = [medians(passes({gradient: loss}, *costs(batch)), repeats)[gradient] / batch for batch in BATCHES]
-        print(f"{gradient:<13}" + "".join(f"{1000 * time_taken:>10.2f}" for time_taken in each))
-
-
-def print_cost_matrices(dimensions: int, repeats: int) -> None:
-    """Prints the comparison of cost matrices with ``torch.cdist``."""
-    print(f"\n{f'L1 costs, d = {dimensions:,}':<26} {'ms':>8} {'cdist ms':>9} {'ratio':>7}")
-    for frames in (8, FRAMES, 64):
-        features = torch.randn(frames, dimensions, generator=torch.Generator().manual_seed(0))
-        weights = torch.randn(frames, frames, generator=torch.Generator().manual_seed(1))
-        losses: dict[str, Loss] = {
-            "ours": lambda w, f: (pairwise_l1(f) * w).sum(),
-            "cdist": lambda w, f: (cdist_l1(f) * w).sum(),
-        }
-        mine, plain = medians(passes(losses, weights, features), repeats).values()
-        print(f"{f'{frames} frames':<26} {1000 * mine:>8.1f} {1000 * plain:>9.1f} {plain / mine:>6.1f}x")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> None:
+    """Prints both gradients beside POT's, the time of a sample at growing batches, and cost matrices."""
+    parser = options(__doc__, rounds=5, threads=1)
     parser.add_argument("--epsilon", type=float, default=0.5, help="POT's loop fails where it is small")
-    parser.add_argument("--repeats", type=int, default=5, help="runs, of which the medians count")
     parser.add_argument("--dimensions", type=int, default=1 << 19, help="of the features behind the cost matrices")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(chosen.threads)
-    print_against_pot(chosen.epsilon, chosen.repeats)
-    print_growth(chosen.epsilon, chosen.repeats)
-    print_cost_matrices(chosen.dimensions, chosen.repeats)
+    arguments = parser.parse_args()
+    set_threads(arguments.threads)
+    epsilon, rounds = arguments.epsilon, arguments.rounds
+    own = {name: partial(ours, epsilon=epsilon, gradient=name) for name in ("envelope", "unrolled")}
+    for name, peer in (("envelope", "envelope"), ("unrolled", "autodiff")):
+        losses: dict[str, Loss] = {
+            name: own[name],
+            "POT loop": partial(pot_loop, epsilon=epsilon),
+            f"POT batch, {peer}": partial(pot_batch, epsilon=epsilon, gradient=peer),
+        }
+        compare("batch 16", passes(losses, *costs(16)), rounds, per=16)
+    for batch in BATCHES:
+        compare(f"batch {batch}", passes(own, *costs(batch)), rounds, per=batch)
+    for frames in (8, FRAMES, 64):
+        features = torch.randn(frames, arguments.dimensions, generator=torch.Generator().manual_seed(0))
+        weights = torch.randn(frames, frames, generator=torch.Generator().manual_seed(1))
+        matrices: dict[str, Loss] = {
+            "ours": lambda w, f: (pairwise_l1(f) * w).sum(),
+            "cdist": lambda w, f: (torch.cdist(f, f, p=1) / f.shape[-1] * w).sum(),
+        }
+        compare(f"costs of {frames} frames", passes(matrices, weights, features), rounds)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,11 @@
     python -m benchmarks.speed.metrics [--size 256] [--batch 8] [--threads 1]
 
 Every implementation gets what it asks for (uint8 or float32 tensors, or arrays) ready made: conversions that it does
-itself count. Rounds are taken in turn, so that a busy machine slows all alike; only ratios mean anything.
+itself count. Only ratios mean anything.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-
-import cv2
-import numpy as np
-import numpy.typing as npt
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
@@ -21,7 +15,9 @@ from torchmetrics.functional.image import multiscale_structural_similarity_index
 from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
 from torchmetrics.functional.image import structural_similarity_index_measure as torchmetrics_ssim
 
-from benchmarks.speed.timing import medians
+from benchmarks.audit.cases import Frames
+from benchmarks.audit.references import references
+from benchmarks.speed.harness import Calls, compare, options, set_threads
 from motioncopy.metrics.masked import mask_psnr, mask_ssim
 from motioncopy.metrics.ms_ssim import SMALLEST, ms_ssim
 from motioncopy.metrics.psnr import psnr
@@ -40,28 +36,17 @@ def frames(batch: int, size: int) -> tuple[Tensor, Tensor]:
     return noisy.to(torch.uint8), truth.to(torch.uint8)
 
 
-def numpy_sharpness(x: npt.NDArray[np.uint8], y: npt.NDArray[np.uint8]) -> float:
-    """SD by its formula, of one frame ``(3, size, size)``: no library has it."""
-
-    def sharp(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        scaled = frame.astype(np.float32) / 255
-        gradients: npt.NDArray[np.float32] = np.abs(np.diff(scaled, axis=1))[:, :, 1:]
-        gradients += np.abs(np.diff(scaled, axis=2))[:, 1:]
-        return gradients
-
-    return float(-10 * np.log10(np.abs(sharp(x) - sharp(y)).mean()))
-
-
-def compare(batch: int, size: int, rounds: int) -> dict[str, dict[str, float]]:
-    """Milliseconds a frame, by metric and implementation."""
+def implementations(batch: int, size: int) -> dict[str, Calls]:
+    """By metric, what is timed: ours first."""
     x, y = frames(batch, size)
     x_float, y_float = x.float(), y.float()
     pairs = list(zip(x.numpy(), y.numpy(), strict=True))
     mask = torch.zeros(batch, 1, size, size, dtype=torch.uint8)
     mask[..., size // 4 : -size // 4] = 255
     opposite = 255 - y
+    sharpness_by_numpy = references()["sd/formula@1"].values
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 0}
-    calls: dict[str, dict[str, Callable[[], object]]] = {
+    calls: dict[str, Calls] = {
         "SSIM": {
             OURS: lambda: ssim(x, y),
             "torchmetrics": lambda: torchmetrics_ssim(x_float, y_float, data_range=255.0),
@@ -83,7 +68,7 @@ def compare(batch: int, size: int, rounds: int) -> dict[str, dict[str, float]]:
         "Mask-PSNR": {OURS: lambda: mask_psnr(x, y, mask)},
         "SD": {
             OURS: lambda: sharpness_difference(x, y),
-            "NumPy": lambda: [numpy_sharpness(a, b) for a, b in pairs],
+            "NumPy": lambda: sharpness_by_numpy(Frames(x, y, mask)),  # no library has it
         },
         "SD, script": {OURS: lambda: script_sharpness_difference(x, y)},
     }
@@ -92,24 +77,15 @@ def compare(batch: int, size: int, rounds: int) -> dict[str, dict[str, float]]:
             OURS: lambda: ms_ssim(x, y),
             "torchmetrics": lambda: torchmetrics_ms_ssim(x_float, y_float, data_range=255.0),
         }
-    return {metric: {k: 1000 * v / batch for k, v in medians(by, rounds).items()} for metric, by in calls.items()}
+    return calls
 
 
 def main() -> None:
     """Prints the comparison."""
-    parser = argparse.ArgumentParser(description="Speed of the pixel metrics against their references.")
-    parser.add_argument("--size", type=int, default=256, help="height and width (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=8, help="frames a call (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=9, help="of which the median is shown (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of all libraries (default: %(default)s)")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    cv2.setNumThreads(args.threads)
-    print(f"{args.size}x{args.size}, {args.batch} frames a call, {args.threads} threads, CPU")
-    for metric, times in compare(args.batch, args.size, args.rounds).items():
-        for name, value in times.items():
-            ratio = "" if name == OURS else f"   {value / times[OURS]:5.1f} times as long as {OURS}"
-            print(f"{metric:13} {name:13} {value:8.3f} ms/frame{ratio}")
+    arguments = options(__doc__, size=256, batch=8, rounds=9, threads=1).parse_args()
+    set_threads(arguments.threads)
+    for metric, calls in implementations(arguments.batch, arguments.size).items():
+        compare(metric, calls, arguments.rounds, per=arguments.batch)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,14 @@ plain way; what is left of those two is the writing of their many channels.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.speed.timing import medians
+from benchmarks.speed.harness import Calls, compare, options, set_threads
 from motioncopy.poses.heatmaps import draw_heatmaps
 from motioncopy.poses.limbs import draw_limbs
 from motioncopy.poses.sticks import draw_sticks, limb_colours
@@ -76,36 +75,23 @@ def plain_heatmaps(joints: Tensor, size: Size) -> NDArray[np.float32]:
     return np.stack(maps).reshape(len(joints), -1, *size)
 
 
-def compare(size: Size, *, count: int = 8, repeats: int = 7) -> None:
-    """Times every drawing at one size on the CPU, and prints figures a second of ours and of the plain way.
-
-    Args:
-        size: (height, width).
-        count: Figures a call, as in a small training batch.
-        repeats: Pairs of runs, of which the medians count.
-    """
-    joints = figures(count, size)
-    ways: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
-        "sticks": (lambda: draw_sticks(joints, BODY25, size), lambda: plain_sticks(joints, size)),
-        "limbs": (lambda: draw_limbs(joints, BODY25, size), lambda: plain_limbs(joints, size)),
-        "heat maps": (lambda: draw_heatmaps(joints, size), lambda: plain_heatmaps(joints, size)),
-    }
-    for name, pair in ways.items():
-        ours, plain = medians(dict(zip(("ours", "plain"), pair, strict=True)), repeats).values()
-        figure = f"{name:<10} {size[0]}x{size[1]}"
-        print(f"{figure}  {count / ours:>10,.0f}  {count / plain:>10,.0f}  {plain / ours:>8.1f}x")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256], help="sides of the square images")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    print(f"{'drawing':<10} {'size':<7}  {'figures/s':>10}  {'plain':>10}  {'ratio':>9}")
-    for side in options.sizes:
-        compare((side, side))
+def main() -> None:
+    """Prints the table: figures a second, eight a call as in a small training batch."""
+    arguments = options(__doc__, sizes=[128, 256], rounds=7, threads=1).parse_args()
+    set_threads(arguments.threads)
+    for side in arguments.sizes:
+        size = (side, side)
+        joints = figures(8, size)
+        ways: dict[str, Calls] = {
+            "sticks": {
+                "ours": partial(draw_sticks, joints, BODY25, size),
+                "plain": partial(plain_sticks, joints, size),
+            },
+            "limbs": {"ours": partial(draw_limbs, joints, BODY25, size), "plain": partial(plain_limbs, joints, size)},
+            "heat maps": {"ours": partial(draw_heatmaps, joints, size), "plain": partial(plain_heatmaps, joints, size)},
+        }
+        for name, calls in ways.items():
+            compare(f"{name} {side}x{side}", calls, arguments.rounds, per=len(joints))
 
 
 # A person standing in a 128x128 image, in the order of body25.

@@ -1,9 +1,10 @@
 """Half precision beside full, in one run: ``python -m benchmarks.speed.precision [--method NAME]``, on one GPU.
 
 Every stage of a method takes the same steps, from the same weights, on the same batches, in float32, in float32 with
-matrix products in TF32, and in bfloat16. It prints the time of a step, windows a second, the most memory that tensors
-held, how both relate to float32, and how far the losses are from those of float32. Earlier networks keep random
-weights, which cost what trained ones do; ``random_vgg`` of the same shape stands in for VGG-19.
+matrix products in TF32, and in bfloat16. It prints the time of a step behind the warm-up, windows a second, the most
+memory that tensors held, how both relate to float32 (of each the fastest round counts), and how far the losses are from
+those of float32. Earlier networks keep random weights, which cost what trained ones do; ``random_vgg`` of the same
+shape stands in for VGG-19.
 
 Without a GPU it refuses; ``--cpu`` runs the ``quick`` preset to show that all of it works, and its figures say nothing
 about a GPU.
@@ -11,7 +12,6 @@ about a GPU.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,6 +27,7 @@ from lightning import Callback, LightningModule, Trainer, seed_everything
 from benchmarks.bench.config_stack import ConfigStack
 from benchmarks.bench.jobs import Job
 from benchmarks.speed.full_size import build, cut_short
+from benchmarks.speed.harness import options
 from datamodules.base import ClipDataModule
 from motioncopy.method import Stage
 
@@ -36,17 +37,17 @@ SETTINGS = (("fp32", "32-true", "highest"), ("tf32", "32-true", "high"), ("bf16"
 
 @dataclass
 class Meter(Callback):
-    """Times the steps behind the warm-up, and keeps every step's losses.
+    """Takes the time and the losses of every step.
 
     Attributes:
-        warm_up: Steps that are not timed.
-        seconds: Of each step that is.
-        losses: Of every step, by name.
+        seconds: Of each step, until the device is done.
+        losses: Likewise, by name.
+        peak: Bytes that tensors held on the GPU at most; ``None`` on a CPU.
     """
 
-    warm_up: int
     seconds: list[float] = field(default_factory=list)
     losses: list[dict[str, float]] = field(default_factory=list)
+    peak: int | None = None
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Starts the clock."""
@@ -55,27 +56,11 @@ class Meter(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stops it when the device is done."""
-        if batch_idx >= self.warm_up:
-            self.seconds.append(_now() - self._start)
+        """Stops it."""
+        self.seconds.append(_now() - self._start)
         self.losses.append({name.rsplit("/", 1)[-1]: float(v) for name, v in trainer.callback_metrics.items()})
 
-
-@dataclass(frozen=True)
-class Measured:
-    """One stage in one precision.
-
-    Attributes:
-        seconds: Of a step, the median.
-        peak: Bytes that tensors held on the GPU at most; ``None`` on a CPU.
-        losses: Of every step.
-    """
-
-    seconds: float
-    peak: int | None
-    losses: list[dict[str, float]]
-
-    def apart(self, other: Measured, step: int) -> float:
+    def apart(self, other: Meter, step: int) -> float:
         """The largest difference of a loss in that step, relative to the other's."""
         pairs = [(self.losses[step][name], value) for name, value in other.losses[step].items()]
         return max(abs(a - b) / max(abs(b), 1e-6) for a, b in pairs)
@@ -108,18 +93,15 @@ def stages(job: Job, data: ClipDataModule) -> list[Stage]:
     return list(method.stages)
 
 
-def measure(
-    job: Job, data: ClipDataModule, number: int, precision: str, products: str, arguments: argparse.Namespace
-) -> Measured:
-    """Takes the steps of one stage in one precision."""
-    stage = stages(job, data)[number]
+def measure(stage: Stage, data: ClipDataModule, precision: str, products: str, *, cpu: bool) -> Meter:
+    """Trains a stage to its end in one precision."""
     stage.prepare(data)
-    meter = Meter(arguments.warm_up)
-    if torch.cuda.is_available():
+    meter = Meter()
+    if not cpu:
         torch.cuda.reset_peak_memory_stats()
     with matrix_products(products), tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
-            accelerator="cpu" if arguments.cpu else "gpu",
+            accelerator="cpu" if cpu else "gpu",
             devices=1,
             precision=precision,  # type: ignore[arg-type]
             max_epochs=1,
@@ -132,32 +114,29 @@ def measure(
             use_distributed_sampler=False,
         )
         trainer.fit(stage, datamodule=data.for_request(stage.request, 0))
-    peak = None if arguments.cpu else torch.cuda.max_memory_allocated()
-    return Measured(median(meter.seconds), peak, meter.losses)
+    meter.peak = None if cpu else torch.cuda.max_memory_allocated()
+    return meter
 
 
-def show(name: str, found: Measured, base: Measured, windows: int) -> str:
-    """A line of the table."""
-    memory = f"{found.peak / 2**30:6.2f} GiB" if found.peak is not None else "memory not measured"
-    saved = f" ({found.peak / base.peak:.2f})" if found.peak is not None and base.peak else ""
-    return (
-        f"  {name:<5} {1000 * found.seconds:9.1f} ms a step ({base.seconds / found.seconds:.2f} times as fast), "
-        f"{windows / found.seconds:8.1f} windows/s, {memory}{saved}, losses apart by at most "
-        f"{found.apart(base, 0):.1e} in the first step, {found.apart(base, -1):.1e} in the last"
+def show(name: str, found: Meter, base: Meter, warm_up: int, windows: int) -> None:
+    """Prints a line of the table."""
+    seconds, base_seconds = (median(meter.seconds[warm_up:]) for meter in (found, base))
+    memory = "memory not measured"
+    if found.peak is not None and base.peak:
+        memory = f"{found.peak / 2**30:6.2f} GiB ({found.peak / base.peak:.2f})"
+    print(
+        f"  {name:<5} {1000 * seconds:9.1f} ms a step ({base_seconds / seconds:.2f} times as fast), "
+        f"{windows / seconds:8.1f} windows/s, {memory}, losses apart by at most "
+        f"{found.apart(base, 0):.1e} in the first step, {found.apart(base, -1):.1e} in the last",
+        flush=True,
     )
 
 
 def main() -> None:
     """Prints what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", default="fakemotion")
-    parser.add_argument("--variant", default="paper")
-    parser.add_argument("--data", default="puppets")
+    parser = options(__doc__, method="fakemotion", variant="paper", data="puppets", steps=10, warm_up=3, rounds=2)
     parser.add_argument("--data-root")
     parser.add_argument("--stage", help="this stage alone")
-    parser.add_argument("--steps", type=int, default=10, help="steps that are timed")
-    parser.add_argument("--warm-up", type=int, default=3, help="steps before them")
-    parser.add_argument("--rounds", type=int, default=2, help="how often; the faster round counts")
     parser.add_argument("--cpu", action="store_true", help="the quick preset on a CPU, to see whether all of it works")
     arguments = parser.parse_args()
     if not arguments.cpu and not torch.cuda.is_available():
@@ -173,20 +152,18 @@ def main() -> None:
         where = "a CPU, which is NOT a measurement of a GPU" if arguments.cpu else torch.cuda.get_device_name()
         print(f"{arguments.method} ({arguments.variant}, {stack.preset}) on {where}; {torch.__version__=}")
         for number, name in enumerate(names):
-            if arguments.stage in (None, name):
-                _stage(job, data, number, arguments)
-
-
-def _stage(job: Job, data: ClipDataModule, number: int, arguments: argparse.Namespace) -> None:
-    stage = stages(job, data)[number]
-    print(f"stage {stage.name}, {stage.request.batch_size} windows a batch")
-    rounds: dict[str, list[Measured]] = {name: [] for name, _, _ in SETTINGS}
-    for _ in range(arguments.rounds):
-        for name, precision, products in SETTINGS:
-            rounds[name].append(measure(job, data, number, precision, products, arguments))
-    best = {name: min(found, key=lambda m: m.seconds) for name, found in rounds.items()}
-    for name, found in best.items():
-        print(show(name, found, best["fp32"], stage.request.batch_size), flush=True)
+            if arguments.stage not in (None, name):
+                continue
+            windows = stages(job, data)[number].request.batch_size
+            print(f"stage {name}, {windows} windows a batch")
+            best: dict[str, Meter] = {}
+            for _ in range(arguments.rounds):
+                for setting, precision, products in SETTINGS:
+                    meter = measure(stages(job, data)[number], data, precision, products, cpu=arguments.cpu)
+                    rounds = [best.get(setting, meter), meter]
+                    best[setting] = min(rounds, key=lambda m: median(m.seconds[arguments.warm_up :]))
+            for setting, meter in best.items():
+                show(setting, meter, best["fp32"], arguments.warm_up, windows)
 
 
 if __name__ == "__main__":

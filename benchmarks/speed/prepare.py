@@ -10,16 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import subprocess
-import sys
 import tempfile
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from benchmarks.speed.harness import in_a_process, options, peak_gib
 from datamodules.puppets import PEOPLE, Performance, render
 from motioncopy.footage.perception import config
 from motioncopy.footage.prepare import prepare
@@ -41,44 +36,28 @@ def loop(source: Path, path: Path, frames: int) -> None:
             writer.write(reader.frames([frame]))
 
 
-def measure(video: Path, out: Path, perception: str, max_size: int, parts: tuple[str, ...], overlap: bool) -> None:
-    """Prepares one video in this process, and prints what it took as JSON; memory in MiB."""
-    backends = config.load(perception)
-    (result,) = prepare([video], out, max_size=max_size, parts=parts, backends=backends, overlap=overlap)
-    # getrusage would give the parent's memory where that is larger: it is taken over until the program starts.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    peak = int(next(iter(re.findall(r"VmHWM:\s*(\d+) kB", status)))) / 1024
-    print(json.dumps({"frames": result.frames, "seconds": result.elapsed, "stages": result.seconds, "peak": peak}))
-
-
-def in_a_process(video: Path, out: Path, arguments: argparse.Namespace, overlap: bool) -> dict[str, Any]:
-    """What :func:`measure` prints."""
-    command = [
-        sys.executable, "-m", "benchmarks.speed.prepare", "--measure", "--video", video, "--out", out,
-        "--perception", arguments.perception, "--max-size", arguments.max_size, "--parts", arguments.parts,
-        *([] if overlap else ["--in-turn"]),
-    ]  # fmt: skip
-    ran = subprocess.run([str(c) for c in command], check=True, stdout=subprocess.PIPE, text=True)
-    measured: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    return measured
+def measure(arguments: argparse.Namespace) -> None:
+    """Prepares one video in this process, and prints what it took as JSON."""
+    (result,) = prepare(
+        [arguments.video],
+        arguments.out,
+        max_size=arguments.max_size,
+        parts=tuple(arguments.parts.split(",")),
+        backends=config.load(arguments.perception),
+        overlap=not arguments.in_turn,
+    )
+    print(json.dumps({"frames": result.frames, "seconds": result.elapsed, "stages": result.seconds, "gib": peak_gib()}))
 
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--video", type=Path, help="what is looped, instead of a puppet")
-    parser.add_argument("--lengths", type=int, nargs="+", default=[150, 1500], metavar="FRAMES")
-    parser.add_argument("--size", type=int, default=512, help="height and width of the puppet's video")
-    parser.add_argument("--max-size", type=int, default=256)
-    parser.add_argument("--parts", default="mask")
-    parser.add_argument("--perception", default="mediapipe", help="a config's name, or a YAML file")
-    for hidden in ("--measure", "--in-turn"):
-        parser.add_argument(hidden, action="store_true", help=argparse.SUPPRESS)
+    parser = options(__doc__, lengths=[150, 1500], size=512, max_size=256, parts="mask", perception="mediapipe")
+    parser.add_argument("--video", type=Path, help="what is looped, instead of a puppet of --size")
+    parser.add_argument("--in-turn", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.measure:
-        parts = tuple(arguments.parts.split(","))
-        measure(arguments.video, arguments.out, arguments.perception, arguments.max_size, parts, not arguments.in_turn)
+    if arguments.out:
+        measure(arguments)
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -89,15 +68,15 @@ def main() -> None:
         for length in arguments.lengths:
             video = folder / f"{length}.mp4"
             loop(source, video, length)
-            for overlap in (True, False) if length == arguments.lengths[0] else (True,):
-                got = in_a_process(video, folder / f"{length}-{overlap}", arguments, overlap)
-                speeds = np.divide(got["frames"], list(got["stages"].values()))
-                stages = ", ".join(f"{name} {speed:.0f}" for name, speed in zip(got["stages"], speeds, strict=True))
-                print(
-                    f"{got['frames']:>7} {'at once' if overlap else 'in turn':<10} "
-                    f"{got['frames'] / got['seconds']:>8.1f} {got['peak']:>9.0f}  {stages}",
-                    flush=True,
-                )
+            for way in ("at once", "in turn") if length == arguments.lengths[0] else ("at once",):
+                got = in_a_process(
+                    "benchmarks.speed.prepare", "--video", video, "--out", folder / f"{length}-{way}", "--parts",
+                    arguments.parts, "--perception", arguments.perception, "--max-size", arguments.max_size,
+                    *(["--in-turn"] if way == "in turn" else []),
+                )  # fmt: skip
+                speed, memory = got["frames"] / got["seconds"], 1024 * got["gib"]
+                stages = ", ".join(f"{name} {got['frames'] / taken:.0f}" for name, taken in got["stages"].items())
+                print(f"{got['frames']:>7} {way:<10} {speed:>8.1f} {memory:>9.0f}  {stages}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,48 +1,32 @@
 """How fast puppets are rendered: ``python -m benchmarks.speed.puppets``.
 
-Prints frames a second with image, joints, mask and parsing, and with the optical flow besides. One thread, so that
-the figures hold for a loader's worker; textures and backgrounds are made before the clock starts.
+A frame with image, joints, mask and parsing, and with the optical flow besides. One thread, so that the figures hold
+for a loader's worker; textures and backgrounds are made before the clock starts.
 """
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
-from statistics import median
 
-import cv2
-
-from benchmarks.speed.timing import medians
+from benchmarks.speed.harness import compare, options, set_threads
 from datamodules.puppets import PEOPLE, Performance, render
 
 
-def frames_a_second(size: int, *, flow: bool, people: int, frames: int) -> float:
-    """Median over people of the frames rendered a second.
-
-    Args:
-        size: Height and width.
-        flow: Whether the optical flow is made too.
-        people: How many of the cast to render.
-        frames: Frames a person.
-    """
-    clips = {person: Performance(person, "groove", 0, frames, size=(size, size)) for person in PEOPLE[:people]}
-    calls = {name: partial(render, clip, range(frames), flow=flow) for name, clip in clips.items()}
-    return frames / median(medians(calls, 1).values())
+def film(clip: Performance, *, flow: bool) -> None:
+    """Renders all frames of a clip."""
+    for i in range(clip.frames):
+        render(clip, i, flow=flow)
 
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=5)
-    parser.add_argument("--frames", type=int, default=40)
-    arguments = parser.parse_args()
-    cv2.setNumThreads(1)
-    print("size   frames/s   with flow")
+    arguments = options(__doc__, people=5, frames=40).parse_args()
+    set_threads(1)
     for size in (96, 128, 256):
-        plain, with_flow = (
-            frames_a_second(size, flow=flow, people=arguments.people, frames=arguments.frames) for flow in (False, True)
-        )
-        print(f"{size:4d} {plain:10.1f} {with_flow:11.1f}")
+        for person in PEOPLE[: arguments.people]:
+            clip = Performance(person, "groove", 0, arguments.frames, size=(size, size))
+            ways = {"with flow" if flow else "plain": partial(film, clip, flow=flow) for flow in (False, True)}
+            compare(f"{size}x{size}, {person}", ways, 1, per=clip.frames)
 
 
 if __name__ == "__main__":

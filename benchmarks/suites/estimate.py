@@ -18,13 +18,11 @@ class Estimate:
 
     Attributes:
         seconds: The median of such runs; ``None`` if there was none.
-        runs: How many those are.
         bound: Whether it is at most so long, for instance because an ablation takes over stages.
         elsewhere: Whether those ran on another machine.
     """
 
     seconds: float | None
-    runs: int = 0
     bound: bool = False
     elsewhere: bool = False
 
@@ -71,7 +69,7 @@ class Estimator:
         times = known.get(True) or known.get(False) or []
         if not times:
             return Estimate(None)
-        return Estimate(statistics.median(times), len(times), key in self._bounds, elsewhere=True not in known)
+        return Estimate(statistics.median(times), key in self._bounds, elsewhere=True not in known)
 
 
 def own_training(record: Record) -> float:

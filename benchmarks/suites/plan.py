@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,12 +23,10 @@ class Options:
     """How suites are run.
 
     Attributes:
-        preset: How large and how long.
         data: In place of the suites' own data sets; empty: those.
         people: Whom personal methods show: names, ``("all",)``, or empty: the data set's own choice.
         seeds: Of whole methods.
         row_seeds: Of ablations.
-        runs: Where runs lie.
         roots: Where data sets lie, by name.
         fixed: Further arguments of :class:`benchmarks.bench.jobs.Job`, the same for all runs.
     """
@@ -47,13 +46,9 @@ class Planned:
     """One run of a plan.
 
     Attributes:
-        job: What is run.
-        label: Of its row.
-        role: What it is in the plan.
         person: Whom a personal method shows.
         after: Ids of jobs whose stages it may take over, and which therefore come first.
         done: Its record, if it has finished.
-        estimate: How long it will take.
         suites: Names of those that want it.
     """
 
@@ -72,16 +67,14 @@ class Plan:
     """All runs of some suites, in order, and what cannot be run.
 
     Attributes:
-        suites: As they were asked for.
-        options: How.
         runs: Each once, however many suites want it.
-        left_out: Suite, what cannot be run (a method or a data set), and why.
+        left_out: What cannot be run (methods, data sets), by the reason.
     """
 
     suites: tuple[Suite, ...]
     options: Options
     runs: tuple[Planned, ...]
-    left_out: tuple[tuple[str, str, str], ...]
+    left_out: Mapping[str, Sequence[str]]
 
     @property
     def open(self) -> list[Planned]:
@@ -97,32 +90,24 @@ def plan(suites: Sequence[Suite], options: Options, estimator: Estimator) -> Pla
         DataError: If a data set is not where it is said to be, or a person is not in it.
     """
     found: dict[str, Planned] = {}
-    left_out: list[tuple[str, str, str]] = []
+    left_out: dict[str, dict[str, None]] = defaultdict(dict)
     for suite in suites:
-        left_out += [(suite.name, *row) for row in suite.left_out]
+        for method, why in suite.left_out:
+            left_out[why][method] = None
         for data in options.data or suite.data:
             try:
                 for run in _runs(suite, data, options, estimator):
                     known = found.get(run.job.id, run)
                     found[run.job.id] = replace(known, suites=tuple(dict.fromkeys((*known.suites, suite.name))))
             except _NoDataError as error:
-                left_out.append((suite.name, data, str(error)))
+                left_out[str(error)][data] = None
     if not found:
         raise ConfigError(
             "nothing of this can be run",
-            found="; ".join(f"{', '.join(what)}: {why}" for why, what in grouped(left_out).items()),
+            found="; ".join(f"{', '.join(what)}: {why}" for why, what in left_out.items()),
             remedy="DATA=puppets (--data puppets), SAMPLE=1 (--sample), or DATA_ROOT='NAME=DIR' (--data-root)",
         )
-    return Plan(tuple(suites), options, tuple(found.values()), tuple(left_out))
-
-
-def grouped(left_out: Sequence[tuple[str, str, str]]) -> dict[str, list[str]]:
-    """What cannot be run, by the reason."""
-    reasons: dict[str, list[str]] = {}
-    for _, what, why in left_out:
-        if what not in (named := reasons.setdefault(why, [])):
-            named.append(what)
-    return reasons
+    return Plan(tuple(suites), options, tuple(found.values()), {why: list(what) for why, what in left_out.items()})
 
 
 class _NoDataError(Exception):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from benchmarks.bench import runner
@@ -51,16 +51,12 @@ class Outcome:
     stopped: MotionCopyError | None = None
 
 
-def run(plan: Plan, say: Callable[[str], None] = print) -> Outcome:
+def run(plan: Plan) -> Outcome:
     """Runs what has not finished; a failure is kept, and the next run begins.
 
     What another process is running (the same command, called twice, shares its work) comes last, and is waited for.
 
     One that has finished is asked for too: it is run anew should its data have changed since.
-
-    Args:
-        plan: What to run.
-        say: Where a line of progress goes.
     """
     outcome = Outcome()
     waiting = list(plan.runs)
@@ -68,7 +64,7 @@ def run(plan: Plan, say: Callable[[str], None] = print) -> Outcome:
     announced: set[str] = set()
     while waiting:
         busy: list[Planned] = []
-        for number, planned in enumerate(waiting):
+        for place, planned in enumerate(waiting):
             if {p.job.id for p in busy} & set(planned.after):
                 busy.append(planned)  # it would train what is being trained
                 continue
@@ -79,7 +75,9 @@ def run(plan: Plan, say: Callable[[str], None] = print) -> Outcome:
                 except TrainingError as error:
                     outcome.stopped = error
                     return outcome
-                say(_headline(planned, len(outcome.finished) + len(outcome.failed), plan, waiting[number:]))
+                number_of_all = len(outcome.finished) + len(outcome.failed) + 1
+                left = time_left(waiting[place:])
+                print(f"\n[{number_of_all}/{len(plan.runs)}] {title(planned)}; left in all: {left}")
             try:
                 outcome.finished[planned.job.id] = runner.run(planned.job, quiet=True, listeners=[log_record])
             except BusyError:
@@ -90,10 +88,10 @@ def run(plan: Plan, say: Callable[[str], None] = print) -> Outcome:
                     outcome.failures[planned.job.id] = error.record
                 elif not isinstance(error, MotionCopyError):
                     traceback.print_exc()
-                say(f"Failed: {title(planned)}. {outcome.failed[planned.job.id]}")
+                print(f"Failed: {title(planned)}. {outcome.failed[planned.job.id]}")
         if len(busy) == len(waiting):
             if new := [p for p in busy if p.job.id not in announced]:
-                say(f"Waiting for another process, which runs {'; '.join(title(p) for p in new)}")
+                print(f"Waiting for another process, which runs {'; '.join(title(p) for p in new)}")
                 announced |= {p.job.id for p in new}
             time.sleep(_POLL_SECONDS)
         waiting = busy
@@ -116,11 +114,6 @@ def time_left(runs: Iterable[Planned]) -> str:
         return "unknown" if estimates else "nothing"
     where = " (by another machine's times)" if any(e.elsewhere for e in estimates) else ""
     return bound + spoken(known) + where + (f", and {unknown} runs of unknown length" if unknown else "")
-
-
-def _headline(planned: Planned, over: int, plan: Plan, left: list[Planned]) -> str:
-    count = f"[{over + 1}/{len(plan.runs)}]"
-    return f"\n{count} {title(planned)}; left in all: {time_left(left)}"
 
 
 def _refuse_full_disk(plan: Plan) -> None:

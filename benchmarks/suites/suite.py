@@ -104,7 +104,7 @@ def of_table(table: papers.PrintedTable) -> Suite:
             left_out.append((row.method, PLANNED if row.ours else FOREIGN))
             continue
         wanted = SuiteRow(row.label, row.method, (row.ablation,) if row.ablation else ())
-        ConfigStack(row.method, "puppets", preset="", overlays=wanted.overlays).files()
+        wanted.stack("puppets", preset="")
         if all((r.method, r.overlays) != (wanted.method, wanted.overlays) for r in rows):
             rows.append(wanted)
     return Suite(table.id, tuple(rows), table.data, tuple(left_out), table)

@@ -13,13 +13,12 @@ import rich.table
 from rich.console import Console
 
 from benchmarks.suites.estimate import own_training, spoken
-from benchmarks.suites.plan import Plan, Planned, grouped
+from benchmarks.suites.plan import Plan, Planned
 from benchmarks.suites.run import Outcome, time_left, title
 from benchmarks.tables.comparison import comparison
 from benchmarks.tables.results import results
 from benchmarks.tables.table import Table, show
 from motioncopy.errors import RecordError
-from motioncopy.records import Record
 
 
 def plan(found: Plan, console: Console) -> None:
@@ -47,7 +46,7 @@ def plan(found: Plan, console: Console) -> None:
             time_left(left) if left else "",
         )  # fmt: skip
     console.print(table)
-    for why, left_out in grouped(found.left_out).items():
+    for why, left_out in found.left_out.items():
         console.print(f"Left out, {', '.join(left_out)}: {why}", markup=False)
     count = len(found.open)
     console.print(f"{count} of {len(found.runs)} runs to do: {time_left(found.open)}" if count else "All has finished.")
@@ -94,25 +93,21 @@ def tables(found: Plan, came: Outcome, folder: Path) -> list[Path]:
         own = [run for run in found.runs if suite.name in run.suites]
         records = [r for run in own if (r := came.finished.get(run.job.id) or came.failures.get(run.job.id))]
         if suite.table is None:
-            texts = {suite.name: _own_tables(records)}
+            parts = dict.fromkeys((r.data, r.regime) for r in records)
+            chosen = {part: [r for r in records if (r.data, r.regime) == part] for part in parts}
+            texts = {suite.name: [_made(" ".join(part), partial(results, of)) for part, of in chosen.items()]}
         else:
-            chosen = {"-".join(filter(None, (suite.name, data))): data for data in found.options.data or (None,)}
+            places = {"-".join(filter(None, (suite.name, data))): data for data in found.options.data or (None,)}
             texts = {
-                name: [_made(name, partial(comparison, suite.table, records, data))] for name, data in chosen.items()
+                name: [_made(name, partial(comparison, suite.table, records, data))] for name, data in places.items()
             }
         _name_changed_rows(own, came)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, parts in texts.items():
+        for name, made in texts.items():
             path = folder / f"{name.replace('/', '-')}-{found.options.preset}.md"
-            path.write_text("\n".join(parts), encoding="utf-8")
+            path.write_text("\n".join(made), encoding="utf-8")
             written.append(path)
     return written
-
-
-def _own_tables(records: Sequence[Record]) -> list[str]:
-    parts = dict.fromkeys((r.data, r.regime) for r in records)
-    chosen = {part: [r for r in records if (r.data, r.regime) == part] for part in parts}
-    return [_made(" ".join(part), partial(results, found)) for part, found in chosen.items()]
 
 
 def _made(name: str, make: Callable[[], Table]) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -46,18 +46,10 @@ class Ablation:
     Attributes:
         part: Its name.
         compared: The overlay whose run has the part and is otherwise the same; ``None``: the whole method.
-        paper: For each data set, kind of trial and metric key the paper's values without and with the part.
     """
 
     part: str
     compared: str | None = None
-    paper: Mapping[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
-
-    def found_by_the_paper(self, kind: str, metric: str) -> str:
-        """The paper's own differences, signed so that positive is better with the part; empty if it has none."""
-        pairs = {data: pair for (data, *rest), pair in self.paper.items() if rest == [kind, metric]}
-        gains = {data: direction(metric) * (more - less) for data, (less, more) in pairs.items()}
-        return ", ".join(f"{gain:+.3g} ({data})" for data, gain in gains.items())
 
 
 def ablations(method: str) -> dict[str, Ablation]:
@@ -72,7 +64,7 @@ def ablations(method: str) -> dict[str, Ablation]:
         if block is None:
             continue
         try:
-            found[name] = Ablation(**block, paper=_printed(method, name))
+            found[name] = Ablation(**block)
         except TypeError as error:
             raise ConfigError(
                 f"the block ablation of {method}'s overlay {name} is wrong",
@@ -82,15 +74,16 @@ def ablations(method: str) -> dict[str, Ablation]:
     return found
 
 
-def _printed(method: str, ablation: str) -> dict[tuple[str, str, str], tuple[float, float]]:
-    """What the papers' tables say of an overlay: each cell without the part, and the same cell with it."""
-    found: dict[tuple[str, str, str], tuple[float, float]] = {}
+def worth_in_papers(method: str, ablation: str) -> dict[tuple[str, str], dict[str, float]]:
+    """What a part is worth by the papers' tables: for each kind of trial and metric, by data set; positive helps."""
+    found: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     for table in papers.tables().values():
         for row in (r for r in table.rows if (r.method, r.ablation) == (method, ablation)):
             for less, more in zip(row.cells, table.compared_with(row).cells, strict=True):
                 if less.value is not None and more.value is not None:
                     # Two tables can print a row twice; the first one counts.
-                    found.setdefault((less.data, less.kind, less.metric), (less.value, more.value))
+                    gain = direction(less.metric) * (more.value - less.value)
+                    found[less.kind, less.metric].setdefault(less.data, gain)
     return found
 
 
@@ -127,12 +120,16 @@ def worth_of_parts(records: Iterable[Record]) -> Table:
                 )
             fixed = {"data": data, "protocol": protocol, "subject": subject, "method": method, "ablation": name}
             fixed |= {"part": ablation.part, "compared": ablation.compared}
-            lines += [fixed | line for line in _gains(list(with_part.values()), list(without.values()), ablation)]
+            found = worth_in_papers(method, name)
+            for line in _gains(list(with_part.values()), list(without.values())):
+                gains = found.get((line["kind"], line["metric"]), {})
+                paper = ", ".join(f"{gain:+.3g} ({place})" for place, gain in gains.items())
+                lines.append(fixed | line | {"paper": paper})
     # As objects: pandas would turn the None of the whole method into a NaN beside another row's name.
     return Table(pd.DataFrame(lines, columns=list(COLUMNS), dtype=object), _layout)
 
 
-def _gains(with_part: Sequence[Record], without: Sequence[Record], ablation: Ablation) -> list[dict[str, Any]]:
+def _gains(with_part: Sequence[Record], without: Sequence[Record]) -> list[dict[str, Any]]:
     """One line for each kind of trial and metric of which trials of both rows have values."""
     trials = [trial for record in without for trial in record.results.trials.values()]
     lines = []
@@ -140,9 +137,8 @@ def _gains(with_part: Sequence[Record], without: Sequence[Record], ablation: Abl
         for metric in sorted({key for trial in trials if trial.kind == kind for key in trial.scores}):
             gain = worth(with_part, without, kind, metric) if direction(metric) else {}
             if "trials" in gain:
-                line = {name: gain[name] for name in ("worth", "low", "high", "trials", "seeds")}
-                paper = ablation.found_by_the_paper(kind, metric)
-                lines.append(line | {"kind": kind, "metric": metric, "paper": paper})
+                numbers = {name: gain[name] for name in ("worth", "low", "high", "trials", "seeds")}
+                lines.append(numbers | {"kind": kind, "metric": metric})
     return lines
 
 
@@ -186,5 +182,5 @@ def _layout(frame: pd.DataFrame) -> tuple[list[Grid], list[Note]]:
 def gain(line: Mapping[str, Any]) -> Cell:
     """What the part is worth, with its interval."""
     metric = line["metric"]
-    ends = "" if line["low"] is None else interval(line["low"], line["high"], metric, signed=True)
+    ends = interval(line["low"], line["high"], metric, signed=True)
     return Cell(number(line["worth"], metric, signed=True), ends)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from motioncopy.metrics.catalogue import definition
 
 #: The one column of papers' tables that is no metric of frames, but a cost.
@@ -37,8 +39,10 @@ def number(value: float, metric: str, *, signed: bool = False) -> str:
     return f"{value:{'+' if signed else ''}.{digits(metric)}f}".replace("-", "−")
 
 
-def interval(low: float, high: float, metric: str, *, signed: bool = False) -> str:
-    """The ends of an interval of the metric."""
+def interval(low: float | None, high: float | None, metric: str, *, signed: bool = False) -> str:
+    """The ends of an interval of the metric; empty without one."""
+    if low is None or high is None or math.isnan(low):
+        return ""
     return f"{number(low, metric, signed=signed)}, {number(high, metric, signed=signed)}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -111,7 +112,9 @@ def _same_subjects(rows: Sequence[ComparedRow], found: Sequence[Runs], data: str
             if one.finished and person not in {r.subject for r in one.finished}
         ]
         left_out.append(f"{person} ({', '.join(lacking)})")
-    return [one.only(common) for one in found], "; ".join(left_out) or None
+    # All that failed stay: no failure is passed over.
+    kept = [replace(one, finished=tuple(r for r in one.finished if r.subject in common)) for one in found]
+    return kept, "; ".join(left_out) or None
 
 
 def _lacks(one: Runs, person: str) -> str:

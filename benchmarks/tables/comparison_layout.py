@@ -80,11 +80,11 @@ def _listed(flags: str | None) -> list[str]:
     return flags.split(", ") if flags else []
 
 
-def by_row(lines: Iterable[Line]) -> dict[tuple[str, str], dict[tuple[str, str, str], Line]]:
-    """Lines by section and label, and then by data set, kind and metric."""
-    rows: dict[tuple[str, str], dict[tuple[str, str, str], Line]] = {}
+def by_row(lines: Iterable[Line]) -> dict[tuple[str, str], list[Line]]:
+    """Lines by section and label."""
+    rows: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
-        rows.setdefault((line["section"], line["label"]), {})[line["data"], line["kind"], line["metric"]] = line
+        rows.setdefault((line["section"], line["label"]), []).append(line)
     return rows
 
 
@@ -99,7 +99,7 @@ def _part(lines: list[Line], doubts: Doubts) -> Grid:
         headings += [f"{heading(metric)}\n{'here' if own else one['measured_on']}"]
         headings += [f"{heading(metric)}\nΔ"] if metric in differing else []
     rows = by_row(lines)
-    texts = tuple(tuple(_row(label, list(cells.values()), differing, doubts)) for (_, label), cells in rows.items())
+    texts = tuple(tuple(_row(label, cells, differing, doubts)) for (_, label), cells in rows.items())
     sections = [section for section, _ in rows]
     breaks = tuple(k for k in range(1, len(sections)) if sections[k] != sections[k - 1])
     caption = f"{one['table']}: {one['title']}; {one['measured_on'] + ', ' if own else ''}{one['kind']}"
@@ -150,7 +150,7 @@ def measured_cell(line: Line, doubts: Doubts) -> Cell | None:
         marks += doubts.because(
             f"of runs on {line['device']} alone; those on {line['not_averaged']} are not averaged with them"
         )
-    ends = "" if line["low"] is None else interval(line["low"], line["high"], metric)
+    ends = interval(line["low"], line["high"], metric)
     return Cell(number(line["mean"], metric), ends, bold=bool(line["best"]), marks=marks, line=line["line"])
 
 
@@ -174,9 +174,9 @@ def _worths(lines: list[Line], doubts: Doubts) -> Grid | None:
         headings += [f"{name}\n{'paper' if own else data}" for data in sets] + [f"{name}\n{'here' if own else place}"]
     rows = []
     for (_, label), cells in by_row(lines).items():
-        row = [Cell(f"{label}, against {next(iter(cells.values()))['compared']}")]
+        row = [Cell(f"{label}, against {cells[0]['compared']}")]
         for metric in metrics:
-            found = [cell for cell in cells.values() if cell["metric"] == metric]
+            found = [cell for cell in cells if cell["metric"] == metric]
             for cell in found:
                 value, digits = cell["paper_worth"], len((cell["paper_text"] or "").partition(".")[2])
                 row.append(Cell("–" if value is None else f"{value:+.{digits}f}".replace("-", "−")))
@@ -190,8 +190,8 @@ def _worth(line: Line, doubts: Doubts) -> Cell:
     if line["worth"] is None:
         reason = line["reason"] or line["worth_untested"] or "the row with the part has no value"
         return Cell("–", marks=doubts.because(reason))
-    low, high, metric = line["worth_low"], line["worth_high"], line["metric"]
-    ends = "" if low is None else interval(low, high, metric, signed=True)
+    metric = line["metric"]
+    ends = interval(line["worth_low"], line["worth_high"], metric, signed=True)
     mark = "≈" if line["sign"] == "≈" else "?" if line["worth_untested"] else ""
     return Cell(number(line["worth"], metric, signed=True), ends, marks=mark)
 

@@ -22,17 +22,18 @@ from motioncopy.errors import RecordError
 _GAP, _EDGES = 3, 1
 #: Characters that stand side by side on a page of LaTeX in ``\footnotesize``.
 PAGE = 76
-_LATEX = {
+_LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "–": "--", "−": r"$-$", "±": r"$\pm$", "≈": r"$\approx$", "°": r"$^{\circ}$", "Δ": r"$\Delta$", "·": r"$\cdot$",
     "↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\rightarrow$", "≥": r"$\geq$", "×": r"$\times$",
     "†": r"\textdagger{}", "‡": r"\textdaggerdbl{}", "§": r"\S{}", "…": r"\dots{}", "’": "'", "“": "``", "”": "''",
-}  # fmt: skip
+})  # fmt: skip
 _DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _LETTERS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
-_RAISED = dict(zip(_DIGITS + _LETTERS, "0123456789abcdefghijklmnoprstuvwxyz", strict=True))
+_RAISING = str.maketrans("0123456789", _DIGITS)
+_LOWERING = str.maketrans(_DIGITS + _LETTERS, "0123456789abcdefghijklmnoprstuvwxyz")
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _folded(text: str, fold: int) -> str:
 
 def raised(number: int) -> str:
     """The sign of the footnote of this number."""
-    return "".join(_DIGITS[int(digit)] for digit in str(number))
+    return str(number).translate(_RAISING)
 
 
 def lettered(number: int) -> str:
@@ -310,14 +311,10 @@ def _set(cell: Cell) -> str:
 
 def lowered(signs: str) -> str:
     """Raised signs as plain letters and digits, for a page that raises them itself."""
-    return "".join(_RAISED.get(sign, sign) for sign in signs)
+    return signs.translate(_LOWERING)
 
 
 def escape(text: str) -> str:
     """A text for LaTeX, read as UTF-8."""
-    raised = f"[{_DIGITS}{_LETTERS}]+"
-    pieces = re.split(f"({raised})", text)
-    return "".join(
-        f"$^{{{lowered(piece)}}}$" if re.fullmatch(raised, piece) else "".join(_LATEX.get(c, c) for c in piece)
-        for piece in pieces
-    )
+    escaped = text.translate(_LATEX)
+    return re.sub(f"[{_DIGITS}{_LETTERS}]+", lambda raised: f"$^{{{lowered(raised[0])}}}$", escaped)

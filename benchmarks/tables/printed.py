@@ -29,22 +29,25 @@ def printed(paper_table: PrintedTable) -> Table:
         ``value`` is ``None`` where the paper prints none; ``compared`` is the label of the row with which an ablation
         is compared.
     """
-    one, lines = paper_table, []
-    for row in one.rows:
-        compared = one.compared_with(row).label if row.ablation is not None else None
-        named: dict[str, Any] = {
-            "paper": one.paper,
-            "table": one.number,
-            "id": one.id,
+    lines = [
+        {
+            "paper": paper_table.paper,
+            "table": paper_table.number,
+            "id": paper_table.id,
             "row": row.label,
             "method": row.method,
+            "ablation": row.ablation,
+            "compared": paper_table.compared_with(row).label if row.ablation is not None else None,
+            "data": cell.data,
+            "kind": cell.kind,
+            "metric": cell.metric,
+            "value": cell.value,
+            "flags": list(paper_table.flags_of(row, cell)),
         }
-        named |= {"ablation": row.ablation, "compared": compared}
-        for cell in row.cells:
-            flags = {"flags": list(one.flags_of(row, cell))}
-            value = {"data": cell.data, "kind": cell.kind, "metric": cell.metric, "value": cell.value}
-            lines.append(named | value | flags)
-    return Table(pd.DataFrame(lines, columns=list(COLUMNS), dtype=object), partial(_layout, one))
+        for row in paper_table.rows
+        for cell in row.cells
+    ]
+    return Table(pd.DataFrame(lines, columns=list(COLUMNS), dtype=object), partial(_layout, paper_table))
 
 
 def printed_line(table: PrintedTable, row: ComparedRow, column: Column) -> dict[str, Any]:
@@ -52,14 +55,10 @@ def printed_line(table: PrintedTable, row: ComparedRow, column: Column) -> dict[
     place, own = table.columns.index(column), row.printed
     cell = own.cells[place] if own is not None else None
     data, kind, metric = column
-    found: dict[str, Any] = {
+    found: dict[str, Any] = {name: getattr(row, name) for name in ("section", "label", "method", "variant", "ablation")}
+    found |= {
         "table": table.id,
         "title": table.title,
-        "section": row.section,
-        "label": row.label,
-        "method": row.method,
-        "variant": row.variant,
-        "ablation": row.ablation,
         "data": data,
         "kind": kind,
         "metric": metric,
@@ -93,10 +92,7 @@ def _layout(one: PrintedTable, _: pd.DataFrame) -> tuple[list[Grid], list[Note]]
         below = "" if len(kinds) == 1 or one.kind == "cost" else "\n{}"
         headings = ("row", *(heading(metric) + below.format(kind) for kind, metric in columns))
         body = [
-            (
-                Cell(label, marks=doubts.of_row(next(iter(cells.values())))),
-                *(printed_cell(x, doubts) for x in cells.values()),
-            )
+            (Cell(label, marks=doubts.of_row(cells[0])), *(printed_cell(cell, doubts) for cell in cells))
             for (_, label), cells in by_row(line for line in lines if line["data"] == data).items()
         ]
         where = (

@@ -79,17 +79,10 @@ def _line(label: str, runs: Sequence[Record], kind: str, metric: str) -> dict[st
     one = runs[0]
     found = [r.results.aggregates.get(kind, {}).get(metric) for r in runs]  # type: ignore[call-overload]
     values = [a.value for a in found if a is not None]
-    return {
-        "data": one.data,
-        "protocol": one.protocol,
-        "regime": one.regime,
-        "subject": one.subject,
+    own = ("data", "protocol", "regime", "subject", "method", "variant", "preset", "ablation")
+    return {name: getattr(one, name) for name in own} | {
         "label": label,
-        "method": one.method,
-        "variant": one.variant,
-        "preset": one.preset,
         "overlays": ", ".join(one.overlays) or None,
-        "ablation": one.ablation,
         "kind": kind,
         "metric": metric,
         "mean": statistics.fmean(values) if values else None,
@@ -138,7 +131,7 @@ def _cell(line: dict[str, Any], reasons: Footnotes) -> Cell:
     metric = line["metric"]
     return Cell(
         number(line["mean"], metric),
-        "" if math.isnan(line["low"]) else interval(line["low"], line["high"], metric),
+        interval(line["low"], line["high"], metric),
         "" if math.isnan(line["std"]) else number(line["std"], metric),
         bool(line["best"]),
         ("≈" if line["tied"] else "") + ("°" if line["weak"] else ""),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.bench import config_stack
@@ -135,10 +135,7 @@ class ComparedRow:
 
     Attributes:
         section: Printed by the ``paper``, measured besides (``other``), or a trivial ``baseline``.
-        label: What the row is called.
         method: The method's folder, or another system's name.
-        variant: What is computed.
-        ablation: The overlay, or ``None`` for the whole method.
         printed: The paper's row, if it has one.
         compared: Index of the row that has the part which this one lacks; ``None`` for whole methods.
     """
@@ -169,10 +166,6 @@ class Runs:
     finished: tuple[Record, ...] = ()
     failed: tuple[Record, ...] = ()
     aside: int = 0
-
-    def only(self, subjects: set[str | None]) -> Runs:
-        """The finished ones of some subjects, and all that failed: no failure is passed over."""
-        return replace(self, finished=tuple(r for r in self.finished if r.subject in subjects))
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,6 @@ from benchmarks.tables import grid
 from benchmarks.tables.grid import Grid, Note
 from motioncopy.files.names import printable
 
-FORMATS = ("terminal", "markdown", "latex", "svg", "csv", "json")
-
 
 @dataclass(frozen=True)
 class Table:
@@ -65,7 +63,7 @@ def show(tables: Sequence[Table], style: str = "terminal") -> None:
 
     Args:
         tables: At least one.
-        style: One of :data:`FORMATS`.
+        style: ``terminal``, ``markdown``, ``latex``, ``svg``, ``csv`` or ``json``.
     """
     if style == "markdown":
         print("\n".join(table.markdown() for table in tables))

@@ -54,7 +54,7 @@ def write_take(
         tail_first: Whether lines of the pose text begin with the tail.
     """
     folder = root / take.animal
-    film = render(performance, range(performance.frames))
+    film = [render(performance, i) for i in range(performance.frames)]
     images = np.stack([*[background(performance)] * take.empty, *(frame.image for frame in film)])
     path = folder if take.name == take.animal else folder / take.name
     folder.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def write(out: Path, takes: Sequence[Take] = TAKES, *, frames: int = 60) -> None
     for seed, take in enumerate(takes, start=21):
         performance = Performance(take.person, take.motion, seed, frames, take.fps, take.size)
         with VideoWriter(out / f"{take.clip}.mp4", take.fps, take.size) as video:
-            video.write(np.stack([frame.image for frame in render(performance, range(frames))]))
+            video.write(np.stack([render(performance, i).image for i in range(frames)]))
     with (out / "clips.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("clip", "person", "split"))

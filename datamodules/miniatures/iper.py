@@ -78,7 +78,7 @@ def write(out: Path, videos: Sequence[Take] = TAKES, *, size: int = 256) -> None
     """
     for take in videos:
         performance = Performance(take.person, take.motion, take.seed, take.frames, _FPS, (size, size))
-        film = render(performance, range(take.frames))
+        film = [render(performance, i) for i in range(take.frames)]
         _write_frames(out, take, np.stack([frame.image for frame in film]))
         _write_smpls(out / "smpls" / take.name, film)
     for split in ("train", "val"):

@@ -63,7 +63,7 @@ def write(out: Path, takes: Mapping[str, Sequence[Take]] = TAKES, *, frames: int
     numbered = enumerate(((phase, take) for phase, some in takes.items() for take in some), start=1)
     for number, (phase, take) in numbered:
         performance = Performance(take.person, take.motion, take.seed, frames, _FPS, take.size)
-        film = render(performance, range(frames))
+        film = [render(performance, i) for i in range(frames)]
         for side, shown in (("target", film[:1]), ("source", film)):
             for i, frame in enumerate(shown, start=1):
                 _write_frame(out / phase, phase, side, f"video_{number:03d}", f"{i:05d}", frame, take)

@@ -167,13 +167,12 @@ def hand21_rest(rig: Rig, side: str) -> Floats:
     return rig.at(f"{side}_hand") + np.stack(points)
 
 
-def place(rig: Rig, rotations: Floats, root: Floats) -> Floats:
-    """Forward kinematics.
+def place(rig: Rig, rotations: Floats) -> Floats:
+    """Forward kinematics, with the pelvis at the origin.
 
     Args:
         rig: The body.
         rotations: ``(T, bones, 3, 3)`` rotation of each bone relative to its parent.
-        root: ``(T, 3)`` position of the pelvis in metres.
 
     Returns:
         ``(T, bones, 3, 4)`` transforms that take a rest position to its posed position: ``A[:, :3] @ x + A[:, 3]``.
@@ -183,7 +182,7 @@ def place(rig: Rig, rotations: Floats, root: Floats) -> Floats:
     position = np.empty((frames, len(BONES), 3))
     for bone, parent in enumerate(PARENTS):
         if parent < 0:
-            world[:, bone], position[:, bone] = rotations[:, bone], root
+            world[:, bone], position[:, bone] = rotations[:, bone], 0
             continue
         world[:, bone] = world[:, parent] @ rotations[:, bone]
         position[:, bone] = position[:, parent] + world[:, parent] @ (rig.joints[bone] - rig.joints[parent])
@@ -206,35 +205,39 @@ def carry(transforms: Floats, bones: NDArray[np.int64], points: Floats) -> Float
     return np.asarray((chosen[..., :3] @ points[:, :, None])[..., 0] + chosen[..., 3])
 
 
-def stand(rig: Rig, rotations: Floats, path: Floats, lift: Floats, plant: Floats) -> Floats:
-    """Puts a moving body on the floor.
+@dataclass(frozen=True)
+class Choreography:
+    """A motion over T frames, of anybody.
 
-    The lowest point of the soles touches the floor (y = 0), raised by ``lift``; horizontally the planted feet stay
-    where the path is, and the hips give way.
-
-    Args:
-        rig: The body.
-        rotations: As for :func:`place`.
+    Attributes:
+        rotations: ``(T, bones, 3, 3)`` relative to the parent bone.
         path: ``(T, 2)`` x and z of the place where the person stands, in leg lengths.
         lift: ``(T,)`` height of a jump in leg lengths.
         plant: ``(T, 2)`` weight with which the left and the right foot hold their place; rows sum to 1.
-
-    Returns:
-        Transforms as of :func:`place`.
     """
-    transforms = place(rig, rotations, np.zeros((len(rotations), 3)))
+
+    rotations: Floats
+    path: Floats
+    lift: Floats
+    plant: Floats
+
+
+def stand(rig: Rig, moves: Choreography) -> Floats:
+    """Puts a moving body on the floor.
+
+    The lowest point of the soles touches the floor (y = 0), raised by the jump; horizontally the planted feet stay
+    where the path is, and the hips give way. The transforms are as of :func:`place`.
+    """
+    transforms = place(rig, moves.rotations)
     left, right = BONE["l_foot"], BONE["r_foot"]
     soles = np.concatenate([rig.soles, rig.soles * [-1, 1, 1]])
     bones = np.repeat([left, right], len(rig.soles))
     floor = carry(transforms, bones, soles)[..., 1].min(axis=1)
     ankles = carry(transforms, np.array([left, right]), rig.joints[[left, right]])
     # In the rest pose the ankles' middle is below the hips: only what the legs' angles change moves the hips.
-    held = np.einsum("tf,tfi->ti", plant, ankles - np.array([[1.0], [-1.0]]) * _stance(rig, transforms))
-    shift = np.stack([path[:, 0] * rig.leg - held[:, 0], lift * rig.leg - floor, path[:, 1] * rig.leg - held[:, 2]], 1)
+    stance = transforms[:, BONE["pelvis"], None, :3, 0] * rig.joints[left, 0]  # half the distance between the feet
+    held = np.einsum("tf,tfi->ti", moves.plant, ankles - np.array([[1.0], [-1.0]]) * stance)
+    x, z = rig.leg * moves.path.T
+    shift = np.stack([x - held[:, 0], moves.lift * rig.leg - floor, z - held[:, 2]], 1)
     transforms[..., 3] += shift[:, None]
     return transforms
-
-
-def _stance(rig: Rig, transforms: Floats) -> Floats:
-    """Half the distance between the feet at rest, along the pelvis's left, ``(T, 1, 3)``."""
-    return np.asarray(transforms[:, BONE["pelvis"], None, :3, 0] * rig.joints[BONE["l_foot"], 0])

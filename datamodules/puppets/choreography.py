@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from datamodules.puppets.bodies import BONE, BONES, Floats
+from datamodules.puppets.bodies import BONE, BONES, Choreography, Floats
 from datamodules.puppets.chance import uniforms
 from datamodules.puppets.motions import CURVES, MOTIONS, Curves
 from motioncopy.errors import DataError
-
-
-@dataclass(frozen=True)
-class Choreography:
-    """A motion over T frames, as :func:`datamodules.puppets.bodies.stand` takes it.
-
-    Attributes:
-        rotations: ``(T, bones, 3, 3)`` relative to the parent bone.
-        path: ``(T, 2)`` x and z in leg lengths.
-        lift: ``(T,)`` in leg lengths.
-        plant: ``(T, 2)`` weights of the left and the right foot.
-    """
-
-    rotations: Floats
-    path: Floats
-    lift: Floats
-    plant: Floats
-
 
 # Rotations about x (flex), y (twist) and z (side) that the names above stand for; limbs hang, the trunk stands.
 _FLEX = {"upper_arm": -1, "forearm": -1, "hand": -1, "thigh": -1, "shin": 1, "foot": -1}
@@ -52,12 +33,8 @@ def choreograph(motion: str, seed: int, frames: int, fps: float) -> Choreography
         raise DataError(f"unknown motion {motion!r}", expected=f"one of {', '.join(MOTIONS)}")
     function, period = CURVES[motion]
     draws = uniforms(7, zlib.crc32(motion.encode()), seed)
-    tempo, amplitude, facing, mirrored = (
-        0.85 + 0.3 * draws[0],
-        0.88 + 0.2 * draws[1],
-        0.6 * draws[2] - 0.3,
-        draws[3] < 0.5,
-    )
+    tempo, amplitude = 0.85 + 0.3 * draws[0], 0.88 + 0.2 * draws[1]
+    facing, mirrored = 0.6 * draws[2] - 0.3, draws[3] < 0.5
     phase, slow_phase, gaze_phase = 2 * np.pi * draws[4:]
     turn = 2 * np.pi * np.arange(frames) / fps
     slow = turn / _SLOW + slow_phase

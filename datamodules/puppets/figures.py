@@ -243,16 +243,9 @@ def _hair_extras(rig: Rig, hair: Hair) -> list[Part]:
     if hair.style == "ponytail":
         place = head_point(rig, np.pi, 0.80, 0.06 * size)
         tail = loft(
-            "hair_tail",
-            ((0.0, 0.07, 0.07), (0.2, 0.11, 0.10), (0.6, 0.10, 0.09), (0.95, 0.05, 0.05)),
-            place,
-            unit=size,
-            bones=("head", "chest"),
-            joints=(0.8 * size,),
-            width=0.1,
-            rings=10,
-            columns=12,
-        )
+            "hair_tail", ((0.0, 0.07, 0.07), (0.2, 0.11, 0.10), (0.6, 0.10, 0.09), (0.95, 0.05, 0.05)), place,
+            unit=size, bones=("head", "chest"), joints=(0.8 * size,), width=0.1, rings=10, columns=12,
+        )  # fmt: skip
         return [tail.moved(Rotation.from_euler("x", 12, degrees=True).as_matrix(), place)]
     if hair.style == "bun":
         rows = ((0.0, 0.12, 0.12), (0.1, 0.16, 0.16), (0.2, 0.12, 0.12))

@@ -165,7 +165,7 @@ class Puppets(ClipDataModule):
                 parts=parts,
             ) as writer:
                 for first in range(0, frames, _CHUNK):
-                    shots = render(performance, range(first, min(first + _CHUNK, frames)), flow=self.flow)
+                    shots = [render(performance, i, flow=self.flow) for i in range(first, min(first + _CHUNK, frames))]
                     writer.append(
                         np.stack([s.image for s in shots]),
                         np.stack([s.joints for s in shots]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -12,6 +13,28 @@ from datamodules.puppets.bodies import Floats
 from datamodules.puppets.chance import uniforms
 from datamodules.puppets.figures import Cloth
 from motioncopy.errors import DataError
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The coordinates of a part's texture, one value a texel.
+
+    Attributes:
+        along: ``(h, 1)`` metres along the part.
+        around: ``(1, w)`` azimuth in radians, -pi to pi, 0 in front.
+        girth: Metres around.
+        seed: Makes the noise of each part its own.
+    """
+
+    along: Floats
+    around: Floats
+    girth: float
+    seed: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(h, w)."""
+        return self.along.shape[0], self.around.shape[1]
 
 
 def noise(shape: tuple[int, int], cell: int | tuple[int, int], seed: int) -> Floats:
@@ -33,15 +56,12 @@ def noise(shape: tuple[int, int], cell: int | tuple[int, int], seed: int) -> Flo
     return np.asarray(field, float)
 
 
-def weave(cloth: Cloth, along: Floats, around: Floats, girth: float, seed: int, *, front: bool = False) -> Floats:
+def weave(cloth: Cloth, strip: Strip, *, front: bool = False) -> Floats:
     """Colours of a fabric wrapped around a tube.
 
     Args:
         cloth: The fabric.
-        along: ``(h, 1)`` metres along the tube.
-        around: ``(1, w)`` azimuth in radians, 0 in front.
-        girth: Metres around the tube.
-        seed: Of folds and blots.
+        strip: The tube's.
         front: Whether the tube is the torso, the one place for a logo.
 
     Returns:
@@ -50,16 +70,16 @@ def weave(cloth: Cloth, along: Floats, around: Floats, girth: float, seed: int, 
     Raises:
         DataError: If there is no such pattern.
     """
-    shape = (along.shape[0], around.shape[1])
-    mix = np.broadcast_to(_mix(cloth, along, around, girth, seed, front), shape)[..., None].astype(float)
+    mix = np.broadcast_to(_mix(cloth, strip, front), strip.shape)[..., None].astype(float)
     rgb = (1 - mix) * np.array(cloth.colour, float) + mix * np.array(cloth.second, float)
     # Folds: soft, longer along the limb than across it.
-    folds = 1 + 0.055 * noise(shape, (44, 20), seed + 7) + 0.025 * noise(shape, 6, seed + 8)
+    folds = 1 + 0.055 * noise(strip.shape, (44, 20), strip.seed + 7) + 0.025 * noise(strip.shape, 6, strip.seed + 8)
     return np.asarray(rgb * folds[..., None])
 
 
-def _mix(cloth: Cloth, along: Floats, around: Floats, girth: float, seed: int, front: bool) -> NDArray[Any]:
+def _mix(cloth: Cloth, strip: Strip, front: bool) -> NDArray[Any]:
     """Share of the second colour, broadcastable to the strip."""
+    along, around, girth = strip.along, strip.around, strip.girth
     repeats = max(1, round(girth / cloth.scale))  # a whole number, so that the pattern closes
     turn = around / (2 * np.pi) * repeats
     step = along / cloth.scale
@@ -84,8 +104,7 @@ def _mix(cloth: Cloth, along: Floats, around: Floats, girth: float, seed: int, f
         petals = np.hypot(x, y) < 0.28 + 0.10 * np.cos(5 * np.arctan2(y, x) + row)
         return np.asarray(petals & (np.hypot(x, y) > 0.09))
     if pattern == "camouflage":
-        shape = (along.shape[0], around.shape[1])
-        blots = noise(shape, round(cloth.scale * 225), seed)
+        blots = noise(strip.shape, round(cloth.scale * 225), strip.seed)
         return np.where(blots > 0.35, 1.0, np.where(blots < -0.5, 0.45, 0.0))
     if pattern == "denim":
         return 0.10 + 0.16 * np.exp(-((around / 0.8) ** 2)) + 0.04 * np.sin(900 * (along + around * girth / 6.28))

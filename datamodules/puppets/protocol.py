@@ -6,23 +6,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
+from datamodules.protocols import committed, rendered
 from datamodules.puppets.motions import MOTIONS
 from datamodules.puppets.people import PEOPLE
 from motioncopy.errors import DataError
-from motioncopy.files.documents import read_json
-from motioncopy.files.schema import Count, PlainName, Size, validated
+from motioncopy.files.schema import Count, PlainName, Size
 
-_WHAT = "the puppets' protocol file is damaged"
-_FILE = Path(__file__).parents[1] / "splits" / "puppets.json"
 _TEST_MOTIONS = ("wave", "kicks", "tai_chi", "disco")
 _TEST_PEOPLE = 3
 _DEFAULT_PERSON = "ana"
@@ -132,46 +128,15 @@ def draw(seed: int = _DRAWN_FROM) -> Protocol:
             Imitation(person, driver, motion, next(seeds), _TRIAL_FRAMES)
             for driver, motion in zip(others, _TEST_MOTIONS, strict=True)
         ]
-    return Protocol(
-        "puppets",
-        1,
-        25.0,
-        _DEFAULT_PERSON,
-        PEOPLE[-_TEST_PEOPLE:],
-        tuple(train),
-        tuple(val),
-        tuple(own),
-        tuple(imitated),
-    )
+    clips = tuple(train), tuple(val), tuple(own)
+    return Protocol("puppets", 1, 25.0, _DEFAULT_PERSON, PEOPLE[-_TEST_PEOPLE:], *clips, tuple(imitated))
 
 
 @cache
 def protocol() -> Protocol:
-    """The committed protocol.
-
-    Raises:
-        DataError: If the file is damaged.
-    """
-    return parse(read_json(_FILE, error=DataError, what=_WHAT, remedy="restore it"))
-
-
-def parse(content: Any) -> Protocol:
-    """A protocol from the content of its file.
-
-    Raises:
-        DataError: If a field is missing, unknown, or contradicts another.
-    """
-    return validated(Protocol, content, error=DataError, what=_WHAT, remedy="restore it")
-
-
-def text(of: Protocol) -> str:
-    """The file's content: a line a clip."""
-    rows = {k: v for k, v in asdict(of).items() if isinstance(v, tuple) and v and isinstance(v[0], dict)}
-    head = {k: v for k, v in asdict(of).items() if k not in rows}
-    parts = [f' "{k}": {json.dumps(v)}' for k, v in head.items()]
-    parts += [f' "{k}": [\n  ' + ",\n  ".join(json.dumps(row) for row in v) + "\n ]" for k, v in rows.items()]
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+    """The committed protocol; see :func:`datamodules.protocols.committed`."""
+    return committed("puppets", Protocol)
 
 
 if __name__ == "__main__":
-    print(text(draw()), end="")  # noqa: T201
+    print(rendered(asdict(draw())), end="")  # noqa: T201

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import overload
 
 import cv2
 import numpy as np
@@ -87,31 +86,41 @@ class Frame:
     flow: NDArray[np.float32] | None
 
 
-@overload
-def render(performance: Performance, frames: int, *, flow: bool = False) -> Frame: ...
-
-
-@overload
-def render(performance: Performance, frames: range, *, flow: bool = False) -> list[Frame]: ...
-
-
-def render(performance: Performance, frames: int | range, *, flow: bool = False) -> Frame | list[Frame]:
-    """Renders frames of a performance.
+def render(performance: Performance, frame: int, *, flow: bool = False) -> Frame:
+    """Renders a frame of a performance.
 
     Args:
         performance: The clip.
-        frames: The number of a frame, from 0, or a range of them.
+        frame: Its number, from 0.
         flow: Whether to compute the optical flow too.
 
-    Returns:
-        A frame, or a list of them for a range.
-
     Raises:
-        DataError: If a frame lies outside the clip.
+        DataError: If the frame lies outside the clip.
     """
-    if isinstance(frames, range):
-        return [_render(performance, i, flow) for i in frames]
-    return _render(performance, frames, flow)
+    who, seen_at = actor(performance.person), look(performance.person, performance.size)
+    points, normals, transforms = _pose(performance, frame)
+    hits = _film(who, points, performance.size)
+    shade = _AMBIENT + _DIFFUSE * np.maximum(normals @ who.camera.light, 0) + _FRONTAL * np.maximum(normals[:, 2], 0)
+    surface = hits.blend(np.column_stack([seen_at.texels, shade]), who.triangles)
+    image = _compose(hits, _colours(seen_at, surface), seen_at.background)
+    centres = np.flatnonzero((hits.rows | hits.columns) & 1 == 0)
+    lip = np.zeros(performance.size, np.uint8)
+    column, row = np.round(surface[centres, :2]).astype(np.int64).T
+    lip[hits.rows[centres] // 2, hits.columns[centres] // 2] = seen_at.atlas.labels[row, column]
+    moved = None
+    if flow:
+        moved = np.zeros((*performance.size, 2), np.float32)
+        if frame > 0:
+            moved = _flow(who, _at_pixels(hits), _pose(performance, frame - 1)[0], performance.size)[0]
+    groups = {group: who.joints(group, transforms, hits, performance.size) for group in who.landmarks}
+    return Frame(
+        image=image,
+        mask=np.where(lip > 0, 255, 0).astype(np.uint8),
+        parsing=LIP_TO_PARSING[lip],
+        lip=lip,
+        flow=moved,
+        **groups,
+    )
 
 
 def background(person: str, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -172,8 +181,7 @@ def appearance_flow(
 @lru_cache(maxsize=128)
 def _transforms(person: str, motion: str, seed: int, frames: int, fps: float) -> Floats:
     """``(T, bones, 3, 4)`` of a performance."""
-    moves = choreograph(motion, seed, frames, fps)
-    return stand(actor(person).rig, moves.rotations, moves.path, moves.lift, moves.plant)
+    return stand(actor(person).rig, choreograph(motion, seed, frames, fps))
 
 
 def _pose(clip: Performance, frame: int) -> tuple[Floats, Floats, Floats]:
@@ -199,33 +207,6 @@ def _at_pixels(hits: Hits) -> Hits:
         hits.columns[chosen] // 2,
         hits.faces[chosen],
         hits.shares[chosen],
-    )
-
-
-def _render(clip: Performance, frame: int, with_flow: bool) -> Frame:
-    who, seen_at = actor(clip.person), look(clip.person, clip.size)
-    points, normals, transforms = _pose(clip, frame)
-    hits = _film(who, points, clip.size)
-    shade = _AMBIENT + _DIFFUSE * np.maximum(normals @ who.camera.light, 0) + _FRONTAL * np.maximum(normals[:, 2], 0)
-    surface = hits.blend(np.column_stack([seen_at.texels, shade]), who.triangles)
-    image = _compose(hits, _colours(seen_at, surface), seen_at.background)
-    centres = np.flatnonzero((hits.rows | hits.columns) & 1 == 0)
-    lip = np.zeros(clip.size, np.uint8)
-    column, row = np.round(surface[centres, :2]).astype(np.int64).T
-    lip[hits.rows[centres] // 2, hits.columns[centres] // 2] = seen_at.atlas.labels[row, column]
-    flow = None
-    if with_flow:
-        flow = np.zeros((*clip.size, 2), np.float32)
-        if frame > 0:
-            flow = _flow(who, _at_pixels(hits), _pose(clip, frame - 1)[0], clip.size)[0]
-    groups = {group: who.joints(group, transforms, hits, clip.size) for group in who.landmarks}
-    return Frame(
-        image=image,
-        mask=np.where(lip > 0, 255, 0).astype(np.uint8),
-        parsing=LIP_TO_PARSING[lip],
-        lip=lip,
-        flow=flow,
-        **groups,
     )
 
 

@@ -64,16 +64,13 @@ class Camera:
         """
         nearness = 1 / (self.distance - points[..., 2])
         flat = np.stack([points[..., 0], self.eye - points[..., 1]], axis=-1) * nearness[..., None] * self.focal
-        return _to_pixels(flat + np.array([0, self.shift]), size), nearness
+        flat = (flat + np.array([0, self.shift])) * frame_unit(size)
+        return flat + (np.array(size[::-1]) - 1) / 2, nearness
 
 
 def frame_unit(size: tuple[int, int]) -> float:
     """Pixels a frame height: the scene fills the image's height, and at least three quarters of it in width."""
     return float(min(size[0], size[1] * 4 / 3))
-
-
-def _to_pixels(frame: Floats, size: tuple[int, int]) -> Floats:
-    return frame * frame_unit(size) + [(size[1] - 1) / 2, (size[0] - 1) / 2]
 
 
 def make_camera(place: Place, height: float) -> Camera:

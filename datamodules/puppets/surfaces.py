@@ -43,10 +43,6 @@ def _colour(seed: int, choices: tuple[tuple[int, int, int], ...], which: int = 0
     return np.array(choices[int(uniforms(1, seed, 4, which)[0] * len(choices))], float)
 
 
-def _paint(rgb: Floats, where: NDArray[np.bool_], colour: Floats | tuple[int, int, int]) -> None:
-    rgb[where] = colour
-
-
 def _tiled(
     x: Floats, y: Floats, size: tuple[float, float], gap: float, seed: int, offset: float = 0.0
 ) -> tuple[Floats, NDArray[np.bool_]]:
@@ -62,7 +58,7 @@ def _bricks(x: Floats, y: Floats, seed: int) -> Floats:
     tile, gap = _tiled(x, y, (0.24, 0.085), 0.014, seed, 0.5)
     base = _colour(seed, ((158, 84, 66), (176, 110, 84), (140, 92, 80)))
     rgb = base * (0.78 + 0.44 * tile)[..., None]
-    _paint(rgb, gap, (196, 188, 176))
+    rgb[gap] = (196, 188, 176)
     return rgb * _rough(x, y, seed, 0.16)
 
 
@@ -73,7 +69,7 @@ def _wallpaper(x: Floats, y: Floats, seed: int) -> Floats:
     u, v = (x / 0.22) % 1 - 0.25, (y / 0.22 + 0.5 * (np.floor(x / 0.22) % 2)) % 1 - 0.5
     leaf = (np.hypot(u / 0.5, v) < 0.22 + 0.09 * np.cos(4 * np.arctan2(v, u))) & (np.hypot(u, v) > 0.03)
     rgb[leaf] *= 0.72
-    _paint(rgb, y < 0.13, (226, 220, 208))
+    rgb[y < 0.13] = (226, 220, 208)
     _picture(rgb, x, y, (-0.95, 1.75), (0.34, 0.26), seed)
     _picture(rgb, x, y, (1.0, 1.55), (0.26, 0.36), seed + 5)
     return rgb * _rough(x, y, seed, 0.06)
@@ -84,13 +80,13 @@ def _picture(
 ) -> None:
     """Hangs a framed painting."""
     u, v = (x - centre[0]) / half[0], (y - centre[1]) / half[1]
-    _paint(rgb, (np.abs(u) < 1.12) & (np.abs(v) < 1.12), (74, 52, 36))
+    rgb[(np.abs(u) < 1.12) & (np.abs(v) < 1.12)] = (74, 52, 36)
     inside = (np.abs(u) < 1) & (np.abs(v) < 1)
     sky, land = _colour(seed, ((120, 170, 210), (230, 170, 110)), 1), _colour(seed, ((80, 120, 70), (120, 80, 110)), 2)
     hill = v < 0.35 * np.sin(2.5 * u + seed) - 0.1
-    _paint(rgb, inside, sky)
-    _paint(rgb, inside & hill, land)
-    _paint(rgb, inside & (np.hypot(u - 0.45, v - 0.5) < 0.22), (244, 222, 120))
+    rgb[inside] = sky
+    rgb[inside & hill] = land
+    rgb[inside & (np.hypot(u - 0.45, v - 0.5) < 0.22)] = (244, 222, 120)
 
 
 def _facade(x: Floats, y: Floats, seed: int) -> Floats:
@@ -100,11 +96,11 @@ def _facade(x: Floats, y: Floats, seed: int) -> Floats:
     u, column = (x / 1.25) % 1, np.floor(x / 1.25)
     window = (np.abs(u - 0.5) < 0.27) & (np.abs(y - 1.75) < 0.62)
     frame = (np.abs(u - 0.5) < 0.33) & (np.abs(y - 1.75) < 0.70)
-    _paint(rgb, frame, (232, 230, 222))
+    rgb[frame] = (232, 230, 222)
     glass = 0.55 + 0.3 * _hash(column, seed) + 0.25 * ((x + y) % 0.7 < 0.12)
     rgb[window] = (np.array((84, 108, 132)) * glass[..., None])[window]
     bars = window & ((np.abs(u - 0.5) < 0.02) | (np.abs(y - 1.9) < 0.025))
-    _paint(rgb, bars, (226, 224, 216))
+    rgb[bars] = (226, 224, 216)
     stone, gap = _tiled(x, y, (0.6, 0.25), 0.02, seed, 0.5)
     plinth = y < 0.75
     rgb[plinth] = (np.array((128, 122, 116)) * (0.85 + 0.3 * stone)[..., None] * _rough(x, y, seed + 3, 0.2))[plinth]
@@ -120,7 +116,7 @@ def _hedge(x: Floats, y: Floats, seed: int) -> Floats:
     )
     bloom, _ = _tiled(x, y, (0.09, 0.09), 0.0, seed)
     round_ = np.hypot((x / 0.09) % 1 - 0.5, (y / 0.09) % 1 - 0.5) < 0.3
-    _paint(rgb, round_ & (bloom > 0.94), (222, 140, 170))
+    rgb[round_ & (bloom > 0.94)] = (222, 140, 170)
     top = 1.95 + 0.12 * _grain(x, 0 * y, 0.25, seed + 4)
     cloud = np.clip(0.5 + 0.9 * _grain(x, 2 * y, 0.8, seed + 5), 0, 1)[..., None]
     sky = np.array((150, 192, 232)) * (1 - cloud) + np.array((238, 240, 244)) * cloud
@@ -134,7 +130,7 @@ def _panels(x: Floats, y: Floats, seed: int) -> Floats:
     grain = _grain(x, y / 14, 0.02, seed) + 0.6 * _grain(x + _hash(board, seed) * 5, y / 5, 0.05, seed + 1)
     rgb = base * (0.82 + 0.36 * _hash(board, seed) + 0.12 * grain)[..., None]
     rgb[(x / 0.16) % 1 < 0.05] *= 0.5
-    _paint(rgb, y < 0.1, base * 0.5)
+    rgb[y < 0.1] = base * 0.5
     _picture(rgb, x, y, (-1.0, 1.7), (0.3, 0.3), seed)
     return rgb
 
@@ -145,7 +141,7 @@ def _wall_tiles(x: Floats, y: Floats, seed: int) -> Floats:
     rgb = base * (0.93 + 0.1 * tile)[..., None]
     accent = (tile > 0.82) | ((y > 1.2) & (y < 1.4))
     rgb[accent] = (other * (0.85 + 0.3 * tile)[..., None])[accent]
-    _paint(rgb, gap, (150, 152, 150))
+    rgb[gap] = (150, 152, 150)
     return rgb * _rough(x, y, seed, 0.07)
 
 
@@ -161,7 +157,7 @@ def _shelves(x: Floats, y: Floats, seed: int) -> Floats:
     rgb[(x / 0.045) % 1 < 0.12] *= 0.6
     band = np.abs(above - 0.18 - 0.05 * pick) < 0.012
     rgb[band] = rgb[band] * 0.4 + 130
-    _paint(rgb, above > 0.2 + 0.11 * tall, (58, 42, 32))
+    rgb[above > 0.2 + 0.11 * tall] = (58, 42, 32)
     wood = (above < 0.035) | ((x / 0.95) % 1 < 0.035)
     rgb[wood] = (np.array((120, 84, 54)) * _rough(x, y, seed, 0.15))[wood]
     return rgb
@@ -185,7 +181,7 @@ def _graffiti(x: Floats, y: Floats, seed: int) -> Floats:
         shape = (0.15 + 0.3 * draws[3]) * (1 + 0.25 * np.sin(lobes * np.arctan2(above, left) + 6 * draws[4]))
         distance = np.hypot(left, above * (0.8 + 0.8 * draws[5]))
         rgb[distance < shape] = 0.25 * rgb[distance < shape] + 0.75 * np.array(palette[i % len(palette)])
-        _paint(rgb, np.abs(distance - shape) < 0.018, (30, 28, 34))
+        rgb[np.abs(distance - shape) < 0.018] = (30, 28, 34)
     return rgb
 
 
@@ -199,10 +195,10 @@ def _studio(x: Floats, y: Floats, seed: int) -> Floats:
     rgb[slope] = (other * _rough(x, y, seed + 1, 0.06))[slope]
     ring = np.hypot(x + 0.8, y - 1.9)
     rgb[(ring < 0.42) & (ring % 0.14 < 0.07)] *= 0.75
-    _paint(rgb, np.abs(y - 1.0) < 0.025, (96, 70, 52))  # a ballet bar
+    rgb[np.abs(y - 1.0) < 0.025] = (96, 70, 52)  # a ballet bar
     pane = (np.abs(x - 1.1) < 0.5) & (np.abs(y - 1.8) < 0.55)
     rgb[pane] = (np.array((190, 214, 230)) * (0.9 + 0.15 * ((x - y) % 0.5 < 0.2))[..., None])[pane]
-    _paint(rgb, pane & ((np.abs(x - 1.1) < 0.02) | (np.abs(y - 1.8) < 0.02)), (90, 84, 80))
+    rgb[pane & ((np.abs(x - 1.1) < 0.02) | (np.abs(y - 1.8) < 0.02))] = (90, 84, 80)
     return rgb
 
 
@@ -242,13 +238,13 @@ def _floor_tiles(x: Floats, z: Floats, seed: int) -> Floats:
 def _court(x: Floats, z: Floats, seed: int) -> Floats:
     rgb = _colour(seed, ((176, 120, 84), (96, 132, 120), (120, 124, 150)), 3) * _rough(x, z, seed, 0.14)
     lines = (np.abs((x + 0.4) % 1.6 - 0.8) < 0.03) | (np.abs((z + 0.3) % 1.5 - 0.75) < 0.04)
-    _paint(rgb, lines, (232, 232, 226))
+    rgb[lines] = (232, 232, 226)
     return rgb
 
 
 def _asphalt(x: Floats, z: Floats, seed: int) -> Floats:
     rgb = np.array((104, 104, 108)) * _rough(x, z, seed, 0.3)
-    _paint(rgb, (np.abs(z - 4.0) < 0.07) & (x % 1.4 < 0.8), (224, 220, 206))
+    rgb[(np.abs(z - 4.0) < 0.07) & (x % 1.4 < 0.8)] = (224, 220, 206)
     return rgb
 
 

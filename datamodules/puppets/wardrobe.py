@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,34 +19,12 @@ from datamodules.puppets.bodies import Floats, make_rig
 from datamodules.puppets.faces import paint_face, sunglasses_area
 from datamodules.puppets.figures import Cloth, Colour, arm_length, leg_length, shirt_hem
 from datamodules.puppets.mesh import Part, smoothstep
-from datamodules.puppets.patterns import noise, weave
+from datamodules.puppets.patterns import Strip, noise, weave
 from datamodules.puppets.people import Person
 
 _GUTTER = 3
 _HAT, _HAIR, _SUNGLASSES, _TOP, _DRESS, _COAT, _SOCKS, _TROUSERS, _SKIRT, _FACE = 1, 2, 4, 5, 6, 7, 8, 9, 12, 13
 _LEFT = {"arm": 14, "leg": 16, "shoe": 18}  # the right one is one more
-
-
-@dataclass(frozen=True)
-class Strip:
-    """The coordinates of a part's texture, one value a texel.
-
-    Attributes:
-        along: ``(h, 1)`` metres along the part.
-        around: ``(1, w)`` azimuth in radians, -pi to pi, 0 in front.
-        girth: Metres around.
-        seed: Makes the noise of each part its own.
-    """
-
-    along: Floats
-    around: Floats
-    girth: float
-    seed: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(h, w)."""
-        return self.along.shape[0], self.around.shape[1]
 
 
 @dataclass(frozen=True)
@@ -114,7 +92,7 @@ def _paint(person: Person, part: Part) -> tuple[Floats, NDArray[np.uint8], float
         rgb, labels = (_arm if kind == "arm" else _leg)(person, strip, part.name[0])
     elif kind == "skirt":
         cloth, label = _below(person)
-        rgb, labels = weave(cloth, strip.along, strip.around, strip.girth, strip.seed), _all(strip, label)
+        rgb, labels = weave(cloth, strip), _all(strip, label)
         rgb *= (1 - 0.25 * smoothstep(strip.along[-1, 0] - 0.012, strip.along[-1, 0] - 0.006, strip.along))[..., None]
     elif kind in ("hand", "thumb"):
         rgb, labels = _hand(person, strip, kind, part.name[0])
@@ -162,12 +140,12 @@ def _top_label(person: Person) -> int:
 def _torso(person: Person, strip: Strip) -> tuple[Floats, NDArray[np.uint8]]:
     outfit = person.outfit
     hem = shirt_hem(make_rig(person.body), outfit)
-    rgb = weave(outfit.top, strip.along, strip.around, strip.girth, strip.seed, front=True)
+    rgb = weave(outfit.top, strip, front=True)
     labels = _all(strip, _top_label(person))
     cloth, label = _below(person)
     under = np.broadcast_to(strip.along > hem, strip.shape)
     plain = Cloth(cloth.colour, "plain" if cloth.pattern == "side_stripe" else cloth.pattern, cloth.second, cloth.scale)
-    rgb[under] = weave(plain, strip.along, strip.around, strip.girth, strip.seed + 1)[under]
+    rgb[under] = weave(plain, replace(strip, seed=strip.seed + 1))[under]
     labels[under] = label
     if outfit.coat:  # an open coat: a shirt between the lapels
         lapel = np.abs(strip.around) < 0.30 - 0.28 * smoothstep(0.0, 0.26, strip.along)
@@ -190,7 +168,7 @@ def _arm(person: Person, strip: Strip, side: str) -> tuple[Floats, NDArray[np.ui
     cloth = outfit.left_sleeve if side == "l" and outfit.left_sleeve else outfit.top
     rgb, labels = _skin(person, strip), _all(strip, _LEFT["arm"] + (side == "r"))
     covered = np.broadcast_to((strip.along < end) & (outfit.sleeves > 0), strip.shape)
-    rgb[covered] = weave(cloth, strip.along, strip.around, strip.girth, strip.seed)[covered]
+    rgb[covered] = weave(cloth, strip)[covered]
     labels[covered] = _top_label(person)
     rgb[covered & (strip.along > end - 0.014)] *= 0.75
     return rgb, labels
@@ -207,9 +185,8 @@ def _leg(person: Person, strip: Strip, side: str) -> tuple[Floats, NDArray[np.ui
     if cover > 0:
         cloth, label = _below(person)
         covered = np.broadcast_to(strip.along < cover * length, strip.shape)
-        rgb[covered] = weave(cloth, strip.along, strip.around * (1 if side == "l" else -1), strip.girth, strip.seed)[
-            covered
-        ]
+        mirrored = replace(strip, around=strip.around * (1 if side == "l" else -1))
+        rgb[covered] = weave(cloth, mirrored)[covered]
         labels[covered] = label
         rgb[covered & (strip.along > cover * length - 0.016)] *= 0.78
     return rgb, labels

@@ -147,7 +147,7 @@ class FaceStage(PoseToFrameStage):
         gan: AdversarialLoss,
         perceptual: FeatureLoss | None,
     ) -> None:
-        super().__init__("face", face, gan, request, perceptual, refiner, [after])
+        super().__init__("face", request, refiner, [after], face=face, gan=gan, perceptual=perceptual)
         self.whole = (after,)  # a tuple: it is not trained here
 
     def generate(self, batch: MotionBatch) -> Pair:
@@ -227,13 +227,9 @@ class EDN(Method[_State]):
         # What only training needs is not registered: it is in no checkpoint of the method.
         self._gans, self._training = (frame, face), (gan or LeastSquares("sum"), perceptual)
 
-    @property
+    @cached_property
     def stages(self) -> Sequence[Stage]:
         """Whole frames; then, where there is a face generator, faces."""
-        return self._stages
-
-    @cached_property
-    def _stages(self) -> list[Stage]:
         (frame, face), (gan, perceptual) = self._gans, self._training
         first = SequenceStage(self.request, frame=frame, gan=gan, perceptual=perceptual)
         if face is None or self.face is None:

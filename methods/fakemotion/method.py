@@ -110,13 +110,9 @@ class FakeMotion(Method[_State]):
 
     # -- training -------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def stages(self) -> Sequence[Stage]:
         """Foreground; then, where they exist, the face's GAN, the learned fusion, and the local GANs."""
-        return self._stages
-
-    @cached_property
-    def _stages(self) -> list[GANStage[Any]]:
         foreground, face_gan, fusion, local = self._gans
         shared: dict[str, Any] = self._shared
         stages: list[GANStage[Any]] = [ForegroundStage(self.request, pose=self.pose, foreground=foreground, **shared)]

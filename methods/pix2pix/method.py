@@ -10,21 +10,8 @@ from motioncopy.losses.adversarial import AdversarialLoss, NonSaturating
 from motioncopy.method import Stage
 from motioncopy.nets.blocks import check_size
 from motioncopy.nets.discriminators import MultiScaleDiscriminator
-from motioncopy.request import Crop, DataRequest
+from motioncopy.request import Crop
 from motioncopy.training.pose_to_frame import PoseToFrame, PoseToFrameGAN, PoseToFrameLosses, PoseToFrameStage
-
-
-class FrameStage(PoseToFrameStage):
-    """Trains the U-Net (equation 4).
-
-    Args:
-        request: Image size and crop.
-        frame: Networks, weights and schedule.
-        gan: The form of the adversarial loss.
-    """
-
-    def __init__(self, request: DataRequest, *, frame: PoseToFrameGAN, gan: AdversarialLoss) -> None:
-        super().__init__("frame", frame, gan, request)
 
 
 class Pix2Pix(PoseToFrame):
@@ -62,11 +49,7 @@ class Pix2Pix(PoseToFrame):
         if isinstance(self.generator, UNet):
             check_size("pix2pix", image_size, 2 ** len(self.generator.down), cells=1)
 
-    @property
+    @cached_property
     def stages(self) -> Sequence[Stage]:
         """One."""
-        return self._stages
-
-    @cached_property
-    def _stages(self) -> list[Stage]:
-        return [FrameStage(self.request, frame=self._frame, gan=self._gan)]
+        return [PoseToFrameStage("frame", self.request, frame=self._frame, gan=self._gan)]

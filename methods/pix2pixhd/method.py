@@ -39,35 +39,15 @@ class EnhancerGAN(PoseToFrameGAN):
     fixed_epochs: int = 10
 
 
-class GlobalStage(PoseToFrameStage):
-    """Trains the global generator, at half the size where an enhancer follows.
-
-    Args:
-        request: Image size and crop of the whole.
-        halved: Whether an enhancer follows.
-        coarse: Networks, weights and schedule.
-        gan: The form of the adversarial loss.
-        perceptual: The perceptual term, or ``None``.
-    """
+class HalvedStage(PoseToFrameStage):
+    """Trains the global generator at half the size, as the enhancer around it will use it."""
 
     generator: GlobalGenerator
-
-    def __init__(
-        self,
-        request: DataRequest,
-        halved: bool,
-        *,
-        coarse: GlobalGAN,
-        gan: AdversarialLoss,
-        perceptual: FeatureLoss | None,
-    ) -> None:
-        super().__init__("global", coarse, gan, request, perceptual)
-        self.halved = halved
 
     def inputs(self, batch: MotionBatch) -> tuple[Tensor, Tensor]:
         """See :class:`motioncopy.training.pose_to_frame.PoseToFrameStage`."""
         sticks, real = super().inputs(batch)
-        return (half(sticks), half(real)) if self.halved else (sticks, real)
+        return half(sticks), half(real)
 
 
 class EnhancerStage(PoseToFrameStage):
@@ -88,13 +68,15 @@ class EnhancerStage(PoseToFrameStage):
         self,
         network: CoarseToFine,
         request: DataRequest,
-        after: GlobalStage,
+        after: PoseToFrameStage,
         *,
         enhancer: EnhancerGAN,
         gan: AdversarialLoss,
         perceptual: FeatureLoss | None,
     ) -> None:
-        super().__init__("enhancer", enhancer, gan, request, perceptual, network, [after], share=2)
+        super().__init__(
+            "enhancer", request, network, [after], share=2, enhancer=enhancer, gan=gan, perceptual=perceptual
+        )
         self.upstream = tuple(self.fixed.values())  # the global generator is trained further here
         self.fixed_epochs = enhancer.fixed_epochs
 
@@ -138,15 +120,12 @@ class Pix2PixHD(PoseToFrame):
         self._gans = (coarse, enhancer)
         self._training = (gan or LeastSquares("sum"), perceptual)
 
-    @property
+    @cached_property
     def stages(self) -> Sequence[Stage]:
         """The global generator; then, where there is one, the enhancer."""
-        return self._stages
-
-    @cached_property
-    def _stages(self) -> list[Stage]:
         (coarse, enhancer), (gan, perceptual) = self._gans, self._training
-        first = GlobalStage(self.request, enhancer is not None, coarse=coarse, gan=gan, perceptual=perceptual)
+        size = PoseToFrameStage if enhancer is None else HalvedStage
+        first = size("global", self.request, coarse=coarse, gan=gan, perceptual=perceptual)
         if enhancer is None:
             return [first]
         assert isinstance(self.generator, CoarseToFine)

@@ -84,13 +84,9 @@ class REMOT(Method[_State]):
 
     # -- training -------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def stages(self) -> Sequence[Stage]:
         """Layout, region, and, where it exists, the composition of what those two generate."""
-        return self._stages
-
-    @cached_property
-    def _stages(self) -> list[GANStage[Any]]:
         (layout, region, composition), (gan, perceptual, appearance) = self._gans, self._training
         request = replace(self.request, appearance=appearance)
         stages: list[GANStage[Any]] = [

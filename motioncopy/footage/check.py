@@ -50,22 +50,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Sample:
-    """The frames that were looked at, at reduced size.
-
-    Attributes:
-        numbers: ``(n,)`` frame numbers.
-        images: ``(n, h, w, 3)``.
-        joints: ``(n, 25, 3)``, in their pixels.
-        masks: ``(n, h, w)``, of the person found.
-        scale: Pixels of the video for one of these.
-        fps: Of the video.
-    """
+    """The frames that were looked at, at reduced size."""
 
     numbers: list[int]
     images: Images
     joints: Joints
     masks: Masks
-    scale: float
+    scale: float  # pixels of the video for one of these
     fps: float
 
     @property
@@ -110,12 +101,9 @@ def check(video: str | Path, *, pose: PoseEstimator | None = None, samples: int 
         return [*findings, _cut(cuts, reader.fps), _camera(sample, cuts)]
 
 
-def _grade(bad: bool, poor: bool) -> Level:
-    return "problem" if bad else "warning" if poor else "ok"
-
-
-def _finding(topic: str, level: Level, measured: str, remedy: str) -> Finding:
-    return Finding(topic, level, measured, "" if level == "ok" else remedy)
+def _graded(topic: str, bad: bool, poor: bool, measured: str, remedy: str) -> Finding:
+    level: Level = "problem" if bad else "warning" if poor else "ok"
+    return Finding(topic, level, measured, remedy if bad or poor else "")
 
 
 def _shrink(image: Images) -> Images:
@@ -149,23 +137,21 @@ def _file(reader: VideoReader) -> Finding:
 
 
 def _length(count: int, fps: float) -> Finding:
-    level = _grade(count < 20, count < 60)
     remedy = "film longer: a model of a person wants some hundred different frames"
-    return _finding("length", level, f"{count} frames, {count / fps:.1f} s", remedy)
+    return _graded("length", count < 20, count < 60, f"{count} frames, {count / fps:.1f} s", remedy)
 
 
 def _rate(fps: float) -> Finding:
     if fps > 60:
         return Finding("frame rate", "warning", f"{fps:.1f} frames/s", "convert it to 25 or 30: neighbours are alike")
-    level = _grade(fps < 2, fps < 10)
     remedy = "film at 25 frames/s or more: between frames this far apart the motion cannot be followed"
-    return _finding("frame rate", level, f"{fps:.1f} frames/s", remedy)
+    return _graded("frame rate", fps < 2, fps < 10, f"{fps:.1f} frames/s", remedy)
 
 
 def _resolution(size: tuple[int, int]) -> Finding:
     short = min(size)
     remedy = "use a larger version of the video"
-    return _finding("resolution", _grade(short < 128, short < 256), f"{size[1]}x{size[0]} pixels", remedy)
+    return _graded("resolution", short < 128, short < 256, f"{size[1]}x{size[0]} pixels", remedy)
 
 
 def _light(sample: _Sample) -> Finding:
@@ -175,7 +161,7 @@ def _light(sample: _Sample) -> Finding:
     mean = float(grey[on].mean() if on.any() else grey.mean())
     where = "on the person" if on.any() else "in the frame"
     remedy = "film with more light, or brighten the video"
-    return _finding("light", _grade(mean < 20, mean < 45), f"mean brightness {where} {mean:.0f} of 255", remedy)
+    return _graded("light", mean < 20, mean < 45, f"mean brightness {where} {mean:.0f} of 255", remedy)
 
 
 def _person(sample: _Sample) -> Finding:
@@ -185,7 +171,7 @@ def _person(sample: _Sample) -> Finding:
     if found.any() and not found.all():
         text += f" (not at {sample.when(~found)})"
     remedy = "cut the video to where one whole person is well seen" if found.any() else "film one whole person"
-    return _finding("person", _grade(share < 0.5, share < 0.95), text, remedy)
+    return _graded("person", share < 0.5, share < 0.95, text, remedy)
 
 
 def _height(sample: _Sample) -> Finding:
@@ -193,7 +179,7 @@ def _height(sample: _Sample) -> Finding:
     heights = [np.ptp(r) * sample.scale for r in rows if len(r)]
     height = float(np.median(heights)) if heights else 0.0
     remedy = "film from nearer, or crop the video to the person"
-    return _finding("person's size", _grade(height < 48, height < 128), f"{height:.0f} pixels high", remedy)
+    return _graded("person's size", height < 48, height < 128, f"{height:.0f} pixels high", remedy)
 
 
 def _several(sample: _Sample, pose: PoseEstimator) -> Finding:
@@ -205,7 +191,7 @@ def _several(sample: _Sample, pose: PoseEstimator) -> Finding:
     count = int(others.sum())
     text = f"somebody else in {count} of {len(chosen)} frames" + (f" (at {sample.when(others)})" if count else "")
     remedy = "crop or cut the video to one person: who is followed may change"
-    return _finding("other people", _grade(count > 0.5 * len(chosen), count > 0), text, remedy)
+    return _graded("other people", count > 0.5 * len(chosen), count > 0, text, remedy)
 
 
 def _anybody(image: Images, pose: PoseEstimator) -> bool:
@@ -251,7 +237,7 @@ def _limbs(sample: _Sample) -> Finding:
         text += f"; out of it: {', '.join(part for part, which in cut.items() if which.any())}"
         text += f" (at {sample.when(any_cut)})"
     remedy = "cut those moments out, or film from further away: what is never seen cannot be learnt"
-    return _finding("limbs", _grade(share > 0.5, share > 0), text, remedy)
+    return _graded("limbs", share > 0.5, share > 0, text, remedy)
 
 
 def _cuts(reader: VideoReader, sample: _Sample) -> list[int]:
@@ -309,7 +295,7 @@ def _camera(sample: _Sample, cuts: list[int]) -> Finding:
     share = farthest / max(sample.images.shape[1:3])
     remedy = "film from a tripod, or stabilise the video: the background is taken for still"
     text = f"the background moves by {share:.1%} of the frame" if share >= 0.001 else "the background stands still"
-    return _finding("camera", _grade(share > 0.05, share > 0.005), text, remedy)
+    return _graded("camera", share > 0.05, share > 0.005, text, remedy)
 
 
 def _background_shifts(before: Images, after: Images, free: np.ndarray) -> np.ndarray | None:

@@ -58,11 +58,7 @@ class Footage(ABC):
         self.close()
 
     def _checked(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
-        """Frame numbers as an array.
-
-        Raises:
-            IndexError: If one is not in 0 to F-1.
-        """
+        """Frame numbers as an array, all in 0 to F-1."""
         wanted = np.asarray(indices, np.int64)
         if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
             raise IndexError(f"{self.path} has frames 0 to {len(self) - 1}, not {wanted.min()} to {wanted.max()}")

@@ -160,13 +160,6 @@ class _Storage:
 
     HDF5 unpacks a chunk to whatever its gzip stream holds: a gigabyte for a megabyte, though it be 4 kB of frames. So
     chunks that are large enough for that are unpacked here, as far as they should go.
-
-    Args:
-        data: An open ``h5py.Dataset``.
-        path: Its file, for messages.
-
-    Raises:
-        DataError: If it lies in other files, or claims more than is stored or than the limits.
     """
 
     def __init__(self, data: Any, path: Path) -> None:
@@ -191,14 +184,7 @@ class _Storage:
             self._check_chunks()
 
     def read(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
-        """Values as they are stored, ``(n, H, W)`` or ``(n, H, W, C)``.
-
-        Args:
-            numbers: ``(n,)``, ascending, each once, n > 0.
-
-        Raises:
-            DataError: If a chunk unpacks to more than it should. Whatever h5py and zlib raise on damage, too.
-        """
+        """Values as they are stored, ``(n, H, W)`` or ``(n, H, W, C)``, of ascending numbers, each once, n > 0."""
         if self._large:
             return self._unpack(numbers)
         neighbours = numbers[-1] - numbers[0] + 1 == len(numbers)  # one slice is read far faster than a list

@@ -40,7 +40,6 @@ class ImageFolder(Footage):
     Args:
         path: The folder.
         fps: Frames per second, which images do not know.
-        check_gaps: Whether a number that is missing between others is an error.
         names: Just these files, in this order.
 
     Raises:
@@ -52,11 +51,10 @@ class ImageFolder(Footage):
         path: str | Path,
         *,
         fps: float = DEFAULT_FPS,
-        check_gaps: bool = True,
         names: Sequence[str] | None = None,
     ) -> None:
         self.path, self.fps = Path(path), check_fps(fps, path)
-        self.files = frame_files(path, IMAGE_SUFFIXES, names=names, check_gaps=check_gaps)
+        self.files = frame_files(path, IMAGE_SUFFIXES, names=names)
         self.size = read_rgb(self.files[0]).shape[:2]
 
     def __len__(self) -> int:
@@ -196,10 +194,6 @@ def _check_claims(content: bytes, file: Path) -> None:
     """Refuses what would take far more memory or time than its bytes are worth, by its headers.
 
     OpenCV makes room for whatever size a header claims (6 GB for 124 KB of PNG) and for a PNG's chunks likewise.
-
-    Raises:
-        DataError: If the image is too large.
-        ValueError: If it is damaged, or a JPEG of too many scans.
     """
     stream = BytesIO(content)
     if content[:4] in PREFIXES:  # Pillow does not open all kinds of TIFF that OpenCV reads, but tells their size

@@ -21,7 +21,6 @@ def frame_files(
     suffixes: Iterable[str],
     *,
     names: Sequence[str] | None = None,
-    check_gaps: bool = True,
 ) -> list[Path]:
     """The files of a folder, one a frame.
 
@@ -33,10 +32,10 @@ def frame_files(
         folder: Where they lie.
         suffixes: Which files count, in lower case and with the dot.
         names: Just these files, in this order, unchecked for gaps; paths within the folder.
-        check_gaps: Whether a gap, or two files of one number, is an error.
 
     Raises:
-        DataError: If there is no such folder, no such file in it, a name that points out of it, or a gap.
+        DataError: If there is no such folder, no such file in it, a name that points out of it, a gap, or two files of
+            one number.
     """
     folder = Path(folder)
     with reading(folder, DataError, "cannot be listed", remedy="check the path"):
@@ -48,8 +47,7 @@ def frame_files(
             wanted = set(suffixes)
             found = (p for p in folder.iterdir() if p.suffix.lower() in wanted and not p.name.startswith("."))
             files = sorted((p for p in found if p.is_file()), key=lambda p: natural_key(p.name))
-            if check_gaps:
-                _check_numbers(folder, files)
+            _check_numbers(folder, files)
     if not files:
         raise DataError(f"{folder} holds no frames", expected=f"files that end in {', '.join(sorted(suffixes))}")
     return files

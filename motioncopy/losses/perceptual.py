@@ -33,7 +33,6 @@ class FeatureLoss(nn.Module):
         >>> import torch
         >>> from motioncopy.losses.perceptual import FeatureLoss
         >>> from motioncopy.nets.features import FeatureNetwork
-    from motioncopy.training.precision import at_least_float32
         >>> network = FeatureNetwork("random_vgg", ["relu1_1", "relu2_1"], width=4)
         >>> loss = FeatureLoss(network, {"relu1_1": 0.5, "relu2_1": 1.0})
         >>> image = torch.zeros(1, 3, 32, 32)

@@ -127,12 +127,17 @@ class Evaluator:
         """
         everyone = [clip for part in from_all([replace(clip, values={}) for clip in scored]) for clip in part]
         found = {clip.clip: clip for clip in everyone}
+        for missing in from_all(self.missing):
+            self.missing |= missing  # what one process lacks the weights of, the others cannot synchronise with it
         for key, one in self.clip_metrics.items():
+            if key in self.missing:
+                continue
             with one.sync_context():
                 for name, clip in found.items():
                     if key not in clip.missing:
                         clip.values[key] = one.of(name)
-        return {name: replace(clip) for name, clip in found.items()}  # made again: one value a frame
+        # Made again, which holds them to one value a frame.
+        return {name: replace(clip, missing=clip.missing | self.missing) for name, clip in found.items()}
 
     def sets(self, clips: Sequence[str], *, seed: int = 0) -> tuple[dict[str, Aggregate], dict[str, str]]:
         """Scores the metrics over sets on these clips together.

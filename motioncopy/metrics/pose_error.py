@@ -115,39 +115,44 @@ def compare(found: Tensor, wanted: Tensor, size: tuple[int, int]) -> tuple[Tenso
 
 
 class _Pose(ClipMetric):
-    """What the variants share.
+    """Against the joints that were asked for.
 
     Attributes:
-        reference: Where joints should be: where they are found in the true frame, or where they were asked for.
+        part: Which of the two that :func:`compare` gives.
     """
 
-    reference: ClassVar[Literal["truth", "driving"]]
+    inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
+    sees: ClassVar[tuple[Seen, ...]] = (Seen(JOINTS, "generated"),)
+    part: ClassVar[int]
 
     def unfit(self, chunk: Chunk) -> str | None:
         """See :meth:`ClipMetric.unfit`; MediaPipe knows people only."""
         return no_person(chunk) or super().unfit(chunk)
 
-    def compared(self, chunk: Chunk) -> tuple[Tensor, Tensor]:
-        """Error and missing share of every frame."""
-        wanted = driving_body(chunk) if self.reference == "driving" else chunk.found[Seen(JOINTS, "truth")]
-        assert wanted is not None
+    def wanted(self, chunk: Chunk) -> Tensor:
+        """Where the joints should be, ``(n, 25, 3)``."""
+        body = driving_body(chunk)
+        assert body is not None
+        return body
+
+    def per_frame(self, chunk: Chunk) -> Tensor:
+        """One of the two values of every frame, ``(n,)``; NaN where it has none."""
         chosen = list(FOUND)
-        if self.reference == "truth":
-            wanted = wanted.clone()
-            wanted[..., 2] *= wanted[..., 2] >= CONFIDENT
-        return compare(chunk.found[Seen(JOINTS, "generated")][:, chosen], wanted[:, chosen], chunk.size)
+        found = chunk.found[Seen(JOINTS, "generated")]
+        return compare(found[:, chosen], self.wanted(chunk)[:, chosen], chunk.size)[self.part]
 
 
-class _Error(_Pose):
-    def per_frame(self, chunk: Chunk) -> Tensor:
-        """The mean distance of every frame, ``(n,)`` float64, percent; NaN where no joint was found again."""
-        return self.compared(chunk)[0]
+class _TruthPose(_Pose):
+    """Against the joints that are found in the true frame."""
 
+    inputs = frozenset({"truth"})
+    sees = (Seen(JOINTS, "generated"), Seen(JOINTS, "truth"))
 
-class _Missing(_Pose):
-    def per_frame(self, chunk: Chunk) -> Tensor:
-        """The share of missing joints of every frame, ``(n,)`` float64 in [0, 1]."""
-        return self.compared(chunk)[1]
+    def wanted(self, chunk: Chunk) -> Tensor:
+        """Where the joints should be, ``(n, 25, 3)``."""
+        body = chunk.found[Seen(JOINTS, "truth")].clone()
+        body[..., 2] *= body[..., 2] >= CONFIDENT
+        return body
 
 
 _SOURCE = (
@@ -203,53 +208,45 @@ def _definition(kind: Literal["error", "missing"], reference: Literal["truth", "
     )
 
 
-class PoseError(_Error):
+class PoseError(_Pose):
     """Distance to the joints that were asked for; see :func:`compare`.
 
     >>> PoseError().definition.key, PoseError.higher_is_better
     ('pose_error/driving_mediapipe@1', False)
     """
 
-    reference = "driving"
-    inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
-    sees = (Seen(JOINTS, "generated"),)
+    part = 0
     definition = _definition("error", "driving")
 
 
-class MissingJoints(_Missing):
+class MissingJoints(_Pose):
     """Share of the joints asked for that are not found; see :func:`compare`.
 
     >>> MissingJoints().definition.key, MissingJoints.higher_is_better
     ('pose_missing/driving_mediapipe@1', False)
     """
 
-    reference = "driving"
-    inputs: ClassVar[frozenset[Input]] = frozenset({"joints"})
-    sees = (Seen(JOINTS, "generated"),)
+    part = 1
     definition = _definition("missing", "driving")
 
 
-class TruthPoseError(_Error):
+class TruthPoseError(_TruthPose):
     """Distance to the joints found in the true frame; see :func:`compare`.
 
     >>> TruthPoseError().definition.key, TruthPoseError.higher_is_better
     ('pose_error/truth_mediapipe@1', False)
     """
 
-    reference = "truth"
-    inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})
-    sees = (Seen(JOINTS, "generated"), Seen(JOINTS, "truth"))
+    part = 0
     definition = _definition("error", "truth")
 
 
-class TruthMissingJoints(_Missing):
+class TruthMissingJoints(_TruthPose):
     """Share of the joints of the true frame that are not found; see :func:`compare`.
 
     >>> TruthMissingJoints().definition.key, TruthMissingJoints.higher_is_better
     ('pose_missing/truth_mediapipe@1', False)
     """
 
-    reference = "truth"
-    inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})
-    sees = (Seen(JOINTS, "generated"), Seen(JOINTS, "truth"))
+    part = 1
     definition = _definition("missing", "truth")

@@ -9,7 +9,7 @@ from motioncopy.errors import BatchError, ConfigError
 from motioncopy.poses.raster import Size
 
 
-def draw_heatmaps(joints: Tensor, size: Size, *, sigma: float | None = None, min_confidence: float = 0.0) -> Tensor:
+def draw_heatmaps(joints: Tensor, size: Size, *, sigma: float | None = None) -> Tensor:
     """Draws one Gaussian a joint, of height 1 where the joint is.
 
     A Gaussian is the product of its row and its column profile, so only (H + W) exponentials a joint are computed;
@@ -20,7 +20,6 @@ def draw_heatmaps(joints: Tensor, size: Size, *, sigma: float | None = None, min
         joints: ``(..., J, 3)``, any J: x, y in pixels of ``size``, and confidence.
         size: (height, width).
         sigma: Standard deviation in pixels; by default the longer side / 64 (4 px at 256).
-        min_confidence: Joints with no more than this leave their channel empty.
 
     Returns:
         ``(..., J, H, W)`` float32 in [0, 1], on the device of ``joints``.
@@ -44,7 +43,7 @@ def draw_heatmaps(joints: Tensor, size: Size, *, sigma: float | None = None, min
         raise ConfigError("sigma of heat maps must be positive", found=sigma)
     sigma = max(size) / 64 if sigma is None else sigma
     joints = joints.detach().float()
-    present = (joints[..., 2] > min_confidence) & joints.isfinite().all(dim=-1)
+    present = (joints[..., 2] > 0) & joints.isfinite().all(dim=-1)
     x, y = joints[..., :2].nan_to_num().unbind(dim=-1)
     column = _profile(x, size[1], sigma)
     row = _profile(y, size[0], sigma) * present[..., None]

@@ -7,20 +7,14 @@ from torch import Tensor
 
 from motioncopy.batch import Motion
 from motioncopy.poses.raster import Backend, Size, Strokes, check_joints, labels, masks
-from motioncopy.poses.sticks import rescale
 from motioncopy.skeletons import HAND21, Skeleton, skeleton
 
 
-def draw_limbs(
-    joints: Tensor,
-    source: Skeleton,
-    size: Size,
-    *,
-    half_width: float | None = None,
-    min_confidence: float = 0.0,
-    backend: Backend = "auto",
-) -> Tensor:
+def draw_limbs(joints: Tensor, source: Skeleton, size: Size, *, backend: Backend = "auto") -> Tensor:
     """Draws each limb into a channel of its own, as a filled ellipse with the limb as its long axis.
+
+    A limb is drawn where both its joints are there. Half its width is 4 pixels at a longer side of 512 (FakeMotion's
+    released code), in proportion.
 
     On a CPU OpenCV draws, elsewhere torch does, batched on the device. The two differ by anti-aliasing alone: at
     128x128 and more, mean absolute difference below 0.002, fewer than 0.5% of the values by more than 0.25. No
@@ -30,9 +24,6 @@ def draw_limbs(
         joints: ``(..., J, 3)``, x, y in pixels of ``size``, and confidence.
         source: Their skeleton, which gives the L limbs.
         size: (height, width).
-        half_width: Of the short axis, in pixels; by default 4 at a longer side of 512 (FakeMotion's released code),
-            in proportion.
-        min_confidence: A limb is drawn where both its joints have more.
         backend: For tests and benchmarks: forces one of the two.
 
     Returns:
@@ -50,10 +41,7 @@ def draw_limbs(
         torch.Size([2, 24, 64, 48])
     """
     check_joints(joints, source)
-    width = _released(4, size) if half_width is None else half_width
-    strokes = Strokes.between(
-        joints.reshape(-1, len(source), 3), source.limbs, width, min_confidence=min_confidence, ellipse=True
-    )
+    strokes = Strokes.between(joints.reshape(-1, len(source), 3), source.limbs, _released(4, size), ellipse=True)
     return masks(strokes, size, backend=backend).reshape(*joints.shape[:-2], len(source.limbs), *size)
 
 
@@ -70,30 +58,19 @@ def onehot_channels(source: Skeleton) -> int:
     return 1 + len(source.limbs) + hands
 
 
-def draw_onehot(
-    motion: Motion,
-    size: Size | None = None,
-    *,
-    half_width: float | None = None,
-    finger_width: float | None = None,
-    min_confidence: float = 0.0,
-    backend: Backend = "auto",
-) -> Tensor:
+def draw_onehot(motion: Motion, *, backend: Backend = "auto") -> Tensor:
     """Draws FakeMotion's released label: each pixel belongs to the background, to one limb or to one finger bone.
 
-    65 channels for body25: 0 background, 1 to 24 the limbs as filled ellipses, 25 to 44 the left hand, 45 to 64 the
-    right. Later channels lie on top. Absent hands leave their channels empty. The released code has a missing joint
-    copy the previous frame's: apply :func:`motioncopy.poses.smooth.fill_missing` first for that. The order among the
-    24 limbs is ours (the skeleton's), and edges are exact where the released code rounds joints to whole pixels.
+    65 channels for body25: 0 background, 1 to 24 the limbs as filled ellipses (see :func:`draw_limbs`), 25 to 44 the
+    left hand, 45 to 64 the right, as lines half as wide. Later channels lie on top. Absent hands leave their channels
+    empty. The released code has a missing joint copy the previous frame's: apply
+    :func:`motioncopy.poses.smooth.fill_missing` first for that. The order among the 24 limbs is ours (the skeleton's),
+    and edges are exact where the released code rounds joints to whole pixels.
 
     OpenCV and torch disagree on fewer than 1% of the pixels at 128x128 and more.
 
     Args:
         motion: B samples of T frames.
-        size: (height, width); by default ``motion.size``. Joints are scaled to it.
-        half_width: Of a limb's ellipse; by default 4 at a longer side of 512, in proportion.
-        finger_width: Of a finger's line; by default 2 at a longer side of 512, in proportion.
-        min_confidence: A limb is drawn where both its joints have more.
         backend: For tests and benchmarks: forces one of the two.
 
     Returns:
@@ -110,19 +87,14 @@ def draw_onehot(
         >>> bool((label.sum(dim=2) == 1).all())
         True
     """
-    size = motion.size if size is None else size
-    body = skeleton(motion.skeleton)
-    ellipse = _released(4, size) if half_width is None else half_width
-    finger = (_released(2, size) if finger_width is None else finger_width) / 2
-    joints = rescale(motion.joints.flatten(0, 1), motion.size, size)
-    strokes = Strokes.between(joints, body.limbs, ellipse, min_confidence=min_confidence, ellipse=True)
+    size, body = motion.size, skeleton(motion.skeleton)
+    strokes = Strokes.between(motion.joints.flatten(0, 1), body.limbs, _released(4, size), ellipse=True)
     label = labels(strokes, size, backend=backend)
     if onehot_channels(body) > 1 + len(body.limbs):
         first = len(body.limbs)
         for hand in (motion.hand_left, motion.hand_right):
             if hand is not None:
-                joints = rescale(hand.flatten(0, 1), motion.size, size)
-                strokes = Strokes.between(joints, HAND21.limbs, finger, min_confidence=min_confidence)
+                strokes = Strokes.between(hand.flatten(0, 1), HAND21.limbs, _released(2, size) / 2)
                 fingers = labels(strokes, size, backend=backend)
                 label = torch.where(fingers > 0, fingers + first, label)
             first += len(HAND21.limbs)

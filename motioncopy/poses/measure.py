@@ -31,22 +31,6 @@ class Stature:
     valid: Tensor
 
 
-@dataclass(frozen=True)
-class Box:
-    """Per frame: diagonal (T,) and centre (T, 2) of the joints' bounding box, and whether it shows any joint (T,).
-
-    Example:
-        >>> import torch
-        >>> from motioncopy.poses.measure import box
-        >>> box(torch.tensor([[[0.0, 0.0, 1.0], [6.0, 8.0, 1.0], [99.0, 99.0, 0.0]]]))
-        Box(diagonal=tensor([10.]), centre=tensor([[3., 4.]]), valid=tensor([True]))
-    """
-
-    diagonal: Tensor
-    centre: Tensor
-    valid: Tensor
-
-
 def stature(joints: Tensor, skeleton: Skeleton) -> Stature:
     """Measures standing bodies as Everybody Dance Now does.
 
@@ -152,19 +136,19 @@ def rows(joints: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor, Tensor]:
     return top, bottom, bottom - top >= 1
 
 
-def box(joints: Tensor) -> Box:
-    """Bounding box of the joints that are seen.
+def box(joints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Bounding box of the joints: its diagonal (T,) and centre (T, 2), and whether it shows any joint (T,).
 
     Example:
         >>> import torch
         >>> from motioncopy.poses.measure import box
-        >>> box(torch.tensor([[[0.0, 0.0, 1.0], [6.0, 8.0, 1.0]]])).centre
-        tensor([[3., 4.]])
+        >>> box(torch.tensor([[[0.0, 0.0, 1.0], [6.0, 8.0, 1.0], [99.0, 99.0, 0.0]]]))
+        (tensor([10.]), tensor([[3., 4.]]), tensor([True]))
     """
     present = joints[..., 2:] > 0
     low = torch.where(present, joints[..., :2], torch.inf).amin(dim=1)
     high = torch.where(present, joints[..., :2], -torch.inf).amax(dim=1)
-    return Box(torch.linalg.vector_norm(high - low, dim=-1), (low + high) / 2, present.any(dim=1).squeeze(-1))
+    return torch.linalg.vector_norm(high - low, dim=-1), (low + high) / 2, present.any(dim=1).squeeze(-1)
 
 
 def often_seen(joints: Tensor) -> Tensor:
@@ -194,30 +178,6 @@ def hold(values: Tensor, valid: Tensor) -> Tensor:
     last = torch.where(valid, time, -1).cummax(dim=0).values
     first = valid.int().argmax()
     return values[torch.where(last < 0, first, last)]
-
-
-def middle(values: Tensor) -> Tensor:
-    """Median (the mean of the middle two of an even count).
-
-    Example:
-        >>> import torch
-        >>> from motioncopy.poses.measure import middle
-        >>> middle(torch.tensor([1.0, 2.0, 30.0]))
-        tensor(2.)
-    """
-    return values.quantile(0.5)
-
-
-def tall(values: Tensor) -> Tensor:
-    """95th percentile.
-
-    Example:
-        >>> import torch
-        >>> from motioncopy.poses.measure import tall
-        >>> tall(torch.arange(101.0))
-        tensor(95.)
-    """
-    return values.quantile(0.95)
 
 
 def _mean(values: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:

@@ -132,10 +132,8 @@ def global_height(pair: Pair) -> Similarity:
     a, b = measure.stature(pair.source, pair.skeleton), measure.stature(pair.target, pair.skeleton)
     if not (a.valid.any() and b.valid.any()):
         return _by_box(pair)
-    scale = _ratio(measure.tall(b.height[b.valid]), measure.tall(a.height[a.valid]))
-    here = torch.stack([measure.middle(a.x[a.valid]), measure.middle(a.foot[a.valid])])
-    there = torch.stack([measure.middle(b.x[b.valid]), measure.middle(b.foot[b.valid])])
-    return _constant(scale, there - scale * here, len(pair.source))
+    here, there = (torch.stack((body.x, body.foot), dim=-1)[body.valid] for body in (a, b))
+    return _overlaid(a.height[a.valid], b.height[b.valid], here, there, len(pair.source))
 
 
 def edn(pair: Pair) -> Similarity:
@@ -291,39 +289,6 @@ def similarity(name: str, pair: Pair) -> Similarity:
     return NORMALISERS[name](pair) if _anyone(pair.source) else none(pair)
 
 
-def normalise(
-    name: str, source: Tensor, target: Tensor, skeleton: Skeleton, *, source_size: Size, target_size: Size
-) -> Tensor:
-    """Moves driving joints into the target person's frame.
-
-    Args:
-        name: A key of :data:`NORMALISERS`.
-        source: See :class:`Pair`, as are the others.
-        target: See there.
-        skeleton: See there.
-        source_size: See there.
-        target_size: See there.
-
-    Returns:
-        ``(T, J, 3)`` in pixels of the target's images.
-
-    Raises:
-        ConfigError: If there is no such normaliser.
-        BatchError: If the shapes do not fit, or the reference frames show no joint.
-
-    Example:
-        >>> import torch
-        >>> from motioncopy.poses.normalise import normalise
-        >>> from motioncopy.skeletons import BODY25
-        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
-        >>> there = joints * torch.tensor([2.0, 2.0, 1.0])
-        >>> moved = normalise("global_height", joints, there, BODY25, source_size=(99, 99), target_size=(198, 198))
-        >>> bool(moved.allclose(there))
-        True
-    """
-    return similarity(name, Pair(source, target, skeleton, source_size, target_size))(source)
-
-
 def normalise_motion(name: str, motion: Motion, reference: Motion) -> Motion:
     """Moves a driving motion, with its hands and face, into the frame of the person to be shown.
 
@@ -370,13 +335,15 @@ def _by_box(pair: Pair) -> Similarity:
     shared = measure.often_seen(source) & measure.often_seen(target)
     if shared.sum() >= 2:
         source, target = source[:, shared], target[:, shared]
-    a, b = measure.box(source), measure.box(target)
-    scale = _ratio(measure.tall(b.diagonal[b.valid]), measure.tall(a.diagonal[a.valid]))
-    here, there = (torch.stack([measure.middle(x) for x in m.centre[m.valid].unbind(-1)]) for m in (a, b))
-    return _constant(scale, there - scale * here, len(pair.source))
+    (diagonal, centre, valid), (there, target_centre, target_valid) = measure.box(source), measure.box(target)
+    sizes, places = (diagonal[valid], there[target_valid]), (centre[valid], target_centre[target_valid])
+    return _overlaid(*sizes, *places, len(pair.source))
 
 
-def _constant(scale: Tensor, offset: Tensor, frames: int) -> Similarity:
+def _overlaid(size: Tensor, target_size: Tensor, place: Tensor, target_place: Tensor, frames: int) -> Similarity:
+    """One similarity for all frames: sizes ``(n,)`` alike by their 95th percentiles, places ``(n, 2)`` by medians."""
+    scale = _ratio(target_size.quantile(0.95), size.quantile(0.95))
+    offset = target_place.quantile(0.5, dim=0) - scale * place.quantile(0.5, dim=0)
     return Similarity(scale.expand(frames), offset.expand(frames, 2))
 
 

@@ -94,26 +94,19 @@ class Strokes:
 
     @classmethod
     def between(
-        cls,
-        joints: Tensor,
-        limbs: Sequence[tuple[int, int]],
-        half_width: float,
-        *,
-        min_confidence: float = 0.0,
-        ellipse: bool = False,
+        cls, joints: Tensor, limbs: Sequence[tuple[int, int]], half_width: float, *, ellipse: bool = False
     ) -> Strokes:
-        """Strokes along limbs; one is visible where both its joints have more than ``min_confidence``.
+        """Strokes along limbs; one is visible where both its joints are there.
 
         Args:
             joints: ``(N, J, 3)``, any floating type and device.
             limbs: Pairs of joint indices; twice the same index is a dot.
             half_width: Pixels.
-            min_confidence: See above.
             ellipse: See the class.
         """
         joints = joints.detach().float()
         first, second = torch.tensor(limbs, dtype=torch.int64, device=joints.device).reshape(-1, 2).unbind(dim=1)
-        present = (joints[..., 2] > min_confidence) & joints.isfinite().all(dim=-1)
+        present = (joints[..., 2] > 0) & joints.isfinite().all(dim=-1)
         points = joints[..., :2].nan_to_num().clamp(-_FAR, _FAR)
         return cls(
             start=points[:, first],

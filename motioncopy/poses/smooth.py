@@ -100,12 +100,11 @@ def moving_median(joints: Tensor, *, window: int = 7) -> Tensor:
     return torch.where((confidence > 0)[..., None] & (joints[..., 2:] > 0), median, missing)
 
 
-def hold_missing(joints: Tensor, *, min_confidence: float = 0.0) -> Tensor:
+def hold_missing(joints: Tensor) -> Tensor:
     """Fills a missing joint with the last frame that has it, confidence included (FakeMotion's released code).
 
     Args:
         joints: ``(..., T, J, 3)``.
-        min_confidence: A joint with no more than this is missing.
 
     Returns:
         The same shape. Joints missing from the start on stay as they are.
@@ -120,7 +119,7 @@ def hold_missing(joints: Tensor, *, min_confidence: float = 0.0) -> Tensor:
     if joints.shape[-3] == 0:
         return joints.clone()
     time = torch.arange(joints.shape[-3], device=joints.device)[:, None].expand(joints.shape[:-1])
-    present = joints[..., 2] > min_confidence
+    present = joints[..., 2] > 0
     last = torch.where(present, time, -1).cummax(dim=-2).values
     source = torch.where(last < 0, time, last)
     return joints.gather(-3, source[..., None].expand_as(joints))

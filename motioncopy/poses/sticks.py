@@ -59,14 +59,13 @@ def draw_sticks(
     show_as: Skeleton | None = None,
     width: float | None = None,
     background: Background = "black",
-    min_confidence: float = 0.0,
     backend: Backend = "auto",
 ) -> Tensor:
     """Draws each limb as a line with round ends in its own colour, in the order of the skeleton's limbs.
 
     A skeleton without limbs (face points) is drawn as dots.
 
-    A limb is drawn where both its joints have more than ``min_confidence``; what lies outside the image is cut off.
+    A limb is drawn where both its joints are there; what lies outside the image is cut off.
     On a CPU OpenCV draws, elsewhere torch does, batched on the device. The two differ by anti-aliasing alone: at
     128x128 and more, mean absolute difference below 0.01, fewer than 1% of the values by more than 0.25. No gradient
     flows.
@@ -79,7 +78,6 @@ def draw_sticks(
         width: Pixels; by default 3 at a longer side of 256, in proportion; less than 2 is drawn
             as 2.
         background: Behind the figure.
-        min_confidence: See above.
         backend: For tests and benchmarks: forces one of the two.
 
     Returns:
@@ -102,7 +100,7 @@ def draw_sticks(
         joints, source = view(joints, source, show_as), show_as
     half = (default_width(size) if width is None else width) / 2
     limbs = source.limbs or _dots(len(source))
-    strokes = Strokes.between(joints.reshape(-1, len(source), 3), limbs, half, min_confidence=min_confidence)
+    strokes = Strokes.between(joints.reshape(-1, len(source), 3), limbs, half)
     colours = torch.tensor(body_colours(source) if source.limbs else limb_colours(len(limbs)), dtype=torch.uint8)
     drawing = paint(strokes, colours, size, background=_grey(background), backend=backend)
     return drawing.reshape(*joints.shape[:-2], 3, *size)
@@ -110,12 +108,9 @@ def draw_sticks(
 
 def draw_motion_sticks(
     motion: Motion,
-    size: Size | None = None,
     *,
     show_as: Skeleton | None = None,
-    width: float | None = None,
     background: Background = "black",
-    min_confidence: float = 0.0,
     backend: Backend = "auto",
 ) -> Tensor:
     """Draws the body, and where the motion has them, the hands' sticks and the face's points.
@@ -125,11 +120,8 @@ def draw_motion_sticks(
 
     Args:
         motion: B samples of T frames.
-        size: (height, width) of the drawing; by default ``motion.size``. Joints are scaled to it.
         show_as: See :func:`draw_sticks`; hands and face are drawn all the same.
-        width: See :func:`draw_sticks`; of a limb.
         background: See :func:`draw_sticks`.
-        min_confidence: See :func:`draw_sticks`.
         backend: See :func:`draw_sticks`.
 
     Returns:
@@ -140,14 +132,13 @@ def draw_motion_sticks(
         >>> from motioncopy.batch import Motion
         >>> from motioncopy.poses.sticks import draw_motion_sticks
         >>> motion = Motion(torch.rand(1, 4, 25, 3), "body25", (64, 48))
-        >>> draw_motion_sticks(motion, (128, 96)).shape
-        torch.Size([1, 4, 3, 128, 96])
+        >>> draw_motion_sticks(motion).shape
+        torch.Size([1, 4, 3, 64, 48])
     """
-    size = motion.size if size is None else size
-    body, joints = skeleton(motion.skeleton), motion.joints
+    size, body, joints = motion.size, skeleton(motion.skeleton), motion.joints
     if show_as is not None:
         joints, body = view(joints, body, show_as), show_as
-    half = (default_width(size) if width is None else width) / 2
+    half = default_width(size) / 2
     points = _dots(len(FACE70))
     ink = (255 - _grey(background),) * 3
     groups = (
@@ -157,32 +148,10 @@ def draw_motion_sticks(
         (motion.face, points, half / 2, (ink,) * len(points)),
     )
     present = [(g.flatten(0, 1), limbs, h, c) for g, limbs, h, c in groups if g is not None]
-    strokes = Strokes.join(
-        [
-            Strokes.between(rescale(g, motion.size, size), limbs, h, min_confidence=min_confidence)
-            for g, limbs, h, _ in present
-        ]
-    )
+    strokes = Strokes.join([Strokes.between(g, limbs, h) for g, limbs, h, _ in present])
     colours = torch.tensor([colour for *_, c in present for colour in c], dtype=torch.uint8)
     drawing = paint(strokes, colours, size, background=_grey(background), backend=backend)
     return drawing.reshape(*joints.shape[:2], 3, *size)
-
-
-def rescale(joints: Tensor, old: Size, new: Size) -> Tensor:
-    """Joints of an image of ``old`` (height, width) in pixels of the same image resized to ``new``.
-
-    Pixel centres are integers, so a point x becomes ``(x + 1/2) * new / old - 1/2``.
-
-    Example:
-        >>> import torch
-        >>> from motioncopy.poses.sticks import rescale
-        >>> rescale(torch.tensor([[0.0, 0.0, 1.0]]), (64, 64), (128, 128))
-        tensor([[0.5000, 0.5000, 1.0000]])
-    """
-    if old == new:
-        return joints
-    factor = joints.new_tensor([new[1] / old[1], new[0] / old[0]])
-    return torch.cat([(joints[..., :2] + 0.5) * factor - 0.5, joints[..., 2:]], dim=-1)
 
 
 def _dots(count: int) -> tuple[tuple[int, int], ...]:

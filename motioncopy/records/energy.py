@@ -8,43 +8,23 @@ not read: Linux lets only root do that.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 
-class GPUCounter:
-    """The counter of one NVIDIA GPU since its driver was loaded; GPUs older than Volta have none.
+def gpus(count: int) -> list[Callable[[], float]]:
+    """Reads, in joules since the driver was loaded, the counters of the first GPUs that CUDA shows to this process.
 
-    Args:
-        nvml: The module ``pynvml``, initialised.
-        handle: Of the GPU.
-
-    Raises:
-        OSError: If it cannot be read.
-    """
-
-    def __init__(self, nvml: Any, handle: Any) -> None:
-        self._nvml, self._handle = nvml, handle
-        self.read()
-
-    def read(self) -> float:
-        """Joules.
-
-        Raises:
-            OSError: If it cannot be read.
-        """
-        try:
-            return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1e3
-        except self._nvml.NVMLError as error:
-            raise OSError(f"the GPU does not say what it uses: {error}") from error
-
-
-def gpus(count: int) -> list[GPUCounter]:
-    """The counters of the first GPUs that CUDA shows to this process; none where one of them cannot be read.
+    CUDA counts in NVML's order where all GPUs are alike, or where CUDA_DEVICE_ORDER=PCI_BUS_ID says so.
 
     Args:
         count: How many are used.
+
+    Returns:
+        One function a GPU, which raises OSError if it cannot be read; none where one of them has no counter, as those
+        older than Volta.
     """
     if not count:
         return []
@@ -54,29 +34,26 @@ def gpus(count: int) -> list[GPUCounter]:
         return []
     try:
         pynvml.nvmlInit()
-        return [GPUCounter(pynvml, _handle(pynvml, name)) for name in _visible(pynvml, count)]
+        given = os.environ.get("CUDA_VISIBLE_DEVICES")
+        names = given.split(",") if given is not None else [str(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        counters = [partial(_joules, pynvml, _handle(pynvml, name.strip())) for name in names[:count]]
+        for read in counters:
+            read()
     except (pynvml.NVMLError, OSError, ValueError):
         return []
-
-
-def _visible(nvml: Any, count: int) -> Sequence[str]:
-    """Numbers or UUIDs of the GPUs in use.
-
-    CUDA counts in NVML's order where all GPUs are alike, or where CUDA_DEVICE_ORDER=PCI_BUS_ID says so.
-
-    Raises:
-        ValueError: If there are fewer.
-    """
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = given.split(",") if given is not None else [str(i) for i in range(nvml.nvmlDeviceGetCount())]
-    if len(names) < count:
-        raise ValueError(f"{count} GPUs are used, {len(names)} are visible")
-    return [name.strip() for name in names[:count]]
+    return list(counters) if len(counters) == count else []
 
 
 def _handle(nvml: Any, name: str) -> Any:
     # A slice of a GPU (MIG-...) has no counter of its own, which reading it says.
     return nvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else nvml.nvmlDeviceGetHandleByUUID(name)
+
+
+def _joules(nvml: Any, handle: Any) -> float:
+    try:
+        return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
+    except nvml.NVMLError as error:
+        raise OSError(f"the GPU does not say what it uses: {error}") from error
 
 
 class EnergyMeter:
@@ -114,6 +91,6 @@ class EnergyMeter:
 
     def _read(self) -> float | None:
         try:
-            return sum(counter.read() for counter in self._counters) if self._counters else None
+            return sum(read() for read in self._counters) if self._counters else None
         except OSError:
             return None

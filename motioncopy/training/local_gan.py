@@ -151,7 +151,7 @@ class LocalStage(FrameGANStage[list[RefinedCrops]]):
             # Every process and part must step, even if it has no crop.
             generator, discriminator = self.optimizer_list()
             yield Update(discriminator, _zero(self.discriminators), "discriminator")
-            yield Update(generator, _zero(self.generator), "generator")
+            yield Update(generator, _zero(self.generator), "generator", self.schedule.clip_norm)
 
     def comparisons(self, sample: list[RefinedCrops]) -> list[Comparison]:
         """Crops alone (equation 15 has no condition)."""

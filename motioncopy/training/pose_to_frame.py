@@ -91,13 +91,13 @@ class PoseToFrameStage(FrameGANStage[Pair]):
 
     Args:
         name: See :class:`motioncopy.method.Stage`.
-        config: Networks, weights and schedule.
-        adversarial: The form of the adversarial loss.
         request: Image size and crop.
-        perceptual: The perceptual term, or ``None``.
         generator: By default the config's.
         after: The stages on whose generators this one builds.
         share: See :class:`motioncopy.method.Stage`.
+        gan: The form of the adversarial loss.
+        perceptual: The perceptual term, or ``None``.
+        config: Networks, weights and schedule, by the name that they have among the method's arguments.
 
     Raises:
         ConfigError: If the perceptual term has a weight and no network.
@@ -106,16 +106,18 @@ class PoseToFrameStage(FrameGANStage[Pair]):
     def __init__(
         self,
         name: str,
-        config: PoseToFrameGAN,
-        adversarial: AdversarialLoss,
         request: DataRequest,
-        perceptual: FeatureLoss | None = None,
         generator: nn.Module | None = None,
         after: Sequence[GANStage[Any]] = (),
         share: float = 1.0,
+        *,
+        gan: AdversarialLoss,
+        perceptual: FeatureLoss | None = None,
+        **config: PoseToFrameGAN,
     ) -> None:
-        fixed = perceptual_network(name, config.losses, perceptual)
-        super().__init__(name, config, adversarial, request, generator=generator, after=after, fixed=fixed, share=share)
+        (given,) = config.values()
+        fixed = perceptual_network(name, given.losses, perceptual)
+        super().__init__(name, given, gan, request, generator=generator, after=after, fixed=fixed, share=share)
 
     def inputs(self, batch: MotionBatch) -> tuple[Tensor, Tensor]:
         """Sticks and true frames, ``(B, 3, H, W)`` each."""

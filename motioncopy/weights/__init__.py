@@ -60,10 +60,15 @@ def find(name: str) -> Path:
         WeightsError: If it is missing (the message says how to get it), is not the published file, or nobody vouched
             for its whole hash.
     """
+    return _found(name)[0]
+
+
+def _found(name: str) -> tuple[Path, str]:
+    """The file and its hash, verified."""
     weights = entry(name)
     if path := _lying(weights):
-        _verified_hash(path, weights)
-        return path
+        _check(path, digest := _sha256(path), weights)
+        return path, digest
     raise WeightsError(
         f"the weights {name} ({weights.purpose}) are not on this machine",
         expected=str(target(name)),
@@ -99,7 +104,7 @@ def identity(name: str) -> str:
     Raises:
         WeightsError: See `find`.
     """
-    return f"{name}@sha256:{_verified_hash(find(name), entry(name))}"
+    return f"{name}@sha256:{_found(name)[1]}"
 
 
 def fetch(name: str, *, sha256: str | None = None, confirm: Confirm | None = None) -> Path:
@@ -219,27 +224,10 @@ def _sha256(path: Path) -> str:
         return sha256_of(path, file)
 
 
-def _verified_hash(path: Path, weights: Weights) -> str:
-    digest = _sha256(path)
-    _check(path, digest, weights)
-    return digest
-
-
 def _check(
     path: Path, digest: str, weights: Weights, *, given: str | None = None, confirm: Confirm | None = None
 ) -> None:
-    """Refuses a file unless somebody vouches for its whole hash; keeps the user's word.
-
-    Args:
-        path: The file.
-        digest: Its whole SHA-256.
-        weights: Which ones it should hold.
-        given: The hash that the user gives now.
-        confirm: See `add`.
-
-    Raises:
-        WeightsError: If it is not the published file, or nobody vouches for it.
-    """
+    """Refuses a file of this hash unless it is the published one and somebody vouches for it; keeps the user's word."""
     if given and whole_hash(given) != digest:
         raise WeightsError(
             f"{path} has another SHA-256 than the given one", expected=given, found=digest, remedy="download it again"

@@ -87,16 +87,7 @@ def _torchvision(name: str, file: str, size: int, sha256: str, *, purpose: str, 
 
 
 def _i3d(name: str, repository: str, path: str, git_blob: str, *, size: int = 0, sha256: str = "") -> Weights:
-    """A conversion of DeepMind's I3D (RGB, ImageNet then Kinetics-400) that its author committed to git.
-
-    Args:
-        name: See :class:`Weights`.
-        repository: On GitHub, with the commit: ``owner/name/raw/commit``.
-        path: The file's in the repository.
-        git_blob: See :class:`Weights`.
-        size: See :class:`Weights`.
-        sha256: See :class:`Weights`.
-    """
+    """A conversion of DeepMind's I3D (RGB, ImageNet then Kinetics-400) that its author committed to git, on GitHub."""
     return Weights(
         name,
         file=f"{name}-{git_blob[:8]}{Path(path).suffix}",

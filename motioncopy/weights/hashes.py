@@ -48,17 +48,21 @@ def trusted(name: str) -> str:
     Raises:
         WeightsError: If the note is damaged, or others can write it.
     """
+    digest = _notes().get(name, "")
+    return digest if isinstance(digest, str) and _WHOLE.fullmatch(digest) else ""
+
+
+def _notes() -> dict[str, Any]:
     path = own_folder() / "trusted.json"
     if not path.exists():
-        return ""
+        return {}
     remedy = "delete it; whole hashes are then asked for again by `motioncopy weights add FILE --sha256 HASH`"
     if not _mine(path):
         raise WeightsError(f"others can write {path}", expected="a file of this user's alone", remedy=remedy)
     notes = read_json(path, error=WeightsError, remedy=remedy)
     if not isinstance(notes, dict):
         raise WeightsError(f"{path} is damaged", expected="names and hashes", found=type(notes).__name__, remedy=remedy)
-    digest = notes.get(name, "")
-    return digest if isinstance(digest, str) and _WHOLE.fullmatch(digest) else ""
+    return notes
 
 
 def trust(name: str, digest: str) -> None:
@@ -67,10 +71,7 @@ def trust(name: str, digest: str) -> None:
     Raises:
         WeightsError: If it cannot be written, or the note is damaged.
     """
-    trusted(name)
-    path = own_folder() / "trusted.json"
-    notes = read_json(path, error=WeightsError) if path.exists() else {}
-    _write(path, {**notes, name: digest})
+    _write(own_folder() / "trusted.json", {**_notes(), name: digest})
 
 
 def sha256_of(path: Path, file: BufferedReader) -> str:

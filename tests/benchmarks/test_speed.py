@@ -41,7 +41,7 @@ def test_it_runs_and_prints_figures(
 def test_gromov_wasserstein_runs_beside_pot(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run("gromov_wasserstein", ["--repeats", "1", "--dimensions", "1024"], monkeypatch)
+    run("gromov_wasserstein", ["--rounds", "1", "--dimensions", "1024"], monkeypatch)
     assert "POT" in capsys.readouterr().out
 
 

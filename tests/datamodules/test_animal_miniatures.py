@@ -41,7 +41,7 @@ class Case:
 
     def film(self, clip: str) -> list[AnimalFrame]:
         take = self.take(clip)
-        return render(self.performance(take.animal, take.seed, FRAMES, size=SIZE), range(FRAMES))
+        return [render(self.performance(take.animal, take.seed, FRAMES, size=SIZE), i) for i in range(FRAMES)]
 
 
 CASES = {

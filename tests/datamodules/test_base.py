@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.base import ClipDataModule, Split, Trials, TrialSpec, _Share
+from datamodules.base import ClipDataModule, Split, Trials, TrialSpec, _share
 from datamodules.views import Excerpt, person_box
 from motioncopy.errors import DataError
 from motioncopy.footage.clips import Clip
@@ -165,15 +165,15 @@ def test_the_first_frame_where_that_is_the_rule(tmp_path: Path) -> None:
     clip = write_discs(tmp_path / "a", still(20, 20, 15), size=(64, 96), confidence=confidence)
     spec = TrialSpec("own", "reconstruction", Excerpt(clip, 2, 10), Excerpt(clip, 10, 15), None)
     whole = DataRequest(1, (64, 96))
-    assert Trials([spec], "p@1", whole)[0].appearance.images[0, 0, 0, 0, 0] == 9  # the most confident
-    first = Trials([spec], "p@1", replace(whole, appearance="first"))
+    assert Trials([spec], "p@1", whole, [None])[0].appearance.images[0, 0, 0, 0, 0] == 9  # the most confident
+    first = Trials([spec], "p@1", replace(whole, appearance="first"), [None])
     assert first[0].appearance.images[0, 0, 0, 0, 0] == 2
 
 
 def test_two_trials_of_one_name_are_refused(clips: dict[str, Clip]) -> None:
     specs = Discs(clips).trial_specs("test")
     with pytest.raises(DataError, match="discs@1 names a trial twice"):
-        Trials([*specs, specs[0]], "discs@1", REQUEST)
+        Trials([*specs, specs[0]], "discs@1", REQUEST, [])
 
 
 # -- sharing ----------------------------------------------------------------------------------------------------------
@@ -182,9 +182,8 @@ def test_two_trials_of_one_name_are_refused(clips: dict[str, Clip]) -> None:
 @pytest.mark.parametrize("world", [1, 2, 3, 8])
 @pytest.mark.parametrize("trials", [0, 1, 2, 7, 8])
 def test_each_trial_is_given_once_and_shares_are_equally_long(trials: int, world: int) -> None:
-    shares = [list(_Share(trials, rank, world)) for rank in range(world)]
+    shares = [_share(trials, rank, world) for rank in range(world)]
     assert len({len(s) for s in shares}) == 1
-    assert [len(_Share(trials, rank, world)) for rank in range(world)] == [len(s) for s in shares]
     given = [index for share in shares for index in share]
     assert sorted(index for index in given if index >= 0) == list(range(trials))
     assert all(index >= -1 for index in given)

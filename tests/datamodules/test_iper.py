@@ -228,7 +228,9 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def truth(take: Take) -> list[Frame]:
-    return render(Performance(take.person, take.motion, take.seed, FRAMES, 30.0, (SIDE, SIDE)), range(FRAMES))
+    return [
+        render(Performance(take.person, take.motion, take.seed, FRAMES, 30.0, (SIDE, SIDE)), i) for i in range(FRAMES)
+    ]
 
 
 def test_the_miniature_lies_there_as_iper_does(miniature: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from datamodules import protocols
-from datamodules.iper_protocol import convert, main, rendered
-from datamodules.protocols import draw_pairs, protocol
+from datamodules.iper_protocol import convert, main
+from datamodules.protocols import draw_pairs, protocol, rendered
 from motioncopy.errors import DataError
 
 COMMITTED = Path(protocols.__file__).with_name("splits") / "iper.json"

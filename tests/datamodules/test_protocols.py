@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from datamodules import protocols
-from datamodules.protocols import OfficialTrial, Protocol, draw_pairs, parse, protocol
+from datamodules.protocols import OfficialTrial, Protocol, draw_pairs, protocol
 from motioncopy.errors import DataError
+from motioncopy.files.schema import validated
 
 TRIAL: dict[str, Any] = {
     "id": "a-own", "kind": "reconstruction", "recording": "a", "sources": [3, 1], "driver": "a", "start": 0, "stop": 9,
@@ -43,6 +45,7 @@ def test_committed_pairs_go_before_drawn_ones_and_count_people_by_name() -> None
 
 
 def test_a_file_becomes_a_protocol() -> None:
+    parse = partial(validated, Protocol, error=DataError, what="the protocol")
     rules = parse({**CONTENT, "pairs": {"2": [[0, 1]]}, "chronological": {"gap": 7}, "held_out": [1, 4]})
     assert rules.trials == (OfficialTrial("a-own", "reconstruction", "a", (3, 1), "a", 0, 9),)
     assert (rules.pairs, rules.chronological.gap, rules.held_out) == ({2: ((0, 1),)}, 7, (1, 4))

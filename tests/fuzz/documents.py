@@ -7,17 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
 from benchmarks.bench import dry_run
-from benchmarks.cluster.submissions import Submissions
+from benchmarks.cluster.run import Submissions
 from benchmarks.inputs import protocol as shown_protocol
 from benchmarks.loggers.log import LogState
 from benchmarks.perception import report
+from datamodules import protocols
 from datamodules.puppets import protocol as puppets
 from motioncopy.errors import DataError
 from motioncopy.files.documents import read_json
-from motioncopy.records.provenance import Code
+from motioncopy.files.schema import validated
 from tests.fuzz.files import Files
 
 _STAGE: Any = SimpleNamespace(name="face")
@@ -40,13 +40,17 @@ def _measured() -> Any:
 
 
 def _puppets() -> Any:
-    content = json.loads(puppets.text(puppets.protocol()))
+    content = json.loads((protocols._FOLDER / "puppets.json").read_text())
     return content | {name: content[name][:2] for name in ("train", "val", "reconstruction", "imitation")}
 
 
+def _read_puppets(folder: Path) -> None:
+    content = read_json(folder / "puppets.json", error=DataError)
+    validated(puppets.Protocol, content, error=DataError, what="puppets.json is damaged")
+
+
 def _read_measurements(folder: Path) -> None:
-    with mock.patch.object(report, "code", return_value=Code("0.1.0", None, None)):  # what a file lacks is asked of git
-        report.markdown(report.read(folder))
+    report.markdown(report.read(folder))
 
 
 def _read_jobs(folder: Path) -> None:
@@ -65,11 +69,7 @@ DOCUMENTS: dict[str, tuple[str, Callable[[], Any], Callable[[Path], object]]] = 
     "jobs": ("jobs.json", lambda: _JOBS, _read_jobs),
     "measurements": ("people.json", _measured, _read_measurements),
     "notes": ("logs/wandb.json", lambda: _NOTES, _read_notes),
-    "puppets": (
-        "puppets.json",
-        _puppets,
-        lambda folder: puppets.parse(read_json(folder / "puppets.json", error=DataError)),
-    ),
+    "puppets": ("puppets.json", _puppets, _read_puppets),
     "shown-protocol": (
         "x.json",
         lambda: _PROTOCOL,

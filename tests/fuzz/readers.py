@@ -262,8 +262,8 @@ def _run(folder: Path) -> None:
     found, aside = runs.find(folder)
     for run in found:
         for trial in run.trials:
-            run.scores(trial)
-            _footage(run.frames(trial))
+            with run.footage(trial) as frames:
+                frames.frames(range(len(frames)))
     if aside:
         raise MotionCopyError(f"{aside[0][0]}: {aside[0][1]}")
 

@@ -64,17 +64,8 @@ class Swim(Performance):
         def clock(t: float) -> float:  # bursts and glides: time itself runs unevenly
             return float(t - 0.7 / burst_rate * np.cos(burst_rate * t + burst_phase)) * 1.6
 
-        def place(t: float) -> Floats:
-            reach = np.array([self.size[1], self.size[0]]) * (0.5 - 0.62 * look(self.animal).length)
-            middle = np.array([self.size[1] - 1, self.size[0] - 1]) / 2
-            turned: Floats = middle + np.maximum(reach, 2) * np.sin(rate * clock(t) + phase)
-            return turned
-
-        step = 0.5 / self.fps
-        ahead, behind = place(time + step) - place(time), place(time) - place(time - step)
-        heading = np.arctan2(ahead[1], ahead[0])
-        turn = np.arctan2(behind[1], behind[0]) - heading
-        turn = (turn + np.pi) % (2 * np.pi) - np.pi
+        reach = np.array(self.size[::-1]) * (0.5 - 0.62 * look(self.animal).length)
+        place, heading, turn = self.course(frame, clock, rate, phase, np.maximum(reach, 2))
         u = np.linspace(0, 1, _JOINTS - 1)
         effort = 0.55 + 0.45 * np.sin(burst_rate * time + burst_phase)
         wave = amplitude * effort * (0.15 + 0.85 * u**1.3) * np.sin(2 * np.pi * (u / wavelength - tempo * time))
@@ -83,7 +74,7 @@ class Swim(Performance):
         back = -step_length * np.stack([np.cos(angle), np.sin(angle)], axis=1)
         chain = np.concatenate([np.zeros((1, 2)), np.cumsum(back, axis=0)])
         # The middle of the body follows the path, so that neither end leaves the image.
-        points: Floats = chain - chain[_JOINTS // 2] + place(time)
+        points: Floats = chain - chain[_JOINTS // 2] + place
         return points
 
     def drawn(self, frame: int, place: NDArray[np.uint8]) -> AnimalFrame:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, overload
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,30 +110,42 @@ class Performance(ABC):
     def place(cls, animal: str, size: tuple[int, int]) -> NDArray[np.uint8]:
         """The animal's place, ``(H, W, 3)`` uint8 RGB."""
 
+    def course(
+        self, frame: int, clock: Callable[[float], float], rate: Floats, phase: Floats, reach: Floats
+    ) -> tuple[Floats, float, float]:
+        """A closed path around the middle of the image, on which time runs as the ``clock`` says.
 
-@overload
-def render(performance: Performance, frames: int) -> AnimalFrame: ...
+        Args:
+            frame: Its number.
+            clock: From seconds to seconds.
+            rate: ``(2,)`` radians a second in x and y.
+            phase: ``(2,)`` radians.
+            reach: ``(2,)`` pixels to either side of the middle.
+
+        Returns:
+            The place ``(2,)`` in pixels, the heading, and by how much it was another half a frame before, in radians.
+        """
+
+        def place(t: float) -> Floats:
+            there: Floats = (np.array(self.size[::-1]) - 1) / 2 + reach * np.sin(rate * clock(t) + phase)
+            return there
+
+        time, step = frame / self.fps, 0.5 / self.fps
+        ahead, behind = place(time + step) - place(time), place(time) - place(time - step)
+        heading = np.arctan2(ahead[1], ahead[0])
+        turn = (np.arctan2(behind[1], behind[0]) - heading + np.pi) % (2 * np.pi) - np.pi
+        return place(time), heading, turn
 
 
-@overload
-def render(performance: Performance, frames: range) -> list[AnimalFrame]: ...
-
-
-def render(performance: Performance, frames: int | range) -> AnimalFrame | list[AnimalFrame]:
-    """Renders frames of a clip.
-
-    Args:
-        performance: The clip.
-        frames: The number of a frame, from 0, or a range of them.
+def render(performance: Performance, frame: int) -> AnimalFrame:
+    """Renders a frame of a clip, by its number from 0.
 
     Raises:
-        DataError: If a frame lies outside the clip.
+        DataError: If the frame lies outside the clip.
     """
-    if isinstance(frames, range):
-        return [render(performance, i) for i in frames]
-    if not 0 <= frames < performance.frames:
-        raise DataError("no such frame", expected=f"0 to {performance.frames - 1}", found=frames)
-    return performance.drawn(frames, _place(type(performance), performance.animal, performance.size))
+    if not 0 <= frame < performance.frames:
+        raise DataError("no such frame", expected=f"0 to {performance.frames - 1}", found=frame)
+    return performance.drawn(frame, _place(type(performance), performance.animal, performance.size))
 
 
 def background(performance: Performance) -> NDArray[np.uint8]:

@@ -65,16 +65,8 @@ class Walk(Performance):
         def clock(t: float) -> float:  # it runs, and stands to look about
             return float(t - 0.8 / look_rate * np.cos(look_rate * t + look_phase)) * 1.8
 
-        def place(t: float) -> Floats:
-            reach = np.array([self.size[1], self.size[0]]) * 0.5 - 0.9 * _SUBJECT_SHARE * min(self.size)
-            middle = np.array([self.size[1] - 1, self.size[0] - 1]) / 2
-            there: Floats = middle + np.maximum(reach, 1) * np.sin(rate * clock(t) + phase)
-            return there
-
-        step = 0.5 / self.fps
-        ahead, behind = place(time + step) - place(time), place(time) - place(time - step)
-        heading = np.arctan2(ahead[1], ahead[0])
-        turn = (np.arctan2(behind[1], behind[0]) - heading + np.pi) % (2 * np.pi) - np.pi
+        reach = np.array(self.size[::-1]) * 0.5 - 0.9 * _SUBJECT_SHARE * min(self.size)
+        place, heading, turn = self.course(frame, clock, rate, phase, np.maximum(reach, 1))
         glance = 0.35 * np.sin(look_rate * time + look_phase + 1)
         bend = np.clip(9 * turn, -0.7, 0.7)
         rear = max(0.0, np.sin(rear_rate * time + rear_phase) - 0.6) / 0.4
@@ -86,7 +78,7 @@ class Walk(Performance):
         back = -lengths[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         chain = np.concatenate([np.zeros((1, 2)), np.cumsum(back, axis=0)])
         heights = (_HEIGHTS * body.girth + rear * np.array([0.55, 0.45, 0.25, 0.03, 0])) * body.length
-        return chain - chain[2] + place(time), heights, float(np.sin(2 * look_rate * time))
+        return chain - chain[2] + place, heights, float(np.sin(2 * look_rate * time))
 
     def drawn(self, frame: int, place: NDArray[np.uint8]) -> AnimalFrame:
         """One frame before a background."""

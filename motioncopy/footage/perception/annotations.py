@@ -117,25 +117,8 @@ class ImageAnnotations(ABC):
     def read(self, file: Path) -> Masks:
         """What one image says: ``(h, w)`` labels, or a mask in [0, 255]."""
 
-    def next_labels(self, images: Images) -> Masks:
-        """Labels of the next frames, at the images' size."""
-        size = images.shape[1:3]
-        framed = (self._framing.labels(native[None])[0] for native in self._next(len(images)))
-        return np.stack([cv2.resize(f, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT) for f in framed])
-
-    def next_masks(self, images: Images) -> Masks:
-        """Soft masks of the next frames, at the images' size."""
-        size = images.shape[1:3]
-        way = cv2.INTER_AREA if size[0] < self._framing.size[0] else cv2.INTER_LINEAR
-        framed = (self._framing.images(native[None])[0] for native in self._next(len(images)))
-        return np.stack([cv2.resize(f, size[::-1], interpolation=way) for f in framed])
-
-    @property
-    def _framing(self) -> Framing:
-        return self.files.framing
-
     def _next(self, count: int) -> Iterator[Masks]:
-        height, width = self._framing.native
+        height, width = self.files.framing.native
         for file in self.files.take(count):
             values = self.read(file)
             if values.shape != (height, width):
@@ -156,7 +139,10 @@ class MaskImages(ImageAnnotations):
         Raises:
             DataError: If an image is damaged, of another size than the annotated frame, or no such image.
         """
-        return self.next_masks(images)
+        size, framing = images.shape[1:3], self.files.framing
+        way = cv2.INTER_AREA if size[0] < framing.size[0] else cv2.INTER_LINEAR
+        framed = (framing.images(native[None])[0] for native in self._next(len(images)))
+        return np.stack([cv2.resize(f, size[::-1], interpolation=way) for f in framed])
 
 
 def framing_for(footage: Footage, framing: Framing | None) -> Framing:

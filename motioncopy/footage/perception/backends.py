@@ -21,6 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motioncopy.footage import Footage
+from motioncopy.skeletons import FACE70, HAND21
+
+#: Groups of joints beside the body's, in OpenPose's order, and how many each has.
+GROUPS = {"hand_left": len(HAND21), "hand_right": len(HAND21), "face": len(FACE70)}
 
 Images = NDArray[np.uint8]
 Masks = NDArray[np.uint8]
@@ -63,9 +67,7 @@ class Poses:
             return moved
 
         groups: dict[str, Any] = {
-            name: change(group)
-            for name in ("joints", "hand_left", "hand_right", "face")
-            if (group := getattr(self, name)) is not None
+            name: change(group) for name in ("joints", *GROUPS) if (group := getattr(self, name)) is not None
         }
         return Poses(**groups)
 

@@ -10,6 +10,7 @@ from copy import copy
 from pathlib import Path
 from typing import Literal, get_args
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -136,7 +137,9 @@ class LabelFolder(ImageAnnotations):
         Raises:
             DataError: If an image is damaged, of another size than the labelled frame, or holds unknown labels.
         """
-        return self.next_labels(images)
+        size, framing = images.shape[1:3], self.files.framing
+        framed = (framing.labels(native[None])[0] for native in self._next(len(images)))
+        return np.stack([cv2.resize(f, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT) for f in framed])
 
     def read(self, file: Path) -> Masks:
         """One image's labels, merged."""

@@ -24,7 +24,7 @@ import numpy as np
 
 from motioncopy.errors import PerceptionError
 from motioncopy.footage import Footage
-from motioncopy.footage.perception.backends import Images, Joints, Masks, Poses
+from motioncopy.footage.perception.backends import GROUPS, Images, Joints, Masks, Poses
 from motioncopy.footage.perception.masks import PoseMask
 from motioncopy.skeletons import BODY25, FACE70, HAND21
 
@@ -60,7 +60,7 @@ class MediaPipePose:
 
     def __init__(self, *, hands: bool = False, smooth: bool = False, still: bool = False) -> None:
         self.hands, self.smooth, self.still = hands, smooth, still
-        self.groups: tuple[str, ...] = ("hand_left", "hand_right", "face") if hands else ("face",)
+        self.groups: tuple[str, ...] = tuple(GROUPS) if hands else ("face",)
         self.name = "mediapipe-holistic" if hands else "mediapipe-pose"
         try:
             # The second number counts changes of this file that change what it returns.

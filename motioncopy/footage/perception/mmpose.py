@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 
 from motioncopy.errors import ConfigError
 from motioncopy.footage import Footage
-from motioncopy.footage.perception.backends import Images, Joints, Poses
+from motioncopy.footage.perception.backends import GROUPS, Images, Joints, Poses
 from motioncopy.footage.perception.device import device as device_named
 from motioncopy.footage.perception.mmdet import PersonDetector
 from motioncopy.footage.perception.openmmlab import Network
 from motioncopy.footage.perception.tracking import Person, follow
-from motioncopy.skeletons import BODY25, FACE70, HAND21, Skeleton, view
+from motioncopy.skeletons import BODY25, Skeleton, view
 
 MODELS = {
     "rtmpose": Network(
@@ -52,12 +52,8 @@ MODELS = {
     ),
 }
 _MEANS = ("neck", "mid_hip")
-# Groups of the whole-body model: the first point's name, how many follow it (itself included), and the group's length.
-_GROUPS = {
-    "hand_left": ("left_hand_root", 21, len(HAND21)),
-    "hand_right": ("right_hand_root", 21, len(HAND21)),
-    "face": ("face-0", 68, len(FACE70)),
-}
+# Groups of the whole-body model: the first point's name, and how many follow it (itself included).
+_FIRST = {"hand_left": ("left_hand_root", 21), "hand_right": ("right_hand_root", 21), "face": ("face-0", 68)}
 
 
 class Detector(Protocol):
@@ -96,7 +92,7 @@ class TopDownPose:
         if batch < 1:
             raise ConfigError("batch is too small", expected="at least 1", found=batch)
         self.network, self.name, self.device, self.batch = MODELS[model], f"mmpose-{model}", device_named(device), batch
-        self.groups: tuple[str, ...] = tuple(_GROUPS) if model == "wholebody" else ()
+        self.groups: tuple[str, ...] = tuple(GROUPS) if model == "wholebody" else ()
         self.detector = detector or PersonDetector(device=device)
         self._people: tuple[Person, ...] = ()
 
@@ -156,9 +152,9 @@ class TopDownPose:
     def _groups(self, points: Joints) -> dict[str, Any]:
         groups: dict[str, Joints] = {}
         for group in self.groups:
-            first, count, length = _GROUPS[group]
+            first, count = _FIRST[group]
             start = self._names.index(first)
-            groups[group] = np.zeros((len(points), length, 3), np.float32)
+            groups[group] = np.zeros((len(points), GROUPS[group], 3), np.float32)
             groups[group][:, :count] = points[:, start : start + count]
         return groups
 

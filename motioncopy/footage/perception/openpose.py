@@ -13,15 +13,10 @@ from motioncopy.errors import DataError
 from motioncopy.files.documents import read_json
 from motioncopy.footage import Footage, Framing
 from motioncopy.footage.perception.annotations import AnnotationFiles, at_size
-from motioncopy.footage.perception.backends import Images, Joints, Poses
-from motioncopy.skeletons import BODY25, COCO18, FACE70, HAND21, view
+from motioncopy.footage.perception.backends import GROUPS, Images, Joints, Poses
+from motioncopy.skeletons import BODY25, COCO18, view
 
 _BODY = "pose_keypoints_2d"
-_FIELDS = {
-    "hand_left": ("hand_left_keypoints_2d", len(HAND21)),
-    "hand_right": ("hand_right_keypoints_2d", len(HAND21)),
-    "face": ("face_keypoints_2d", len(FACE70)),
-}
 # A crowd; each of them is compared with the person who is followed.
 _MOST_PEOPLE = 1000
 # Beyond every picture's side; and confidences, which go a little beyond 0 and 1.
@@ -73,7 +68,7 @@ class OpenPoseFolder:
         """
         for file in self.files.paths:
             for person in _people(file):
-                return tuple(group for group, (field, _) in _FIELDS.items() if person.get(field))
+                return tuple(group for group in GROUPS if person.get(f"{group}_keypoints_2d"))
         return ()
 
     def start(self, footage: Footage) -> None:
@@ -92,7 +87,7 @@ class OpenPoseFolder:
             DataError: If a file is damaged; the message names it and the field.
         """
         n = len(images)
-        counts = {"joints": len(BODY25), **{group: _FIELDS[group][1] for group in self.groups}}
+        counts = {"joints": len(BODY25), **{group: GROUPS[group] for group in self.groups}}
         joints = {group: np.zeros((n, count, 3), np.float32) for group, count in counts.items()}
         for i, file in enumerate(self.files.take(n)):
             person = self._main([_read(person, file) for person in _people(file)])
@@ -157,7 +152,8 @@ def _read(person: dict[str, Any], file: Path) -> _Person:
             remedy="run OpenPose with --keypoint_scale 0",
         )
     read = {"joints": body if len(body) == len(BODY25) else view(body, COCO18, BODY25)}
-    for group, (field, count) in _FIELDS.items():
+    for group, count in GROUPS.items():
+        field = f"{group}_keypoints_2d"
         there = person.get(field)
         read[group] = _values(there, (count,), f"{field} of {file}") if there else np.zeros((count, 3), np.float32)
     return read

@@ -21,19 +21,12 @@ from motioncopy.skeletons import BODY25
 
 @dataclass(frozen=True)
 class _Capsule:
-    """A limb of the body.
-
-    Attributes:
-        label: Its class.
-        ends: Joints at its two ends; several names are averaged over those that are there.
-        radius: Its thickness, in any unit common to all.
-        overhang: By how much of its length it goes on beyond its first and second end (negative: stops short).
-    """
+    """A limb of the body."""
 
     label: str
-    ends: tuple[tuple[str, ...], tuple[str, ...]]
-    radius: float
-    overhang: tuple[float, float] = (0.0, 0.0)
+    ends: tuple[tuple[str, ...], tuple[str, ...]]  # several joints of an end are averaged over those that are there
+    radius: float  # in any unit common to all
+    overhang: tuple[float, float] = (0.0, 0.0)  # shares of its length that it goes on beyond its first and second end
 
 
 def _capsules() -> tuple[_Capsule, ...]:

@@ -20,12 +20,10 @@ from motioncopy.footage.perception.annotations import (
     framing_for,
     single_channel,
 )
-from motioncopy.footage.perception.backends import Images, Joints, Masks, Poses
+from motioncopy.footage.perception.backends import GROUPS, Images, Joints, Masks, Poses
 from motioncopy.footage.sequence import digest
-from motioncopy.skeletons import FACE70, HAND21
 from motioncopy.skeletons import skeleton as skeleton_of
 
-_GROUPS = {"hand_left": len(HAND21), "hand_right": len(HAND21), "face": len(FACE70)}
 # Lossy compression moves black about this far; hair and shoes are brighter in all but the darkest videos.
 _BLACK = 16
 # Shapes that differ by more are no matter of rounding.
@@ -57,10 +55,10 @@ class KnownPoses:
         groups: Mapping[str, Joints] | None = None,
     ) -> None:
         groups = dict(groups or {})
-        if set(groups) - set(_GROUPS):
-            raise DataError(f"unknown joint groups of {name}", expected=", ".join(_GROUPS), found=", ".join(groups))
-        self.name, self.skeleton, self.groups = name, skeleton, tuple(g for g in _GROUPS if g in groups)
-        counts = {"joints": len(skeleton_of(skeleton)), **_GROUPS}
+        if set(groups) - set(GROUPS):
+            raise DataError(f"unknown joint groups of {name}", expected=", ".join(GROUPS), found=", ".join(groups))
+        self.name, self.skeleton, self.groups = name, skeleton, tuple(g for g in GROUPS if g in groups)
+        counts = {"joints": len(skeleton_of(skeleton)), **GROUPS}
         self._poses = {
             group: _checked(f"{name} ({group})", values, len(joints), counts[group])
             for group, values in {"joints": joints, **groups}.items()

@@ -25,15 +25,9 @@ SMPL_KPS = (
 # From the middle of the frame, in halves of it.
 _FARTHEST = 1000
 #: For each joint of body25, the key points whose mean it is; none for the feet.
-SMPL_KPS_TO_BODY25: tuple[tuple[int, ...], ...] = (
-    (14,), (12,),
-    (8,), (7,), (6,),
-    (9,), (10,), (11,),
-    (2, 3), (2,), (1,), (0,),
-    (3,), (4,), (5,),
-    (16,), (15,), (18,), (17,),
-    (), (), (), (), (), (),
-)  # fmt: skip
+SMPL_KPS_TO_BODY25 = tuple(
+    (2, 3) if joint == "mid_hip" else (SMPL_KPS.index(joint),) if joint in SMPL_KPS else () for joint in BODY25.joints
+)
 
 
 def body25(kps: NDArray[Any], size: int) -> Joints:

@@ -5,7 +5,6 @@ aside and takes its place when it is finished, or nothing is left behind. Proces
 for each other, clip by clip.
 """
 
-from motioncopy.footage import VIDEO_SUFFIXES
 from motioncopy.footage.prepare.backends import PARTS, Backends
 from motioncopy.footage.prepare.job import MAX_SIZE, Prepared, Recording, stored_size
 from motioncopy.footage.prepare.recordings import prepare, prepare_each, prepare_recordings
@@ -13,7 +12,6 @@ from motioncopy.footage.prepare.recordings import prepare, prepare_each, prepare
 __all__ = [
     "MAX_SIZE",
     "PARTS",
-    "VIDEO_SUFFIXES",
     "Backends",
     "Prepared",
     "Recording",

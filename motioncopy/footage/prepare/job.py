@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -21,6 +20,7 @@ from motioncopy.files.lock import locked
 from motioncopy.files.writing import unwritable
 from motioncopy.footage import Footage
 from motioncopy.footage.clips import Clip, ClipWriter, Manifest, Source, stale
+from motioncopy.footage.perception.annotations import at_size
 from motioncopy.footage.perception.backends import Images, Joints, Masks, Poses
 from motioncopy.footage.perception.background import BackgroundSample
 from motioncopy.footage.prepare.backends import PARTS, Backends
@@ -102,29 +102,6 @@ class _Plan(NamedTuple):
     reason: str
     person: str
     parts: tuple[str, ...]
-
-
-class _Decoded(NamedTuple):
-    """A chunk of frames: as perception sees them, and as they are stored."""
-
-    seen: Images
-    images: Images
-
-
-class _Posed(NamedTuple):
-    """A chunk with the joints in the frames as perception sees them."""
-
-    seen: Images
-    images: Images
-    poses: Poses
-
-
-class _Cut(NamedTuple):
-    """A chunk with joints and mask at the stored size."""
-
-    images: Images
-    poses: Poses
-    masks: Masks
 
 
 @dataclass
@@ -265,7 +242,7 @@ class Job:
             self.bar.remove_task(task)
         return found, unseen
 
-    def _chunks(self, footage: Footage, size: tuple[int, int]) -> Generator[_Cut, None, None]:
+    def _chunks(self, footage: Footage, size: tuple[int, int]) -> Generator[tuple[Images, Poses, Masks], None, None]:
         """What is stored. Each stage takes from the one before, and may be at work while the next one is."""
         look = stored_size(footage.size, max(self.max_size, _LOOK_SIZE))
         stage = ahead if self.overlap else _in_turn
@@ -273,7 +250,8 @@ class Job:
 
     def _decoded(
         self, footage: Footage, look: tuple[int, int], size: tuple[int, int]
-    ) -> Generator[_Decoded, None, None]:
+    ) -> Generator[tuple[Images, Images], None, None]:
+        """Frames as perception sees them, and as they are stored."""
         height, width = footage.size
         chunks = footage.chunks(max(1, min(_CHUNK_FRAMES, _CHUNK_BYTES // (3 * height * width))))
         while True:
@@ -284,23 +262,27 @@ class Job:
             with self._timed("shrink"):
                 seen = _resized(frames, look)
                 images = _resized(seen, size)
-            yield _Decoded(seen, images)
+            yield seen, images
 
-    def _posed(self, chunks: Generator[_Decoded, None, None]) -> Generator[_Posed, None, None]:
+    def _posed(
+        self, chunks: Generator[tuple[Images, Images], None, None]
+    ) -> Generator[tuple[Images, Images, Poses], None, None]:
+        """With the joints in the frames as perception sees them."""
         with closing(chunks):
             for seen, images in chunks:
                 with self._timed("pose"):
                     poses = self.backends.pose(seen)
-                yield _Posed(seen, images, poses)
+                yield seen, images, poses
 
-    def _cut(self, chunks: Generator[_Posed, None, None], size: tuple[int, int]) -> Generator[_Cut, None, None]:
+    def _cut(
+        self, chunks: Generator[tuple[Images, Images, Poses], None, None], size: tuple[int, int]
+    ) -> Generator[tuple[Images, Poses, Masks], None, None]:
+        """Frames, joints and masks at the stored size."""
         with closing(chunks):
             for seen, images, poses in chunks:
                 with self._timed("mask"):
                     masks = _resized(self.backends.mask(seen, poses), size)
-                height, width = seen.shape[1:3]
-                scaled = poses if (height, width) == size else poses.scaled(size[1] / width, size[0] / height)
-                yield _Cut(images, scaled, masks)
+                yield images, at_size(poses, seen.shape[1:3], images), masks
 
     def _dense(
         self, parts: tuple[str, ...], images: Images, masks: Masks, joints: Joints, last: Images | None
@@ -340,25 +322,19 @@ class Job:
         self.seconds[stage] = self.seconds.get(stage, 0) + time.perf_counter() - start
 
 
-def ahead(items: Generator[T, None, None], depth: int = 1) -> Generator[T, None, None]:
-    """Yields the same items in the same order, but lets a thread make the next ones meanwhile.
+def ahead(items: Generator[T, None, None]) -> Generator[T, None, None]:
+    """Yields the same items in the same order, but lets a thread make the next one meanwhile.
 
     Generators that take from one another are thereby stages of a pipeline: all are at work at once, each on one item
-    at a time, and none gets more than ``depth`` items ahead of the one behind it. What a stage raises is raised here.
-    Closing this closes ``items``, and with them the stages before.
-
-    Args:
-        items: Runs in the thread only.
-        depth: How many items are made before they are asked for.
+    at a time, and none gets more than one item ahead of the one behind it. What a stage raises is raised here.
+    Closing this closes ``items``, which run in the thread only, and with them the stages before.
     """
     with closing(items), ThreadPoolExecutor(1) as thread:
-        made: deque[Future[T | object]] = deque()
         try:
-            for _ in range(depth):
-                made.append(thread.submit(next, items, _END))
-            while (item := made.popleft().result()) is not _END:
-                made.append(thread.submit(next, items, _END))
-                yield item  # type: ignore[misc]
+            following: Future[Any] = thread.submit(next, items, _END)
+            while (item := following.result()) is not _END:
+                following = thread.submit(next, items, _END)
+                yield item
         finally:
             thread.shutdown(cancel_futures=True)
 

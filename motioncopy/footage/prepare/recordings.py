@@ -77,7 +77,6 @@ def prepare_recordings(
     parts: Sequence[str] = ("mask",),
     force: bool = False,
     backends: Backends | None = None,
-    progress: bool = True,
     overlap: bool = True,
 ) -> Iterator[Prepared]:
     """Prepares footage of any kind, each piece with its own backends.
@@ -89,7 +88,6 @@ def prepare_recordings(
         parts: Those of :data:`PARTS` that are wanted (the mask always is). Parts that a clip has already stay.
         force: Whether clips are made anew that need not be.
         backends: For recordings that name none; :meth:`Backends.default` by default.
-        progress: Whether a bar is shown on a terminal.
         overlap: Whether the stages work at the same time, in threads; the clips are the same either way.
 
     Yields:
@@ -104,7 +102,7 @@ def prepare_recordings(
         backends = Backends.default()
     if backends is not None:
         backends.check(parts)
-    with _bar(progress) as bar:
+    with _bar() as bar:
         for r in recordings:
             yield _run(Job(r, Path(out) / r.id, max_size, ("mask", *parts), force, backends, overlap, bar))
 
@@ -153,9 +151,9 @@ def _check_arguments(ids: Sequence[str], max_size: int, parts: Sequence[str]) ->
         )
 
 
-def _bar(visible: bool) -> Progress:
+def _bar() -> Progress:
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("frames, left"),
-        TimeRemainingColumn(), console=console, transient=True, disable=not (visible and console.is_terminal),
+        TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
     )  # fmt: skip

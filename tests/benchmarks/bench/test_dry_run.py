@@ -84,11 +84,11 @@ def test_what_is_done_and_begun_is_said(here: Path) -> None:
     (own.folder / "stack.yaml").touch()
     (first / "done.json").write_text(json.dumps({"steps": 7}))
     (second / "last.ckpt").touch()
-    found = "\n".join(dry_run.of(own).lines)
+    found = "\n".join(dry_run.of(own))
     assert f"{own.folder} (begun)" in found
     assert "frames; done before (7 steps)" in found
     assert "; begun" in found.partition("local: ")[2]
-    again = "\n".join(dry_run.of(own, again=True).lines)
+    again = "\n".join(dry_run.of(own, again=True))
     assert "done before" not in again
 
 
@@ -96,5 +96,5 @@ def test_a_finished_run_is_only_read(here: Path) -> None:
     own = job(here / "runs")
     own.folder.mkdir(parents=True)
     write(measured(), here).rename(own.folder / "record.json")
-    assert f"{own.folder} (finished)" in "\n".join(dry_run.of(own).lines)
-    assert "(finished, and run again)" in "\n".join(dry_run.of(own, again=True).lines)
+    assert f"{own.folder} (finished)" in "\n".join(dry_run.of(own))
+    assert "(finished, and run again)" in "\n".join(dry_run.of(own, again=True))

@@ -26,7 +26,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     class Counting:
         read_before = 0
 
-        def read(self) -> float:
+        def __call__(self) -> float:
             self.read_before += 1
             return float(self.read_before)
 

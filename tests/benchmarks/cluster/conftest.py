@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.bench.config_stack import ConfigStack
 from benchmarks.bench.jobs import Job
-from benchmarks.cluster.slurm import State
+from benchmarks.cluster.slurm import Slurm, State
 from motioncopy import records
 from motioncopy.records import Record
 from motioncopy.records.provenance import Code, Device
@@ -50,7 +50,7 @@ def record_of(job: Job, status: str = "finished") -> Record:
     )  # fmt: skip
 
 
-class Scripted:
+class Scripted(Slurm):
     """A queue whose jobs do what the test says, and which writes what submitit would.
 
     Attributes:

@@ -16,8 +16,7 @@ import pytest
 from benchmarks.bench.jobs import Job
 from benchmarks.cluster import slurm
 from benchmarks.cluster.options import ClusterOptions
-from benchmarks.cluster.run import run
-from benchmarks.cluster.submissions import Submissions
+from benchmarks.cluster.run import Submissions, run
 from benchmarks.suites.run import Outcome
 from motioncopy import records
 from motioncopy.errors import BusyError, ClusterError, ConfigError

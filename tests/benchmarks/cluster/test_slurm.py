@@ -149,7 +149,7 @@ def test_what_slurm_refuses_is_said_in_its_words(one_node: None, clips: Path) ->
     assert queue.ending(queue_id) == "it was cancelled"
 
 
-class Local:
+class Local(Slurm):
     """submitit's processes on this machine, which know no dependencies."""
 
     def __init__(self, folder: Path) -> None:

@@ -202,16 +202,21 @@ def test_the_logger_is_in_no_key(clips: Path, tmp_path: Path, logged: tuple[Job,
         ({"WANDB_API_KEY": "k", "WANDB_MODE": "disabled"}, ("disabled", "WANDB_MODE=disabled")),
         ({"netrc": "machine api.wandb.ai login user password k"}, ("online", "")),
         ({"netrc": "machine elsewhere.org login user password k"}, ("offline", "nobody is logged in")),
-        ({"netrc": "machine own.org login u password k", "WANDB_BASE_URL": "https://own.org"}, ("online", "")),
+        (
+            {"netrc": "machine own.org:8080 login u password k", "WANDB_BASE_URL": "https://own.org:8080"},
+            ("online", ""),
+        ),
         ({"netrc": "this is no netrc"}, ("offline", "nobody is logged in")),
     ],
 )
 def test_it_is_online_only_for_who_is_logged_in(
-    tmp_path: Path, environment: dict[str, str], expected: tuple[str, str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: tuple[str, str]
 ) -> None:
-    file = tmp_path / "given"
-    file.write_text(environment.pop("netrc", ""))
-    assert mode_for({"NETRC": str(file), **environment}) == expected
+    (tmp_path / "netrc").write_text(environment.get("netrc", ""))
+    monkeypatch.delenv("WANDB_MODE")
+    for name in environment.keys() - {"netrc"}:
+        monkeypatch.setenv(name, environment[name])
+    assert mode_for() == expected
 
 
 def test_offline_says_how_to_upload(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.papers import records, tables
+from benchmarks.papers import tables
+from benchmarks.papers.rows import records
 from motioncopy.records import read_all, write
 
 

@@ -27,18 +27,19 @@ from tests.benchmarks.report.test_build import read
 from tests.toys import write_clip
 
 
-@pytest.fixture
-def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of two baselines' runs on two people, one of whom imitates the other (which has no truth)."""
+    folder = tmp_path_factory.mktemp("ran")
     for name in ("ann", "bob"):
-        write_clip(tmp_path / "clips", name, frames=24)
-    monkeypatch.setattr(processes, "subprocess", SimpleNamespace(run=Started()))
+        write_clip(folder / "clips", name, frames=24)
     overrides = {"model": {"init_args": {"image_size": [32, 32]}}, "trainer": {"accelerator": "cpu", "logger": False}}
-    for method in ("static", "nearest"):
-        stack = ConfigStack(method, "folder", "trivial", "")
-        given: dict[str, Any] = {"runs": tmp_path / "runs", "data_root": str(tmp_path / "clips")}
-        runner.run(Job(stack, overrides=overrides, metrics=("ssim", "psnr"), **given))
-    return tmp_path / "runs"
+    given: dict[str, Any] = {"runs": folder / "runs", "data_root": str(folder / "clips"), "metrics": ("ssim", "psnr")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "subprocess", SimpleNamespace(run=Started()))
+        for method in ("static", "nearest"):
+            runner.run(Job(ConfigStack(method, "folder", "trivial", ""), overrides=overrides, **given))
+    return folder / "runs"
 
 
 def test_clips_of_real_runs(ran: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,9 +83,9 @@ def test_clips_of_real_runs(ran: Path, tmp_path: Path, capsys: pytest.CaptureFix
     given = json.loads("[" + script.removeprefix("motioncopyClip(").removesuffix(");\n") + "]")
     assert given[:2] == [group["id"], "ann-own"]
     (run,) = [r for r in runs if r.id == static]
-    assert decoded(given[2][static][SSIM]) == pytest.approx(list(run.scores("ann-own").values[SSIM]), abs=1e-4)
+    assert decoded(given[2][static][SSIM]) == pytest.approx(list(run.trials["ann-own"].scores.values[SSIM]), abs=1e-4)
     place = [r["id"] for r in group["runs"]].index(static)
-    assert group["values"][PSNR][place][0] == pytest.approx(run.scores("ann-own").scores[PSNR].value, rel=1e-4)
+    assert group["values"][PSNR][place][0] == pytest.approx(run.trials["ann-own"].scores.scores[PSNR].value, rel=1e-4)
 
 
 def test_panels_are_written_once(ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,19 +97,20 @@ def test_panels_are_written_once(ran: Path, tmp_path: Path, monkeypatch: pytest.
         video(self, name, *rest)
 
     monkeypatch.setattr(Panels, "video", noted)
-    out = tmp_path / "report"
-    build([], out, runs=ran)
+    out, runs = tmp_path / "report", tmp_path / "runs"
+    shutil.copytree(ran, runs)
+    build([], out, runs=runs)
     assert len(written) == 2 * 2 + 2 + 1, "two runs of two trials, two motions, one truth"
     before = {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
     written.clear()
-    shutil.rmtree(tmp_path / "clips")  # nothing is read again either
-    build([], out, runs=ran)
+    monkeypatch.setattr(Run, "data", lambda _: pytest.fail("nothing is read again either"))
+    build([], out, runs=runs)
     assert written == []
     assert {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
 
-    frames = next(ran.glob("static*/outputs/*/ann-own.npy"))
+    frames = next(runs.glob("static*/outputs/*/ann-own.npy"))
     np.save(frames, np.load(frames) // 2)
-    build([], out, runs=ran)
+    build([], out, runs=runs)
     assert [Path(name).parent.name for name in written] == ["ann-own"], "only what has changed"
 
 

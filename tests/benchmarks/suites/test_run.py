@@ -23,7 +23,7 @@ from benchmarks.bench.jobs import Job
 from benchmarks.cli import main
 from benchmarks.suites import run as running
 from benchmarks.suites import summary
-from benchmarks.suites.estimate import Estimator
+from benchmarks.suites.estimate import Estimate, Estimator
 from benchmarks.suites.plan import Options, Plan, plan
 from benchmarks.suites.suite import Suite, SuiteRow, named, of_file
 from motioncopy import records
@@ -62,6 +62,7 @@ def test_all_runs_and_is_not_run_again(
     assert main(command(clips, suite_file)) == 0
     assert started.commands == ["fit", "test"] * 4
     assert "All has finished." in capsys.readouterr().out
+    assert {run.estimate for run in planned(clips, suite_file).runs} == {Estimate(0.0)}
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(
@@ -112,12 +113,11 @@ def test_a_run_that_gives_nan_is_a_failed_row(clips: Path, suite_file: Path, mon
 
 
 def test_what_another_process_runs_comes_last_and_is_waited_for(
-    clips: Path, suite_file: Path, monkeypatch: pytest.MonkeyPatch
+    clips: Path, suite_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = planned(clips, suite_file)
     whole = next(r for r in found.runs if r.role == "whole").job.id
     ran: list[str] = []
-    said: list[str] = []
     busy = {whole}
 
     def run(job: Job, **_: Any) -> Any:
@@ -127,9 +127,9 @@ def test_what_another_process_runs_comes_last_and_is_waited_for(
 
     monkeypatch.setattr(runner, "run", run)
     monkeypatch.setattr(time, "sleep", lambda _: busy.clear())
-    running.run(found, said.append)
+    running.run(found)
     assert ran == [r.job.id for r in found.runs], "its ablation waits too, whose stages it would train"
-    (waiting,) = [line for line in said if "Waiting" in line]
+    (waiting,) = [line for line in capsys.readouterr().out.splitlines() if "Waiting" in line]
     assert waiting.endswith("fakemotion, folder, ann, seed 0; fakemotion, no_local, folder, ann, seed 0")
 
 
@@ -211,7 +211,7 @@ def test_a_table_that_cannot_be_made_does_not_stop_the_others(
         for name in found
     ]
     came = running.Outcome(finished=found)
-    papers = Plan(tuple(named(["remot/table4", "fakemotion/table2"])), Options(data=("puppets",)), tuple(runs), ())
+    papers = Plan(tuple(named(["remot/table4", "fakemotion/table2"])), Options(data=("puppets",)), tuple(runs), {})
     bad, good = summary.tables(papers, came, tmp_path)
     assert bad.name == "remot-table4-puppets-quick.md"
     assert bad.read_text().startswith("No table of remot/table4-puppets: a table holds one protocol")
@@ -219,7 +219,7 @@ def test_a_table_that_cannot_be_made_does_not_stop_the_others(
     said = capsys.readouterr().out
     assert said.index("No table of remot/table4-puppets") < said.index("fakemotion/table2")
 
-    mine = Plan((Suite("mine", (SuiteRow("whole", "remot"),), ("puppets",)),), Options(), tuple(runs), ())
+    mine = Plan((Suite("mine", (SuiteRow("whole", "remot"),), ("puppets",)),), Options(), tuple(runs), {})
     (path,) = summary.tables(mine, came, tmp_path)
     text = path.read_text()
     assert text.startswith("No table of puppets general: a table holds one protocol")

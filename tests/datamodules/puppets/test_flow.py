@@ -87,7 +87,7 @@ def test_there_and_back_again() -> None:
 
 def test_the_back_is_not_seen_from_the_front() -> None:
     clip = _clip("dan", "turn_round")
-    wide = [float(f.joints[5, 0] - f.joints[2, 0]) for f in render(clip, range(60))]
+    wide = [float(np.subtract(*render(clip, i).joints[[5, 2], 0])) for i in range(60)]
     front, behind = int(np.argmax(wide)), int(np.argmin(wide))
     assert wide[behind] < 0 < wide[front]
     visibility = appearance_flow(clip, front, clip, behind)[1]

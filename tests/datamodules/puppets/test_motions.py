@@ -16,7 +16,7 @@ def _pose(person: str, motion: str, seed: int = 2, frames: int = 60) -> tuple[Fl
     """Rotations ``(T, bones, 3, 3)`` in the world and joint positions ``(T, bones, 3)``."""
     rig = actor(person).rig
     moves = choreograph(motion, seed, frames, 25.0)
-    transforms = stand(rig, moves.rotations, moves.path, moves.lift, moves.plant)
+    transforms = stand(rig, moves)
     return transforms[..., :3], carry(transforms, np.arange(len(PARENTS)), rig.joints)
 
 
@@ -37,7 +37,7 @@ def test_an_imitation_has_the_drivers_angles_and_the_persons_limbs(motion: str) 
 def test_people_stand_on_the_floor(motion: str) -> None:
     rig = actor("ben").rig
     moves = choreograph(motion, 5, 50, 25.0)
-    transforms = stand(rig, moves.rotations, moves.path, moves.lift, moves.plant)
+    transforms = stand(rig, moves)
     soles = np.concatenate([rig.soles, rig.soles * [-1, 1, 1]])
     lowest = carry(transforms, np.repeat([BONE["l_foot"], BONE["r_foot"]], len(rig.soles)), soles)[..., 1].min(axis=1)
     np.testing.assert_allclose(lowest, moves.lift * rig.leg, atol=1e-9)

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from datamodules.puppets import protocol as rules
-from datamodules.puppets.protocol import draw, parse, protocol, text
+from datamodules import protocols
+from datamodules.protocols import rendered
+from datamodules.puppets.protocol import Protocol, draw, protocol
 from datamodules.puppets.rendering import Performance
 from motioncopy.errors import DataError
+from motioncopy.files.schema import validated
+
+_FILE = protocols._FOLDER / "puppets.json"
 
 
 def _content() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(text(protocol()))
+    content: dict[str, Any] = json.loads(_FILE.read_text())
     return content
 
 
 def test_the_committed_file_is_what_was_drawn() -> None:
     assert protocol() == draw()
-    assert rules._FILE.read_text(encoding="utf-8") == text(draw())
+    assert _FILE.read_text(encoding="utf-8") == rendered(asdict(draw()))
 
 
 def test_test_motions_are_absent_from_training_and_validation() -> None:
@@ -67,7 +72,7 @@ def test_a_damaged_protocol_is_refused() -> None:
         content = _content()
         del content[field]
         with pytest.raises(DataError):
-            parse(content)
+            validated(Protocol, content, error=DataError, what="the protocol")
     changes: list[Callable[[dict[str, Any]], object]] = [
         lambda c: c["train"][0].update(person="nobody"),
         lambda c: c["train"][0].update(motion=c["reconstruction"][0]["motion"]),
@@ -79,4 +84,4 @@ def test_a_damaged_protocol_is_refused() -> None:
         content = _content()
         change(content)
         with pytest.raises(DataError):
-            parse(content)
+            validated(Protocol, content, error=DataError, what="the protocol")

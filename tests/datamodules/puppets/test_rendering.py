@@ -58,9 +58,9 @@ def test_what_is_frozen_stays_as_it_was() -> None:
         np.testing.assert_allclose(frame.image[frame.mask > 0].mean(axis=0), colour, atol=0.1)
 
 
-def test_a_frame_does_not_depend_on_the_clips_length_or_on_its_neighbours() -> None:
+def test_a_frame_does_not_depend_on_the_clips_length() -> None:
     alone = render(_clip(frames=8), 7)
-    together = render(_clip(frames=90), range(5, 9))[2]
+    together = render(_clip(frames=90), 7)
     assert np.array_equal(alone.image, together.image)
     np.testing.assert_array_equal(alone.joints, together.joints)
 
@@ -89,7 +89,7 @@ def test_masks_labels_and_background_agree(person: str) -> None:
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_seen_joints_lie_on_the_person(motion: str) -> None:
     for person in ("dan", "eva"):
-        for frame in render(_clip(person, motion, size=192, frames=60), range(0, 60, 20)):
+        for frame in (render(_clip(person, motion, size=192, frames=60), i) for i in range(0, 60, 20)):
             rim = cv2.dilate(frame.mask, np.ones((5, 5), np.uint8))
             for group in (frame.joints, frame.hand_left, frame.hand_right, frame.face):
                 x, y = np.round(group[group[:, 2] == 1, :2]).astype(int).T
@@ -113,7 +113,7 @@ def test_joints_lie_on_their_own_side_and_part() -> None:
 def _facing(*, away: bool) -> Frame:
     """A frame in which the person faces the camera, or turns away from it."""
     wide = lambda frame: float(frame.joints[5, 0] - frame.joints[2, 0])  # noqa: E731
-    frames = render(_clip(motion="turn_round", size=192, frames=90), range(0, 90, 3))
+    frames = [render(_clip(motion="turn_round", size=192, frames=90), i) for i in range(0, 90, 3)]
     return min(frames, key=wide) if away else max(frames, key=wide)
 
 
@@ -129,7 +129,7 @@ def test_a_face_turned_away_is_not_there() -> None:
 
 def test_the_nearer_limb_hides_the_farther() -> None:
     """In profile one arm is in front of the body and is seen, the other is hidden by it."""
-    frames = render(_clip("finn", "turn_round", size=192, frames=90), range(0, 90, 2))
+    frames = [render(_clip("finn", "turn_round", size=192, frames=90), i) for i in range(0, 90, 2)]
     profile = min(frames, key=lambda f: abs(float(f.joints[5, 0] - f.joints[2, 0])))
     confidence = {name: profile.joints[BODY25.index(name), 2] for name in ("left_shoulder", "right_shoulder")}
     assert sorted(confidence.values()) == [0.5, 1.0]
@@ -160,7 +160,7 @@ def test_narrow_and_odd_sizes_show_the_same_scene() -> None:
 
 def test_whoever_leaves_the_image_has_no_confidence() -> None:
     clip = Performance("finn", "disco", 4, 60, size=(128, 96))
-    hands = np.concatenate([np.stack([f.hand_left, f.hand_right]) for f in render(clip, range(0, 60, 3))])
+    hands = np.concatenate([np.stack([f.hand_left, f.hand_right]) for f in (render(clip, i) for i in range(0, 60, 3))])
     outside = (hands[..., 0] < -0.5) | (hands[..., 0] >= 95.5) | (hands[..., 1] < -0.5)
     assert outside.any()
     assert not outside.all()

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.bench.config_stack import ConfigStack
-from methods.pix2pixhd.method import EnhancerStage, GlobalStage, Pix2PixHD
+from methods.pix2pixhd.method import EnhancerStage, HalvedStage, Pix2PixHD
 from methods.pix2pixhd.networks import CoarseToFine, LocalEnhancer, half
 from motioncopy.batch import MotionBatch
 from motioncopy.errors import ConfigError
 from motioncopy.nets.blocks import GlobalGenerator
 from motioncopy.training import checkpoint
 from motioncopy.training.gan import weighted
+from motioncopy.training.pose_to_frame import PoseToFrameStage
 from tests.methods.tiny import SIZE, tiny
 from tests.toys import ToyData, write_clip
 
@@ -39,7 +40,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> MotionBatch:
     return MotionBatch.collate([windows[0], windows[5]]).as_float()
 
 
-def terms(stage: GlobalStage | EnhancerStage, batch: MotionBatch) -> dict[str, tuple[float, Tensor]]:
+def terms(stage: HalvedStage | EnhancerStage, batch: MotionBatch) -> dict[str, tuple[float, Tensor]]:
     pair = stage.generate(batch)
     return stage.generator_terms(pair, stage.comparisons(pair))
 
@@ -50,7 +51,7 @@ def test_the_full_size_is_that_of_the_official_code() -> None:
     model = ConfigStack("pix2pixhd", "pair", preset="full").resolve({"model": {"init_args": changes}})["model"]
     with torch.device("meta"):
         coarse, enhancer = checkpoint.build(model["class_path"], model["init_args"]).stages
-    assert isinstance(coarse, GlobalStage)
+    assert isinstance(coarse, HalvedStage)
     assert isinstance(enhancer, EnhancerStage)
     assert millions(coarse.generator) == pytest.approx(182.4, rel=0.001)
     assert millions(coarse.discriminators) == pytest.approx(5.5, rel=0.01)
@@ -61,7 +62,7 @@ def test_the_full_size_is_that_of_the_official_code() -> None:
 def test_losses_are_those_of_the_paper(batch: MotionBatch) -> None:
     """Equation 2 in the form of LSGAN, equation 4 and the VGG loss weighted by 10."""
     stage = build(coarse={"losses": {"l1": 0.0}}).stages[0]  # without what quick's overlay adds
-    assert isinstance(stage, GlobalStage)
+    assert isinstance(stage, HalvedStage)
     pair = stage.generate(batch)
     logits = [
         [scale[-1] for scale in stage.discriminators(torch.cat((pair.sticks, x), 1))]
@@ -81,7 +82,7 @@ def test_losses_are_those_of_the_paper(batch: MotionBatch) -> None:
 
 def test_the_global_generator_is_trained_at_half_the_size(batch: MotionBatch) -> None:
     stages = build().stages
-    coarse, enhancer = (stage.generate(batch) for stage in stages if isinstance(stage, GlobalStage | EnhancerStage))
+    coarse, enhancer = (stage.generate(batch) for stage in stages if isinstance(stage, HalvedStage | EnhancerStage))
     assert enhancer.generated.shape[-2:] == SIZE
     assert coarse.generated.shape[-2:] == tuple(n // 2 for n in SIZE)
     torch.testing.assert_close(coarse.sticks, half(enhancer.sticks))
@@ -106,7 +107,7 @@ def test_the_enhancer_learns_alone_at_first(batch: MotionBatch, monkeypatch: pyt
 def test_the_enhancer_goes_on_from_the_trained_global_generator() -> None:
     method = build()
     coarse, enhancer = method.stages
-    assert isinstance(coarse, GlobalStage)
+    assert isinstance(coarse, HalvedStage)
     assert enhancer.depends == ("global",)
     assert set(coarse.generator.encoder.parameters()) < set(method.generator.parameters())
     assert not any(p is q for p in coarse.generator.output.parameters() for q in method.generator.parameters())
@@ -122,6 +123,6 @@ def test_parts_that_do_not_fit_are_refused() -> None:
 def test_global_only_leaves_the_global_generator_at_full_size(batch: MotionBatch) -> None:
     method = build("global_only")
     (stage,) = method.stages
-    assert isinstance(stage, GlobalStage)
+    assert isinstance(stage, PoseToFrameStage)
     assert isinstance(method.generator, GlobalGenerator)
     assert stage.generate(batch).generated.shape[-2:] == SIZE

@@ -36,7 +36,7 @@ def _write(path: Path, images: np.ndarray) -> Path:
 
 
 def _one(video: Path, pose: KnownPose, **options: object) -> Prepared:
-    (result,) = prepare([video], video.parent / "clips", backends=Backends(pose), progress=False, **options)
+    (result,) = prepare([video], video.parent / "clips", backends=Backends(pose), **options)
     return result
 
 
@@ -166,12 +166,12 @@ def test_one_failure_does_not_stop_the_others(video: Path, pose: KnownPose) -> N
     text, missing = video.parent / "text.mp4", video.parent / "missing.mp4"
     text.write_text("no video")
     out, backends = video.parent / "clips", Backends(pose)
-    results = list(prepare_each([text, missing, video], out, backends=backends, progress=False))
+    results = list(prepare_each([text, missing, video], out, backends=backends))
     assert [r.outcome for r in results] == ["failed", "failed", "made"]
     assert "text.mp4" in results[0].reason
     assert isinstance(results[1].error, DataError)
     with pytest.raises(VideoError, match=r"text.mp4"):
-        prepare([text, video], out, backends=backends, progress=False)
+        prepare([text, video], out, backends=backends)
 
 
 def test_too_short(tmp_path: Path, pose: KnownPose, truth: tuple[np.ndarray, ...]) -> None:
@@ -214,6 +214,6 @@ def test_a_backend_can_be_replaced(video: Path, pose: KnownPose) -> None:
             return np.full(images.shape[:3], 255, np.uint8)
 
     backends = replace(Backends(pose), mask=Everything())
-    (result,) = prepare([video], video.parent / "clips", backends=backends, progress=False)
+    (result,) = prepare([video], video.parent / "clips", backends=backends)
     assert result.unseen == 1
     assert Clip.open(result.clip).mask([0]).min() == 255

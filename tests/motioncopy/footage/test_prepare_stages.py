@@ -49,7 +49,7 @@ def hashes(clip: Path) -> dict[str, str]:
 def test_threads_change_nothing(video: Path, pose: KnownPose) -> None:
     made = []
     for overlap in (True, False):
-        options = {"parts": ("parsing", "flow"), "max_size": 40, "backends": Backends(pose), "progress": False}
+        options = {"parts": ("parsing", "flow"), "max_size": 40, "backends": Backends(pose)}
         (result,) = prepare([video], video.parent / str(overlap), overlap=overlap, **options)
         made.append((hashes(result.clip), result.found, list(result.seconds)))
     assert made[0][:2] == made[1][:2]
@@ -66,9 +66,7 @@ class Failing(KnownPose):
 def test_a_failure_in_the_middle_ends_all_threads_and_leaves_nothing(
     video: Path, truth: tuple[np.ndarray, ...]
 ) -> None:
-    (result,) = prepare_each(
-        [video], video.parent / "clips", backends=Backends(Failing(truth[1], truth[2])), progress=False
-    )
+    (result,) = prepare_each([video], video.parent / "clips", backends=Backends(Failing(truth[1], truth[2])))
     assert isinstance(result.error, PerceptionError)
     assert "the network broke" in result.reason
     assert working() == []
@@ -91,11 +89,11 @@ def count(to: int, made: list[int], closed: list[bool]) -> Generator[int, None, 
 
 def test_ahead_keeps_the_order_and_stays_bounded() -> None:
     made: list[int] = []
-    items = ahead(count(20, made, []), depth=2)
+    items = ahead(count(20, made, []))
     for expected, item in enumerate(items):
         assert item == expected
         time.sleep(0.002)
-        assert len(made) <= item + 1 + 3  # two that are ready, and one in the making
+        assert len(made) <= item + 2  # one that is ready, or in the making
     assert made == list(range(20))
 
 
@@ -131,7 +129,7 @@ def test_backends_start_once_a_recording(video: Path, pose: KnownPose) -> None:
             self.started += 1
 
     counting = Starts(pose.joints, pose.masks)
-    prepare([video], video.parent / "clips", backends=Backends(counting), progress=False)
+    prepare([video], video.parent / "clips", backends=Backends(counting))
     assert counting.started == 1
 
 
@@ -153,7 +151,7 @@ def test_a_person_who_is_in_no_sampled_frame(video: Path, pose: KnownPose, monke
     pose.joints = pose.joints.copy()
     pose.joints[:5] = 0
     pose.joints[18:25] = 0
-    (result,) = prepare([video], video.parent / "clips", backends=Backends(pose), progress=False)
+    (result,) = prepare([video], video.parent / "clips", backends=Backends(pose))
     assert (result.outcome, result.found) == ("made", FRAMES - 12)
     clip = Clip.open(result.clip)
     assert not clip.joints[:5].any()
@@ -173,9 +171,9 @@ def test_a_parser_that_cannot_label_this_body_says_so_first(video: Path, truth: 
         prepare([video], video.parent / "clips", parts=("parsing",), backends=Backends(fish))
     assert fish.shown == []
     own = Recording("ann", lambda: _never(), backends=lambda: Backends(fish))
-    (result,) = prepare_recordings([own], video.parent / "clips", progress=False)
+    (result,) = prepare_recordings([own], video.parent / "clips")
     assert result.outcome == "failed"
-    (result,) = prepare([video], video.parent / "clips", backends=Backends(fish), progress=False)
+    (result,) = prepare([video], video.parent / "clips", backends=Backends(fish))
     assert Clip.open(result.clip).skeleton == "fish21"
 
 
@@ -186,7 +184,7 @@ def _never() -> Footage:
 def test_an_animal_that_is_never_seen_is_no_person(video: Path, truth: tuple[np.ndarray, ...]) -> None:
     fish = Fish(np.zeros((FRAMES, 21, 3), np.float32), truth[2])
     with pytest.raises(PerceptionError, match="no animal was found"):
-        prepare([video], video.parent / "clips", backends=Backends(fish), progress=False)
+        prepare([video], video.parent / "clips", backends=Backends(fish))
 
 
 def test_images_and_stacks_become_the_same_clip(tmp_path: Path, truth: tuple[np.ndarray, ...]) -> None:
@@ -197,7 +195,7 @@ def test_images_and_stacks_become_the_same_clip(tmp_path: Path, truth: tuple[np.
     with h5py.File(tmp_path / "stack.h5", "w") as file:
         file["frames"] = truth[0]
     backends = Backends(KnownPose(truth[1], truth[2]))
-    results = prepare([folder, tmp_path / "stack.h5"], tmp_path / "clips", fps=10, backends=backends, progress=False)
+    results = prepare([folder, tmp_path / "stack.h5"], tmp_path / "clips", fps=10, backends=backends)
     assert [(r.name, r.outcome) for r in results] == [("images", "made"), ("stack", "made")]
     assert hashes(results[0].clip) == hashes(results[1].clip)
     assert {Clip.open(r.clip).fps for r in results} == {10}
@@ -225,7 +223,7 @@ def test_footage_of_zero_length(tmp_path: Path, pose: KnownPose, make: object) -
     assert callable(make)
     path = make(tmp_path)
     with pytest.raises(MotionCopyError, match="empty"):
-        prepare([path], tmp_path / "clips", backends=Backends(pose), progress=False)
+        prepare([path], tmp_path / "clips", backends=Backends(pose))
     assert not (tmp_path / "clips").exists()
 
 
@@ -254,13 +252,13 @@ def test_a_folder_is_named_however_it_is_pointed_at(
         cv2.imwrite(str(folder / f"{i}.png"), image[..., ::-1])
     monkeypatch.chdir(folder)
     backends = Backends(KnownPose(truth[1], truth[2]))
-    (result,) = prepare(["."], tmp_path / "clips", backends=backends, progress=False)
+    (result,) = prepare(["."], tmp_path / "clips", backends=backends)
     assert result.name == "run.1"
 
 
 def test_a_writer_that_cannot_write_says_so(video: Path, pose: KnownPose) -> None:
     (video.parent / "clips").write_text("a file is in the way")
-    (result,) = prepare_each([video], video.parent / "clips", backends=Backends(pose), progress=False)
+    (result,) = prepare_each([video], video.parent / "clips", backends=Backends(pose))
     assert result.outcome == "failed"
     assert "ann cannot be written" in result.reason
 

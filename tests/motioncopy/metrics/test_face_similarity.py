@@ -89,7 +89,7 @@ def test_the_value_is_the_cosine_and_faces_that_are_not_seen_have_none() -> None
 
 
 def puppet() -> Tensor:
-    shots = render(Performance("ana", "wave", 3, 40, 25.0, (320, 320)), range(0, 30, 6))
+    shots = [render(Performance("ana", "wave", 3, 40, 25.0, (320, 320)), i) for i in range(0, 30, 6)]
     return torch.from_numpy(np.stack([s.image for s in shots])).permute(0, 3, 1, 2).contiguous()
 
 

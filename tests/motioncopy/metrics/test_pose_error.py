@@ -44,7 +44,7 @@ def test_frames_without_anybody_are_skipped_or_missing() -> None:
 
 
 def puppet() -> tuple[Tensor, Tensor]:
-    shots = render(Performance("ana", "wave", 3, 40, 25.0, (192, 192)), range(0, 40, 10))
+    shots = [render(Performance("ana", "wave", 3, 40, 25.0, (192, 192)), i) for i in range(0, 40, 10)]
     images = torch.from_numpy(np.stack([s.image for s in shots])).permute(0, 3, 1, 2).contiguous()
     return images, torch.from_numpy(np.stack([s.joints for s in shots]))
 

@@ -103,15 +103,6 @@ def test_one_missing_joint_takes_only_its_limbs(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_confidence_must_exceed_the_threshold(backend: Backend) -> None:
-    joints = person()
-    joints[:, 2] = 0.5
-    assert draw_limbs(joints, BODY25, SIZE, min_confidence=0.5, backend=backend).max() == 0
-    assert draw_limbs(joints, BODY25, SIZE, min_confidence=0.4, backend=backend).max() > 0.9
-    assert draw_heatmaps(joints, SIZE, min_confidence=0.5).max() == 0
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
 def test_what_lies_outside_is_cut_off(backend: Backend) -> None:
     """A drawing of a part of the image is that part of the drawing of the whole."""
     joints = moving(2)
@@ -193,13 +184,8 @@ def test_default_width_grows_with_the_image() -> None:
     assert inked[0] == pytest.approx(inked[1].item(), rel=0.1)
 
 
-def test_motion_sticks_scale_to_the_size_and_show_all_groups() -> None:
-    body, everything = motion(groups=False), motion()
-    small, large = draw_motion_sticks(body), draw_motion_sticks(body, (256, 256))
-    assert large.shape == (1, 3, 3, 256, 256)
-    halved = torch.nn.functional.avg_pool2d(large[0], 2)
-    assert (halved - small[0]).abs().mean() < 0.03
-    added = (draw_motion_sticks(everything) - small).abs().amax(dim=2)[0, 0] > 0.2
+def test_motion_sticks_show_all_groups() -> None:
+    added = (draw_motion_sticks(motion()) - draw_motion_sticks(motion(groups=False))).abs().amax(dim=2)[0, 0] > 0.2
     assert added[20:36, 88:104].any()  # left hand
     assert added[50:66, 30:46].any()  # right hand
     assert added[8:32, 56:72].any()  # face

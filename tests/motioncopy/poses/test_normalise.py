@@ -9,11 +9,13 @@ from torch import Tensor
 from motioncopy.batch import Motion
 from motioncopy.errors import BatchError, ConfigError, SkeletonError
 from motioncopy.poses import measure
-from motioncopy.poses.normalise import NORMALISERS, Pair, normalise, normalise_motion, similarity
+from motioncopy.poses.normalise import NORMALISERS, Pair, normalise_motion, similarity
 from motioncopy.skeletons import BODY25, COCO18, FISH21, MOUSE5, Skeleton, skeleton, view
 from tests.motioncopy.poses.people import SIZE, hide, motion, moving, person, placed
 
-SIZES = {"source_size": SIZE, "target_size": SIZE}
+
+def normalise(name: str, source: Tensor, target: Tensor, body: Skeleton) -> Tensor:
+    return similarity(name, Pair(source, target, body, SIZE, SIZE))(source)
 
 
 def approaching(frames: int) -> Tensor:
@@ -93,7 +95,7 @@ def test_edn_survives_a_jump_in_a_clip_without_depth() -> None:
     source = moving(30)
     source[:, :, 1] += torch.tensor([0.0, 2.0]).repeat(15)[:, None]
     source[10:14, :, 1] -= 40
-    moved = normalise("edn", source, placed(moving(30), 0.5, 30, 50), BODY25, **SIZES)
+    moved = normalise("edn", source, placed(moving(30), 0.5, 30, 50), BODY25)
     height = measure.stature(moved, BODY25).height
     assert height.min() > 0.4 * height.max()
 
@@ -101,13 +103,13 @@ def test_edn_survives_a_jump_in_a_clip_without_depth() -> None:
 def test_edn_takes_the_median_of_seven_frames() -> None:
     source = moving(1).repeat(21, 1, 1)
     source[10, :, 0] += 50  # one bad frame
-    moved = normalise("edn", source, source, BODY25, **SIZES)
+    moved = normalise("edn", source, source, BODY25)
     torch.testing.assert_close(moved, moving(1).repeat(21, 1, 1), atol=1e-3, rtol=0)
 
 
 def test_head_translation_is_equation_1() -> None:
     source, target = approaching(20), placed(moving(20), 0.7, 15, 40)
-    moved = normalise("head_translation", source, target, BODY25, **SIZES)
+    moved = normalise("head_translation", source, target, BODY25)
     level, _ = measure.head_y(source, BODY25)
     goal, _ = measure.head_y(target, BODY25)
     expected = goal.min() + (level - level.min()) / (level.max() - level.min()) * (goal.max() - goal.min())
@@ -119,7 +121,7 @@ def test_head_translation_is_equation_1() -> None:
 def test_frame_height_gives_every_frame_the_targets_height_and_margin() -> None:
     source, target = approaching(10), placed(person()[None], 0.8, 3, 10)
     source[..., 0] = placed(source, 1, 5, 0)[..., 0]
-    moved = normalise("frame_height", source, target, BODY25, **SIZES)
+    moved = normalise("frame_height", source, target, BODY25)
     top, bottom, _ = measure.rows(moved, BODY25)
     target_top, target_bottom, _ = measure.rows(target, BODY25)
     torch.testing.assert_close(bottom - top, (target_bottom - target_top).expand(10), atol=1e-3, rtol=0)
@@ -159,9 +161,9 @@ def test_global_height_does_not_shrink_with_crouching() -> None:
 def test_the_number_of_frames_does_not_matter(name: str) -> None:
     """The same pose held longer, and more of the same reference frames, give the same place."""
     source, target = person()[None], placed(person()[None], 1.3, -20, -10)
-    once = normalise(name, source, target, BODY25, **SIZES)
+    once = normalise(name, source, target, BODY25)
     for frames, references in ((2, 1), (31, 1), (1, 17), (8, 5)):
-        again = normalise(name, source.repeat(frames, 1, 1), target.repeat(references, 1, 1), BODY25, **SIZES)
+        again = normalise(name, source.repeat(frames, 1, 1), target.repeat(references, 1, 1), BODY25)
         torch.testing.assert_close(again, once.expand_as(again), atol=1e-3, rtol=0)
 
 
@@ -172,9 +174,9 @@ def test_missing_joints_stay_missing_and_do_not_count(name: str) -> None:
     names = ("left_elbow", "right_wrist", "left_small_toe")
     holes = hide(source, *names)
     holes[5, :, :2], holes[5, :, 2] = -1e4, 0
-    found = normalise(name, holes, hide(target, *names), BODY25, **SIZES)
+    found = normalise(name, holes, hide(target, *names), BODY25)
     assert torch.equal(found[..., 2] > 0, holes[..., 2] > 0)
-    whole = normalise(name, source, target, BODY25, **SIZES)
+    whole = normalise(name, source, target, BODY25)
     seen = holes[..., 2] > 0
     assert (found - whole)[seen].abs().max() < 8  # statistics over one frame less, mean x over fewer joints
     assert torch.isfinite(found).all()
@@ -223,27 +225,27 @@ def test_half_bodies_go_by_what_both_show(name: str) -> None:
 def test_degenerate_bodies(name: str) -> None:
     point = torch.tensor([50.0, 50.0, 1.0]).expand(6, 25, 3).clone()
     for source, target in ((point, moving(3)), (moving(3), point), (point, point)):
-        assert torch.isfinite(normalise(name, source, target, BODY25, **SIZES)).all()
+        assert torch.isfinite(normalise(name, source, target, BODY25)).all()
 
 
 @pytest.mark.parametrize("name", sorted(NORMALISERS))
 def test_nobody_to_move_and_nobody_to_move_to(name: str) -> None:
     nobody = torch.zeros(4, 25, 3)
-    torch.testing.assert_close(normalise(name, nobody, moving(2), BODY25, **SIZES), nobody)
-    assert normalise(name, nobody[:0], moving(2), BODY25, **SIZES).shape == (0, 25, 3)
+    torch.testing.assert_close(normalise(name, nobody, moving(2), BODY25), nobody)
+    assert normalise(name, nobody[:0], moving(2), BODY25).shape == (0, 25, 3)
     with pytest.raises(BatchError, match="no joint"):
-        normalise(name, moving(2), nobody, BODY25, **SIZES)
+        normalise(name, moving(2), nobody, BODY25)
     with pytest.raises(BatchError, match="no joint"):
-        normalise(name, moving(2), nobody[:0], BODY25, **SIZES)
+        normalise(name, moving(2), nobody[:0], BODY25)
 
 
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ConfigError, match="edn, head_translation"):
-        normalise("procrustes", moving(2), moving(2), BODY25, **SIZES)
+        normalise("procrustes", moving(2), moving(2), BODY25)
     with pytest.raises(BatchError, match="coco18"):
-        normalise("edn", moving(2), moving(2), COCO18, **SIZES)
+        normalise("edn", moving(2), moving(2), COCO18)
     with pytest.raises(BatchError, match="source"):
-        normalise("edn", moving(2)[None], moving(2), BODY25, **SIZES)
+        normalise("edn", moving(2)[None], moving(2), BODY25)
 
 
 @pytest.mark.parametrize("name", sorted(NORMALISERS))
@@ -268,7 +270,7 @@ def test_a_batch_is_normalised_sample_by_sample() -> None:
     reference = Motion(placed(moving(3), 0.5, 0, 0)[None], "body25", SIZE)
     moved = normalise_motion("edn", drivers, reference)
     for b in range(2):
-        alone = normalise("edn", drivers.joints[b], reference.joints[0], BODY25, **SIZES)
+        alone = normalise("edn", drivers.joints[b], reference.joints[0], BODY25)
         torch.testing.assert_close(moved.joints[b], alone)
     three = Motion(moving(3).expand(3, -1, -1, -1), "body25", SIZE)
     with pytest.raises(BatchError, match="batch"):

@@ -58,7 +58,7 @@ def _prepare(root: Path, *, mask: str) -> Prepared:
         )
 
     recording = Recording("a", lambda: Framed(ImageFolder(root / "img"), FRAMING), backends=backends)
-    (result,) = prepare_recordings([recording], root / "clips", max_size=24, parts=("parsing",), progress=False)
+    (result,) = prepare_recordings([recording], root / "clips", max_size=24, parts=("parsing",))
     assert result.error is None
     return result
 

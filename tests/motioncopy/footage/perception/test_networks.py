@@ -44,7 +44,7 @@ def test_a_clip_is_made_and_names_the_weights(tmp_path: Path, monkeypatch: pytes
     mask: PersonSegmenter = MaskRCNN(size=(96, 64))
     flow: FlowEstimator = RAFTFlow("small")
     backends = Backends(pose, mask=mask, flow=flow)
-    (made,) = prepare([tmp_path / "ann.mp4"], tmp_path, parts=("flow",), backends=backends, progress=False)
+    (made,) = prepare([tmp_path / "ann.mp4"], tmp_path, parts=("flow",), backends=backends)
     clip = Clip.open(made.clip)
     clip.verify()
     assert made.found == 6
@@ -57,5 +57,5 @@ def test_a_clip_is_made_and_names_the_weights(tmp_path: Path, monkeypatch: pytes
     }.items():
         for name in names:
             assert f"{name}@sha256:" in versions[part]
-    (again,) = prepare([tmp_path / "ann.mp4"], tmp_path, parts=("flow",), backends=backends, progress=False)
+    (again,) = prepare([tmp_path / "ann.mp4"], tmp_path, parts=("flow",), backends=backends)
     assert again.outcome == "up to date"
