@@ -38,11 +38,11 @@ def window_size(joints: Tensor, skeleton: Skeleton, follow: Follow, aspect: floa
     """
     body = measure.stature(joints, skeleton)
     if body.valid.any():
-        stature = float(measure.tall(body.height[body.valid]))
+        stature = float(body.height[body.valid].quantile(0.95))
     else:
         low, high, seen = _extent(joints)
         sides = (high - low)[seen].amax(dim=-1)
-        stature = float(measure.tall(sides)) if len(sides) else 0.0
+        stature = float(sides.quantile(0.95)) if len(sides) else 0.0
     height = max(8, round(stature * follow.statures))
     return height, max(8, round(height * aspect))
 
