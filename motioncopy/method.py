@@ -289,7 +289,10 @@ class Method(LightningModule, ABC, Generic[State]):
         def look(images: Tensor) -> Tensor:
             return crops.look(images, shown, size).clamp(-1, 1)
 
-        parts: dict[str, Any] = {"images": look(appearance.images[0])[None], "mask": look(appearance.mask[0]).clamp(0)[None]}
+        parts: dict[str, Any] = {
+            "images": look(appearance.images[0])[None],
+            "mask": look(appearance.mask[0]).clamp(0)[None],
+        }
         if appearance.parsing is not None:
             parts["parsing"] = crops.look_at_labels(appearance.parsing[0], shown, size)[None]
         behind = look(appearance.background.expand(len(shown), -1, -1, -1))[:1]

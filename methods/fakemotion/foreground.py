@@ -16,13 +16,10 @@ from motioncopy.losses.transport import GromovWasserstein, Wasserstein
 from motioncopy.nets.features import FeatureNetwork
 from motioncopy.nets.fusion import lay_over
 from motioncopy.poses.windows import PoseInput
-from motioncopy.request import DataRequest, TrainingData
+from motioncopy.request import DataRequest
 from motioncopy.training.gan import Comparison, FrameGANStage, GANConfig, GANLosses
 from motioncopy.training.precision import at_least_float32
 from motioncopy.training.processes import spread
-
-#: Training windows by which the person's share of the image is known.
-_LOOKED_AT = 32
 
 
 @dataclass(frozen=True)
@@ -125,16 +122,6 @@ class ForegroundStage(FrameGANStage[tuple[Windows, Tensor]]):
             share=6,
         )
         self.pose, self.foreground = pose, foreground
-
-    def prepare(self, data: TrainingData) -> None:
-        """Lets the predicted mask begin at the person's share of the image, instead of at one half everywhere."""
-        windows = data.train_windows(self.request)
-        some = range(0, len(windows), max(1, len(windows) // _LOOKED_AT))
-        share = torch.stack([windows[k].as_float().mask.mean() for k in some]).mean().clamp(1e-3, 1 - 1e-3)
-        last = [module for module in self.generator.modules() if isinstance(module, nn.Conv2d)][-1]
-        if last.out_channels > 3 and last.bias is not None:
-            with torch.no_grad():
-                last.bias[3:] = share.logit()
 
     def windows(self, batch: MotionBatch) -> Windows:
         """What the networks see of a batch, and what they should generate."""

@@ -172,7 +172,7 @@ class FakeMotion(Method[_State]):
         if self.local is not None and not self._on_frame:
             foreground = self.local(foreground, inputs.motion)
         if mask is not None and self.fusion is None and not self._on_frame:
-            return torch.cat((foreground, mask), dim=1)
+            return torch.cat((mask * foreground, mask), dim=1)
         frame = self._fused(foreground, mask, background, inputs)
         return self.local(frame, inputs.motion) if self.local is not None and self._on_frame else frame
 

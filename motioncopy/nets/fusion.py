@@ -7,17 +7,14 @@ from torch import Tensor, nn
 
 
 def lay_over(foreground: Tensor, mask: Tensor, background: Tensor) -> Tensor:
-    """F + (1 - M) ⊙ B (FakeMotion, equation 12).
-
-    The equation writes M ⊙ F; but F is trained on foregrounds that the true mask has been multiplied into, and M would
-    be in the product twice: what is half covered at a person's edge would come out at a quarter.
+    """M ⊙ F + (1 - M) ⊙ B (FakeMotion, equation 12).
 
     Args:
-        foreground: ``(N, 3, H, W)`` in [-1, 1], the mask multiplied into it.
+        foreground: ``(N, 3, H, W)`` in [-1, 1].
         mask: ``(N, 1, H, W)`` in [0, 1], 1 on the person.
         background: ``(N, 3, H, W)`` in [-1, 1].
     """
-    return foreground + (1 - mask) * background
+    return mask * foreground + (1 - mask) * background
 
 
 class LearnedFusion(nn.Module):

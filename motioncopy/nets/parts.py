@@ -83,7 +83,7 @@ class LocalRefiners(nn.Module):
         return found
 
     def forward(self, images: Tensor, motion: Motion) -> Tensor:
-        """Refines all parts of N frames. Where parts overlap, the mean of their residuals is added.
+        """Refines all parts of N frames.
 
         Args:
             images: ``(N, 3, H, W)``.
@@ -92,13 +92,12 @@ class LocalRefiners(nn.Module):
         Returns:
             ``(N, 3, H, W)`` in [-1, 1].
         """
-        residual, covered = torch.zeros_like(images), torch.zeros_like(images[:, :1])
         for refiner, (crops, centres, seen) in zip(self.refiners, self.crops(images, motion), strict=True):
             if len(crops):
-                change = self.weight * refiner(crops)
-                residual[seen] += paste(torch.zeros_like(images[seen]), change.to(images.dtype), centres)
-                covered[seen] += paste(torch.zeros_like(images[seen, :1]), torch.ones_like(change[:, :1]), centres)
-        return (images + residual / covered.clamp(min=1)).clamp(-1, 1)
+                refined = crops + self.weight * refiner(crops)
+                images = images.clone()
+                images[seen] = paste(images[seen], refined.clamp(-1, 1).to(images.dtype), centres)
+        return images
 
 
 def radial_weight(size: int, inside: float = 5 / 6, outside: float = 0.3) -> Tensor:
