@@ -151,7 +151,7 @@ def paste(drawn: Tensor, behind: Tensor, boxes: Tensor | None = None) -> Tensor:
         coverage A is known; else the window, fading out towards its border.
     """
     if boxes is None:
-        return drawn if drawn.shape[1] == 3 else drawn[:, :3] + (1 - drawn[:, 3:]) * behind
+        return drawn if drawn.shape[1] == 3 else (drawn[:, :3] + (1 - drawn[:, 3:]) * behind).clamp(-1, 1)
     frames = behind.expand(len(drawn), -1, -1, -1).clone()
     height, width = frames.shape[-2:]
     for frame, picture, box in zip(frames, drawn, boxes.tolist(), strict=True):
@@ -166,7 +166,7 @@ def paste(drawn: Tensor, behind: Tensor, boxes: Tensor | None = None) -> Tensor:
                 slice(inside[1].start - left, inside[1].stop - left))  # fmt: skip
         if inside[0].start < inside[0].stop and inside[1].start < inside[1].stop:
             frame[:, *inside] = colours[part] + (1 - cover[part]) * frame[:, *inside]
-    return frames
+    return frames.clamp(-1, 1)
 
 
 def _feather(height: int, width: int) -> Tensor:
