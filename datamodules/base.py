@@ -13,11 +13,11 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.views import Box, Excerpt, View, person_box
+from datamodules.views import Box, Excerpt, View, person_box, person_window
 from datamodules.windows import RequestedData, Windows
 from motioncopy.batch import Motion
 from motioncopy.errors import DataError
-from motioncopy.request import DataRequest, Regime, Trial
+from motioncopy.request import Crop, DataRequest, Regime, Trial
 
 Split = Literal["val", "test"]
 
@@ -60,7 +60,7 @@ class ClipDataModule(LightningDataModule, ABC):
         self.regime, self.workers, self.flow = regime, workers, flow
         self._person = person
         self._boxes: dict[tuple[str, tuple[int, int]], Box | None] = {}
-        self._views: dict[tuple[tuple[int, int], str], list[View]] = {}
+        self._views: dict[tuple[tuple[int, int], Crop], list[View]] = {}
 
     # -- what a data set provides ---------------------------------------------------------------------------------
 
@@ -141,9 +141,13 @@ class ClipDataModule(LightningDataModule, ABC):
     def train_windows(self, request: DataRequest) -> Windows:
         """All training windows of a request, in their natural order."""
         excerpts = self.train_excerpts()
+        if request.crop == "whole":
+            request = request.on(excerpts[0].clip.size)
         key = (request.image_size, request.crop)
         if key not in self._views:  # the stages of a method read the same frames: resized once for all of them
-            self._views[key] = [View(e, request, self.box(e, request)) for e in excerpts]
+            self._views[key] = [
+                View(e, request, self.box(e, request), window=self._window(e, request)) for e in excerpts
+            ]
         return Windows(excerpts, request, views=self._views[key])
 
     def box(self, excerpt: Excerpt, request: DataRequest) -> Box | None:
@@ -155,9 +159,15 @@ class ClipDataModule(LightningDataModule, ABC):
             self._boxes[key] = person_box(together, request.image_size) if together else None
         return self._boxes[key] if request.crop == "person" else None
 
+    def _window(self, excerpt: Excerpt, request: DataRequest) -> tuple[int, int] | None:
+        """The window that follows a person through all clips of one camera; ``None`` where each has its own."""
+        together = self.one_camera(excerpt.clip.person) if request.follow else []
+        return person_window(together, request.follow, request.image_size) if request.follow and together else None
+
     def train_motion(self, request: DataRequest) -> Motion:
-        """The joints of all training frames as one B = 1 motion."""
+        """The joints of all training frames as one B = 1 motion, in the frame's pixels if windows follow the person."""
         excerpts = self.train_excerpts()
+        request = request.on(excerpts[0].clip.size)
         motions = [View(e, request, self.box(e, request)).motion(range(e.start, e.stop)) for e in excerpts]
         groups = {
             g: torch.cat([getattr(m, g) for m in motions], dim=1)
@@ -216,19 +226,22 @@ class Trials(Sequence[Trial], Dataset[Trial]):
         """The trial of this index; ``None`` for an index below 0, which fills up a process's share."""
         if index < 0:
             return None
-        spec, request = self.specs[index], self.request
+        spec = self.specs[index]
+        request = self.request.on(spec.appearance.clip.size)
         shown = View(spec.appearance, request, self.boxes[index])
         # The driver is cropped by its own rule: how it stands in its frame is the normalisation's business. The
         # person's own held-out frames must lie in the crop that training saw.
         own = spec.motion.clip.path == spec.appearance.clip.path or spec.truth is spec.motion
         driver = View(spec.motion, request, box=shown.box if own else None)
+        # A window follows the driver in the driver's own pixels: resized to the person's frame, limbs change length.
+        moves = driver if own else View(spec.motion, self.request.on(spec.motion.clip.size))
         frame = spec.appearance.start if request.appearance == "first" else shown.confident
         return Trial(
             id=spec.id,
             protocol=self.protocol,
             kind=spec.kind,
             appearance=shown.appearance([frame], spec.appearance.clip.person, parsing="parsing" in request.parts),
-            motion=driver.motion(range(spec.motion.start, spec.motion.stop)),
+            motion=moves.motion(range(spec.motion.start, spec.motion.stop)),
             driver=spec.motion.clip.person,
             fps=spec.motion.clip.fps,
             truth=partial(_truth, View(spec.truth, request, box=shown.box)) if spec.truth is not None else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,9 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from motioncopy.batch import Appearance, Motion
+from motioncopy.crops import window_size, windows
 from motioncopy.errors import DataError
 from motioncopy.footage.clips.clip import Clip
-from motioncopy.request import DataRequest
+from motioncopy.request import DataRequest, Follow
+from motioncopy.skeletons import skeleton
 
 Box = tuple[int, int, int, int]
 _KEPT_PIXELS = 30_000_000  # 120 MB of images and masks a view
@@ -82,6 +84,13 @@ def person_box(excerpts: Sequence[Excerpt], image_size: tuple[int, int], *, marg
     return round(x0), round(y0), round(x0) + max(1, round(width)), round(y0) + max(1, round(height))
 
 
+def person_window(excerpts: Sequence[Excerpt], follow: Follow, image_size: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of the window that follows a person through these frames of one camera, in pixels."""
+    joints = np.concatenate([e.clip.joints[e.start : e.stop] for e in excerpts]).astype(np.float32)
+    body = skeleton(excerpts[0].clip.skeleton)
+    return window_size(torch.from_numpy(joints), body, follow, image_size[1] / image_size[0])
+
+
 def _inside(start: float, length: float, full: int) -> float:
     if length >= full:
         return (full - length) / 2
@@ -95,15 +104,50 @@ class View:
         excerpt: The frames.
         request: Size and crop.
         box: The crop, or ``None`` to take the request's rule on this excerpt.
+        window: (height, width) in the clip's pixels of the window that follows the person; by default from this
+            excerpt alone.
     """
 
-    def __init__(self, excerpt: Excerpt, request: DataRequest, box: Box | None = None) -> None:
+    def __init__(
+        self,
+        excerpt: Excerpt,
+        request: DataRequest,
+        box: Box | None = None,
+        *,
+        window: tuple[int, int] | None = None,
+    ) -> None:
         self.excerpt, self.clip, self.size = excerpt, excerpt.clip, request.image_size
         height, width = self.clip.size
         if box is None:
             box = person_box([excerpt], self.size) if request.crop == "person" else (0, 0, width, height)
         self.box = box
+        self.request, self._window = request, window
         self._kept: dict[tuple[str, int], NDArray[np.uint8]] = {}
+
+    def through(self, frame: int, *, jitter: np.random.Generator | None = None) -> View:
+        """The excerpt through the window that follows the person, as it lies in a frame; itself for other crops.
+
+        Args:
+            frame: Of the clip.
+            jitter: Moves the window at random.
+        """
+        if (follow := self.request.follow) is None:
+            return self
+        left, top, right, bottom = self._boxes[frame - self.excerpt.start].tolist()
+        if jitter is not None:
+            by = jitter.uniform(-follow.jitter, follow.jitter, 2) * (right - left, bottom - top)
+            x, y = (round(v) for v in by.tolist())
+            left, top, right, bottom = left + x, top + y, right + x, bottom + y
+        return View(self.excerpt, replace(self.request, crop="frame"), (left, top, right, bottom))
+
+    @cached_property
+    def _boxes(self) -> torch.Tensor:
+        """Where the window lies in each frame of the excerpt."""
+        follow = self.request.follow
+        assert follow is not None
+        joints = torch.from_numpy(self.clip.joints[self.excerpt.start : self.excerpt.stop].astype(np.float32))
+        window = self._window or person_window([self.excerpt], follow, self.size)
+        return windows(joints, window, follow)
 
     def _resize(self, images: NDArray[Any], *, nearest: bool = False) -> NDArray[Any]:
         left, top, right, bottom = self.box

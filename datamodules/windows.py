@@ -51,12 +51,16 @@ class Windows(Sequence[MotionBatch], Dataset[MotionBatch]):
 
     def __getitem__(self, index: Any) -> Any:
         """The window of this index; a pair (index, draw) also seeds its random choices."""
-        index, draw = index if isinstance(index, tuple) else (index, 0)
+        index, draw = index if isinstance(index, tuple) else (index, None)
         k, first = self.places[index]
-        view, request = self.views[k], self.request
-        e = view.excerpt
+        request, e = self.request, self.views[k].excerpt
         frames = np.clip(first + request.dilation * np.arange(request.window), e.start, e.stop - 1)
-        shown = self._appearance(k, int(frames[0]), np.random.default_rng([draw, index]))
+        random = np.random.default_rng([draw or 0, index])
+        shown = self._appearance(k, int(frames[0]), random)
+        # One window for all frames of a sample: what moves in it moves in the frame.
+        view = self.views[k].through(int(frames[len(frames) // 2]), jitter=None if draw is None else random)
+        if request.follow:
+            shown = replace(shown, background=view.background[None])
         parts = {name: getattr(view, name)(frames)[None] for name in request.parts}
         if "flow" in parts:  # where the overhang repeats a frame, nothing has moved
             parts["flow"][0, 1:][torch.from_numpy(frames[1:] == frames[:-1])] = 0
@@ -77,14 +81,15 @@ class Windows(Sequence[MotionBatch], Dataset[MotionBatch]):
         if rule in ("first", "confident"):
             if k not in self._fixed:
                 frame = e.start if rule == "first" else view.confident
-                self._fixed[k] = view.appearance([frame], e.clip.person, parsing=parsing)
+                self._fixed[k] = view.through(frame).appearance([frame], e.clip.person, parsing=parsing)
             return self._fixed[k]
         if rule == "random_earlier":
-            return view.appearance([int(random.integers(e.start, first + 1))], e.clip.person, parsing=parsing)
+            frame = int(random.integers(e.start, first + 1))
+            return view.through(frame).appearance([frame], e.clip.person, parsing=parsing)
         same = [v for v in self.views if v.clip.person == e.clip.person]
         other = same[int(random.integers(len(same)))]
         frame = int(random.integers(other.excerpt.start, other.excerpt.stop))
-        shown = other.appearance([frame], e.clip.person, parsing=parsing)
+        shown = other.through(frame).appearance([frame], e.clip.person, parsing=parsing)
         return replace(shown, background=view.background[None])  # the place is the window's, whatever clip shows who
 
 

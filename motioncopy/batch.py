@@ -26,6 +26,8 @@ from motioncopy.skeletons import skeleton
 
 #: REMOT's six human parsing classes (section 3.2); the index is the label.
 PARSING_CLASSES = ("background", "head", "top", "bottom", "shoes", "limbs")
+#: Groups of joints beside the body's, which data may lack.
+GROUPS = ("hand_left", "hand_right", "face")
 
 
 def _check_shape(owner: str, name: str, value: Tensor, expected: tuple[int | str, ...]) -> None:
@@ -148,6 +150,13 @@ class Tensors:
         return cls(**new)
 
 
+def _placing(boxes: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Corner of each window and pixels seen through it per pixel of the frame, ``(B, T, 1, 2)`` (x, y)."""
+    corner = boxes[..., :2].float()
+    sides = boxes[..., 2:].float() - corner
+    return corner[:, :, None], (sides.new_tensor(size[::-1]) / sides)[:, :, None]
+
+
 def _per_sample() -> Any:
     return field(default=(), metadata={"per_sample": True})
 
@@ -163,6 +172,8 @@ class Motion(Tensors):
         hand_left: ``(B, T, 21, 3)``, OpenPose order, or ``None`` where the data has no hands at all.
         hand_right: The same for the right hand.
         face: ``(B, T, 70, 3)``, OpenPose order, or ``None``.
+        boxes: ``(B, T, 4)``: where in the frame the images lie whose pixels these are, if they follow the person; see
+            :mod:`motioncopy.crops`.
     """
 
     joints: Tensor
@@ -171,6 +182,7 @@ class Motion(Tensors):
     hand_left: Tensor | None = None
     hand_right: Tensor | None = None
     face: Tensor | None = None
+    boxes: Tensor | None = None
 
     def __post_init__(self) -> None:
         batch, frames = (*self.joints.shape[:2], "T")[:2] if self.joints.ndim >= 2 else ("B", "T")
@@ -179,6 +191,8 @@ class Motion(Tensors):
             value = getattr(self, name)
             if value is not None:
                 _check_joints("Motion", name, value, (batch, frames, count, 3))
+        if self.boxes is not None:
+            _check_shape("Motion", "boxes", self.boxes, (batch, frames, 4))
 
     def __len__(self) -> int:
         """Number of frames T."""
@@ -187,6 +201,27 @@ class Motion(Tensors):
     def frames(self, start: int, stop: int) -> Motion:
         """The frames ``start`` to ``stop`` (exclusive), as views."""
         return self.map(lambda t: t[:, start:stop])
+
+    def through(self, boxes: Tensor, size: tuple[int, int]) -> Motion:
+        """The same joints as windows on the frame show them.
+
+        Args:
+            boxes: ``(B, T, 4)``; see :mod:`motioncopy.crops`.
+            size: (height, width) of what is seen through each.
+        """
+        corner, scale = _placing(boxes, size)
+        if self.boxes is not None:
+            own_corner, own_scale = _placing(self.boxes, self.size)
+            corner, scale = (corner - own_corner) * own_scale, scale / own_scale
+
+        def seen(joints: Tensor | None) -> Tensor | None:
+            if joints is None:
+                return None
+            places = (joints[..., :2] + 0.5 - corner) * scale - 0.5  # + 0.5: a pixel's middle
+            return torch.cat([places.where(joints[..., 2:] > 0, places.new_zeros(())), joints[..., 2:]], dim=-1)
+
+        groups = {name: seen(getattr(self, name)) for name in ("joints", *GROUPS)}
+        return replace(self, **groups, size=size, boxes=boxes)  # type: ignore[arg-type]
 
     def flatten(self) -> Motion:
         """Every frame as a sample of its own: B * T samples of one frame."""
@@ -206,7 +241,7 @@ class Motion(Tensors):
             )
         joined = {
             name: torch.cat((mine, theirs), dim=1)
-            for name in ("joints", "hand_left", "hand_right", "face")
+            for name in ("joints", *GROUPS, "boxes")
             if (mine := getattr(self, name)) is not None and (theirs := getattr(other, name)) is not None
         }
         return Motion(skeleton=self.skeleton, size=self.size, **joined)
@@ -223,6 +258,7 @@ class Appearance(Tensors):
         background: ``(B, 3, H, W)``, the person removed.
         parsing: ``(B, N, 1, H, W)`` labels, or ``None``.
         person: Who it is, one name a sample.
+        place: ``(B, 3, H', W')``: the background of the whole frame, where images show a window on it.
     """
 
     images: Tensor
@@ -231,6 +267,7 @@ class Appearance(Tensors):
     background: Tensor
     parsing: Tensor | None = None
     person: tuple[str, ...] = _per_sample()
+    place: Tensor | None = None
 
     def __post_init__(self) -> None:
         _check_image("Appearance", "images", self.images, ("B", "N", 3, "H", "W"), -1.0)
@@ -247,7 +284,10 @@ class Appearance(Tensors):
 
     def as_float(self) -> Appearance:
         """Images and background to float32 in [-1, 1], the mask to float32 in [0, 1]."""
-        return replace(self, images=_signed(self.images), background=_signed(self.background), mask=_unit(self.mask))
+        place = None if self.place is None else _signed(self.place)
+        return replace(
+            self, images=_signed(self.images), background=_signed(self.background), mask=_unit(self.mask), place=place
+        )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import torch
@@ -18,11 +18,13 @@ from lightning import LightningModule
 from pydantic import Field
 from torch import Tensor, nn
 
+from motioncopy import crops
 from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import CheckpointError, ConfigError
 from motioncopy.files.schema import Count, Text, validated
 from motioncopy.poses.normalise import normalise_motion
-from motioncopy.request import DataRequest, Regime, TrainingData, Trial
+from motioncopy.request import DataRequest, Follow, Regime, TrainingData, Trial
+from motioncopy.skeletons import skeleton
 from motioncopy.training.updates import TrainsByUpdates
 
 State = TypeVar("State")
@@ -241,12 +243,13 @@ class Method(LightningModule, ABC, Generic[State]):
             motion: B = 1, T >= 1 frames.
 
         Returns:
-            ``(t, 3, H, W)`` float32 in [-1, 1], and the next state. t may differ from T: a method that looks ahead
-            holds frames back until :meth:`finish`.
+            ``(t, 3, H, W)`` float32 in [-1, 1], or ``(t, 4, H, W)`` with the person's coverage (see
+            :func:`motioncopy.crops.paste`), and the next state. t may differ from T: a method that looks ahead holds
+            frames back until :meth:`finish`.
         """
 
     def finish(self, state: State) -> Tensor | None:
-        """The frames still held back when the motion has ended, ``(t, 3, H, W)``, or ``None``."""
+        """The frames still held back when the motion has ended, as :meth:`step` gives them, or ``None``."""
         return None
 
     @torch.inference_mode()
@@ -261,14 +264,51 @@ class Method(LightningModule, ABC, Generic[State]):
         Yields:
             ``(t, 3, H, W)`` float32 in [-1, 1] on the method's device.
         """
-        state = self.start(appearance.to(self.device).as_float())
+        place = appearance.background.to(self.device)
+        place = place if place.is_floating_point() else place.float() / 127.5 - 1
+        if self.request.follow:
+            motion, appearance = self._through_windows(motion, appearance, self.request.follow)
+        state, done = self.start(appearance.to(self.device).as_float()), 0
         for first in range(0, len(motion), chunk):
             frames, state = self.step(state, motion.frames(first, first + chunk).to(self.device))
             if len(frames):
-                yield frames
+                yield self._whole(frames, place, motion, done)
+                done += len(frames)
         rest = self.finish(state)
         if rest is not None and len(rest):
-            yield rest
+            yield self._whole(rest, place, motion, done)
+
+    def _through_windows(self, motion: Motion, appearance: Appearance, follow: Follow) -> tuple[Motion, Appearance]:
+        """Both as the windows that follow the person show them; the appearance keeps the whole place beside them."""
+        body, size = skeleton(motion.skeleton), self.request.image_size
+        known = self.reference or appearance.motion
+        window = crops.window_size(known.joints[0], body, follow, size[1] / size[0])
+        driving, shown = (crops.windows(m.joints[0], window, follow) for m in (motion, appearance.motion))
+        appearance = appearance.as_float()
+
+        def look(images: Tensor) -> Tensor:
+            return crops.look(images, shown, size).clamp(-1, 1)
+
+        parts: dict[str, Any] = {
+            "images": look(appearance.images[0])[None],
+            "mask": look(appearance.mask[0]).clamp(0)[None],
+        }
+        if appearance.parsing is not None:
+            parts["parsing"] = crops.look_at_labels(appearance.parsing[0], shown, size)[None]
+        behind = look(appearance.background.expand(len(shown), -1, -1, -1))[:1]
+        seen = replace(
+            appearance,
+            motion=appearance.motion.through(shown[None], size),
+            background=behind,
+            place=appearance.background,
+            **parts,
+        )
+        return motion.through(driving[None], size), seen
+
+    def _whole(self, drawn: Tensor, place: Tensor, motion: Motion, first: int) -> Tensor:
+        """Whole frames of what was drawn for the frames from ``first`` on."""
+        boxes = None if motion.boxes is None else motion.boxes[0, first : first + len(drawn)]
+        return crops.paste(drawn, place, boxes)
 
     def report(self) -> dict[str, float]:
         """What the method says of the trial that it generated last; kept beside the scores. No metric of quality."""

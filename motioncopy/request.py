@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from lightning import LightningDataModule
@@ -13,9 +13,36 @@ from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import ConfigError
 
 Regime = Literal["personal", "general"]
+
+
+@dataclass(frozen=True)
+class Follow:
+    """A window that follows the person; see :mod:`motioncopy.crops`.
+
+    Attributes:
+        statures: Its height, in heights of the person from head to ankles.
+        jitter: In training it is moved by up to this share of its side, drawn anew for every sample.
+        smoothing: Its place is smoothed over time by a Gaussian of so many frames.
+    """
+
+    statures: float = 1.6
+    jitter: float = 0.06
+    smoothing: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.statures < 100 and 0 <= self.jitter < 0.5 and 0 <= self.smoothing < 1000):
+            raise ConfigError(
+                "crop.statures, jitter or smoothing is out of range",
+                expected="0 < statures < 100, 0 <= jitter < 0.5, 0 <= smoothing < 1000",
+                found=self,
+            )
+
+
 #: ``frame`` resizes the whole frame; ``person`` takes one box a clip, around all that the person of the training
-#: frames covers, widened to the image's aspect ratio.
-Crop = Literal["frame", "person"]
+#: frames covers, widened to the image's aspect ratio; ``follow`` takes a window that moves with the person
+#: (:class:`Follow` with its defaults), of which whole frames at their own size are made again; ``whole`` leaves frames
+#: as they are stored, whatever the image size.
+Crop = Literal["frame", "person", "follow", "whole"] | Follow
 #: Which frames show the person: the first; the one with the highest summed joint confidence; a random earlier
 #: frame of the window's own clip; a random other frame of any training clip of the person.
 AppearanceRule = Literal["first", "confident", "random_earlier", "random"]
@@ -54,6 +81,8 @@ class DataRequest:
     parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.crop == "follow" or isinstance(self.crop, Mapping):  # as configs have it
+            object.__setattr__(self, "crop", Follow(**(self.crop if isinstance(self.crop, Mapping) else {})))
         for name in ("batch_size", "window", "stride", "dilation"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"DataRequest.{name} must be positive", found=getattr(self, name))
@@ -66,6 +95,17 @@ class DataRequest:
         unknown = set(self.parts) - {"parsing", "flow"}
         if unknown:
             raise ConfigError("DataRequest.parts names unknown parts", expected="parsing, flow", found=sorted(unknown))
+
+    def on(self, size: tuple[int, int]) -> DataRequest:
+        """What a trial on frames of this stored size shows: whole frames where a window follows the person."""
+        if self.crop == "whole" or self.follow:
+            return replace(self, crop="frame", image_size=size)
+        return self
+
+    @property
+    def follow(self) -> Follow | None:
+        """The window that follows the person, if that is the crop."""
+        return self.crop if isinstance(self.crop, Follow) else None
 
 
 @dataclass(frozen=True)

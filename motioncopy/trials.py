@@ -59,9 +59,10 @@ class TrialRunner:
         clip = self.evaluator.clip(trial.id, real_apart=trial.real is not None)
         timer = _Timer(method.device)
         done = 0
-        with _frames_file(path, len(trial), method.request.image_size) as file:
+        size = trial.appearance.motion.size  # of whole frames, whatever window a method works in
+        with _frames_file(path, len(trial), size) as file:
             for frames in timer.chunks(method.generate(trial.appearance, motion, chunk=self.chunk)):
-                _check(frames, trial, done, method.request.image_size)
+                _check(frames, trial, done, size)
                 images = to_uint8(frames).cpu()
                 file.write(images.permute(0, 2, 3, 1).contiguous().numpy().tobytes())
                 stop = done + len(images)

@@ -166,6 +166,8 @@ def baselines(job: Job) -> list[Job]:
     """The trivial baselines on the same data, at the same size and crop."""
     own = job.config["model"]["init_args"]
     shared = {k: own[k] for k in ("image_size", "crop") if k in own}
+    if isinstance(shared.get("crop"), dict) or shared.get("crop") == "follow":
+        shared["crop"] = "whole"  # what is made through windows that follow the person is scored on whole frames
     data = {"data": {"init_args": job.config["data"].get("init_args", {})}}
     found = []
     for name in BASELINES[data["data"]["init_args"].get("regime", "personal")]:

@@ -131,6 +131,10 @@ def _whole_frames(
     """
     left, top, right, bottom = box
     height, width = background.shape[:2]
+    if frames.shape[1:3] == (height, width) == (bottom, right):  # whole frames already
+        for first in range(0, len(frames), _CHUNK):
+            yield first, np.asarray(frames[first : first + _CHUNK])
+        return
     inside = (slice(max(0, top), min(height, bottom)), slice(max(0, left), min(width, right)))
     part = (
         slice(inside[0].start - top, inside[0].stop - top),

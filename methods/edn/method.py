@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from motioncopy import crops
 from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import ConfigError
 from motioncopy.losses.adversarial import AdversarialLoss, LeastSquares
@@ -163,7 +164,29 @@ class FaceStage(PoseToFrameStage):
         return Pair(*map(torch.cat, zip(*found, strict=True)))
 
 
-class EDN(Method[Tensor]):
+@dataclass(frozen=True)
+class _State:
+    """Between two frames.
+
+    Attributes:
+        previous: ``(1, 3, H, W)``, the frame before.
+        place: The whole frame's background, where windows follow the person.
+        boxes: ``(1, 4)``, through which window the frame before was seen.
+    """
+
+    previous: Tensor
+    place: Tensor | None = None
+    boxes: Tensor | None = None
+
+    def seen(self, motion: Motion) -> Tensor:
+        """The frame before through the window of this one."""
+        if self.boxes is None or self.place is None or motion.boxes is None:
+            return self.previous
+        size = self.previous.shape[-2], self.previous.shape[-1]
+        return crops.look(crops.paste(self.previous, self.place, self.boxes), motion.boxes[0], size)
+
+
+class EDN(Method[_State]):
     """One model a person: each frame is painted from its stick figure and the frame before, then its face refined.
 
     Args:
@@ -213,19 +236,20 @@ class EDN(Method[Tensor]):
             return [first]
         return [first, FaceStage(self.face, self.request, first, face=face, gan=gan, perceptual=perceptual)]
 
-    def start(self, appearance: Appearance) -> Tensor:
+    def start(self, appearance: Appearance) -> _State:
         """Zeros in place of a frame before the first; person and place are in the parameters."""
         self.check_person(appearance)
-        return torch.zeros_like(appearance.background)
+        return _State(torch.zeros_like(appearance.background), appearance.place)
 
-    def step(self, state: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:
-        """Each frame from its pose and the frame before."""
+    def step(self, state: _State, motion: Motion) -> tuple[Tensor, _State]:
+        """Each frame from its pose and the frame before, which is seen through the same window."""
         frames = []
         for t in range(len(motion)):
             now = motion.frames(t, t + 1)
             sticks = draw_motion_sticks(now)[:, 0]
-            state = self.generator(torch.cat((sticks, state), dim=1))
+            frame = self.generator(torch.cat((sticks, state.seen(now)), dim=1))
             if self.face is not None:
-                state = self.face(state, sticks, now)
-            frames.append(state)
+                frame = self.face(frame, sticks, now)
+            frames.append(frame)
+            state = replace(state, previous=frame, boxes=None if now.boxes is None else now.boxes[0])
         return torch.cat(frames).float(), state

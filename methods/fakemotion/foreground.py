@@ -52,12 +52,15 @@ class ForegroundGAN(GANConfig):
     Attributes:
         generator: From pose inputs to a foreground; with a fourth channel, to a mask as well.
         discriminator: The quality discriminator D_q; sees (pose, foreground).
+        on_frame: Whether D_q sees the frame, fused by the predicted mask, in place of the foreground (not in the
+            paper): it then judges the person's edge as it is seen.
         temporal: The temporal discriminator D_t, or ``None`` (table 1's TD).
         losses: Weights.
         gromov_wasserstein: How the Gromov-Wasserstein term is computed.
         wasserstein: How the released code's transport term is computed.
     """
 
+    on_frame: bool = False
     temporal: TemporalDiscriminator | None = None
     losses: ForegroundLosses = field(default_factory=ForegroundLosses)
     gromov_wasserstein: GromovWasserstein = field(default_factory=GromovWasserstein)
@@ -145,7 +148,11 @@ class ForegroundStage(FrameGANStage[tuple[Windows, Tensor]]):
         windows, output = sample
         foreground, temporal = output[:, :3], self.foreground.temporal
         poses, real = self._last(windows.poses), self._last(windows.real)
-        yield Comparison(self.foreground.discriminator, real, foreground, poses)
+        if self.foreground.on_frame:
+            fused = lay_over(foreground, output[:, 3:].sigmoid(), windows.background)
+            yield Comparison(self.foreground.discriminator, windows.frames, fused, poses)
+        else:
+            yield Comparison(self.foreground.discriminator, real, foreground, poses)
         if temporal is not None:
             clip = self.generated_clip(windows, foreground).flatten(1, 2)
             condition = windows.poses.flatten(1, 2) if temporal.conditional else None

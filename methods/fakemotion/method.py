@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from methods.fakemotion.foreground import ForegroundGAN, ForegroundStage
+from motioncopy import crops
 from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import ConfigError
 from motioncopy.faces.enhancement import FaceEnhancement, FaceSearch
@@ -31,7 +33,7 @@ from motioncopy.training.local_gan import LocalGAN, LocalStage
 class _State:
     """Between two steps: the place, and the (filled) driving frames that are still needed."""
 
-    background: Tensor
+    appearance: Appearance
     pending: Motion | None
 
 
@@ -161,11 +163,16 @@ class FakeMotion(Method[_State]):
             foreground = self.face_refiner(foreground, inputs.motion)
         return foreground, mask
 
-    def _frames(self, inputs: _Inputs, background: Tensor) -> Tensor:
-        """Whole frames ``(N, 3, H, W)``; the local GANs refine the foreground or the fused frame."""
+    def _drawn(self, inputs: _Inputs, background: Tensor) -> Tensor:
+        """Person and mask ``(N, 4, H, W)``, or, where a network sees the background, whole frames ``(N, 3, H, W)``.
+
+        The local GANs refine the foreground or the fused frame.
+        """
         foreground, mask = self._refined(inputs)
         if self.local is not None and not self._on_frame:
             foreground = self.local(foreground, inputs.motion)
+        if mask is not None and self.fusion is None and not self._on_frame:
+            return torch.cat((mask * foreground, mask), dim=1)
         frame = self._fused(foreground, mask, background, inputs)
         return self.local(frame, inputs.motion) if self.local is not None and self._on_frame else frame
 
@@ -185,10 +192,10 @@ class FakeMotion(Method[_State]):
         """Of a batch of windows around one frame each."""
         before = self.pose.before
         motion = self.pose.fill(batch.motion)
-        drawings = self.pose.draw(motion)
+        stacked, pose = self.pose.inputs(motion)
         return _Inputs(
-            self.pose.stack(drawings)[:, 0],
-            self.pose.centre(drawings)[:, 0],
+            stacked[:, 0],
+            pose[:, 0],
             motion.frames(before, before + 1),
             (batch.clip, batch.frames[:, before]),
         )
@@ -213,7 +220,7 @@ class FakeMotion(Method[_State]):
     def start(self, appearance: Appearance) -> _State:
         """The place; the person is in the parameters."""
         self.check_person(appearance)
-        return _State(appearance.background, None)
+        return _State(appearance, None)
 
     def step(self, state: _State, motion: Motion) -> tuple[Tensor, _State]:
         """Generates all frames whose neighbours are known; the first frame stands before itself."""
@@ -228,12 +235,11 @@ class FakeMotion(Method[_State]):
         kept = motion.frames(max(0, len(motion) - before - after), len(motion))
         count = len(motion) - before - after
         if count <= 0:
-            return state.background.new_zeros(0, *state.background.shape[1:]), _State(state.background, motion)
-        drawings = self.pose.draw(motion)
+            return state.appearance.background[:0], _State(state.appearance, motion)
         driving = motion.frames(before, before + count)
-        inputs = _Inputs(self.pose.stack(drawings)[0], self.pose.centre(drawings)[0], driving)
-        frames = self._frames(inputs, state.background.expand(count, -1, -1, -1))
-        return frames.float(), _State(state.background, kept)
+        (stacked,), (pose,) = self.pose.inputs(motion)
+        drawn = self._drawn(_Inputs(stacked, pose, driving), crops.behind(state.appearance, driving))
+        return drawn.float(), _State(state.appearance, kept)
 
     def finish(self, state: _State) -> Tensor | None:
         """The last frames; the last one stands behind itself."""

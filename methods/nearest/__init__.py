@@ -73,7 +73,8 @@ class Nearest(Method[None]):
         images, joints = context.get("images"), context.get("joints")
         if set(context) != {"images", "joints"} or not isinstance(images, Tensor) or not isinstance(joints, Tensor):
             raise CheckpointError("not the context of Nearest", expected="images and joints", found=sorted(context))
-        shape = (len(joints), 3, *self.request.image_size)
+        size = images.shape[2:] if self.request.crop == "whole" else self.request.image_size
+        shape = (len(joints), 3, *size)
         if images.shape != shape or images.dtype != torch.uint8 or joints.ndim != 3 or joints.dtype != torch.float32:
             raise CheckpointError("the frames of Nearest have another shape", expected=shape, found=tuple(images.shape))
         self.images, self.joints = images, joints

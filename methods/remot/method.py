@@ -16,6 +16,7 @@ from methods.remot.layouts import BLACK, Source, foreground_mask
 from methods.remot.networks import Composition
 from methods.remot.region import RegionGAN, RegionStage
 from methods.remot.region_generation import RegionGeneration, RegionGenerationState
+from motioncopy import crops
 from motioncopy.batch import Appearance, Motion
 from motioncopy.losses.adversarial import AdversarialLoss, LeastSquares
 from motioncopy.losses.perceptual import ContentAndStyle
@@ -30,7 +31,7 @@ class _State:
     """Between two steps."""
 
     regions: RegionGenerationState
-    background: Tensor
+    appearance: Appearance
     foregrounds: list[Tensor] = field(default_factory=list)
 
 
@@ -109,17 +110,20 @@ class REMOT(Method[_State]):
         """
         source = Source.of(appearance)
         source.check(appearance.person)
-        return _State(self.regions.init_state(source), appearance.background)
+        return _State(self.regions.init_state(source), appearance)
 
     def step(self, state: _State, motion: Motion) -> tuple[Tensor, _State]:
         """Draws one frame after the other; each sees the two before it."""
-        frames = [self._frame(state, pose) for pose in self.regions.poses(motion)]
+        places = crops.behind(state.appearance, motion).split(1)
+        frames = [
+            self._frame(state, pose, place) for pose, place in zip(self.regions.poses(motion), places, strict=True)
+        ]
         return torch.cat(frames).clamp(-1, 1).float(), state
 
-    def _frame(self, state: _State, pose: Tensor) -> Tensor:
+    def _frame(self, state: _State, pose: Tensor, background: Tensor) -> Tensor:
         regions = self.regions.generate(state.regions, pose)
         if self.composition is None:
-            return regions.foreground + (1 - foreground_mask(regions.layout)) * (state.background - BLACK)
-        frame: Composition = self.composition(**regions.composed_with(state.foregrounds, state.background))
+            return regions.foreground + (1 - foreground_mask(regions.layout)) * (background - BLACK)
+        frame: Composition = self.composition(**regions.composed_with(state.foregrounds, background))
         state.foregrounds = [*state.foregrounds, frame.foreground.final][-2:]
         return frame.image

@@ -110,6 +110,7 @@ def draw_motion_sticks(
     motion: Motion,
     *,
     show_as: Skeleton | None = None,
+    width: float | None = None,
     background: Background = "black",
     backend: Backend = "auto",
 ) -> Tensor:
@@ -121,6 +122,7 @@ def draw_motion_sticks(
     Args:
         motion: B samples of T frames.
         show_as: See :func:`draw_sticks`; hands and face are drawn all the same.
+        width: Of a limb, in pixels; by default :func:`draw_sticks`'s.
         background: See :func:`draw_sticks`.
         backend: See :func:`draw_sticks`.
 
@@ -138,7 +140,7 @@ def draw_motion_sticks(
     size, body, joints = motion.size, skeleton(motion.skeleton), motion.joints
     if show_as is not None:
         joints, body = view(joints, body, show_as), show_as
-    half = default_width(size) / 2
+    half = (default_width(size) if width is None else width) / 2
     points = _dots(len(FACE70))
     ink = (255 - _grey(background),) * 3
     groups = (

@@ -48,6 +48,25 @@ class PoseInput(ABC):
         """Frames that one input shows."""
         return self.before + 1 + self.after
 
+    def inputs(self, motion: Motion) -> tuple[Tensor, Tensor]:
+        """What a generator sees of the frames that have all neighbours.
+
+        Args:
+            motion: From :meth:`fill`. Where it is seen through windows that follow the person, the neighbours are drawn
+                as the frame's own window shows them.
+
+        Returns:
+            Drawings of a frame and its neighbours ``(B, n, channels * window, H, W)``, and of it alone, where n is T -
+            before - after.
+        """
+        count = len(motion) - self.before - self.after
+        if motion.boxes is None:
+            drawings = self.draw(motion)
+            return self.stack(drawings), self.centre(drawings)
+        boxes = motion.boxes[:, self.before : self.before + count]
+        drawn = [self.draw(motion.frames(k, k + count).through(boxes, motion.size)) for k in range(self.window)]
+        return torch.cat(drawn, dim=2), drawn[self.before]
+
     def stack(self, drawings: Tensor) -> Tensor:
         """Lays neighbouring drawings over one another.
 
@@ -71,19 +90,27 @@ class StickWindow(PoseInput):
     Args:
         groups: Whether hands and face are drawn where the data has them (the paper: 18 body joints only).
         skeleton: The joints that are drawn of a human body; other bodies are drawn as they are.
+        limbs: Width of a second drawing in three more channels, as a share of the image's longer side: sticks say where
+            a limb is, limbs how far it reaches (not in the paper). 0 draws none.
     """
 
-    before, after, channels, generated = 1, 1, 3, 3
+    before, after, generated = 1, 1, 3
 
-    def __init__(self, groups: bool = False, skeleton: str = "coco18") -> None:
-        self.groups, self.skeleton = groups, skeleton
+    def __init__(self, groups: bool = False, skeleton: str = "coco18", limbs: float = 0.0) -> None:
+        self.groups, self.skeleton, self.limbs = groups, skeleton, limbs
+        self.channels = 6 if limbs else 3
 
     def draw(self, motion: Motion) -> Tensor:
-        """RGB stick figures."""
+        """RGB stick figures, and limbs where these are drawn."""
         if not self.groups:
             motion = replace(motion, hand_left=None, hand_right=None, face=None)
         shown = skeleton_named(self.skeleton) if motion.skeleton == "body25" else None
-        return draw_motion_sticks(motion, show_as=shown, background="white")
+        sticks = draw_motion_sticks(motion, show_as=shown, background="white")
+        if not self.limbs:
+            return sticks
+        body = replace(motion, hand_left=None, hand_right=None, face=None)
+        width = self.limbs * max(motion.size)
+        return torch.cat([sticks, draw_motion_sticks(body, show_as=shown, background="white", width=width)], dim=2)
 
 
 class OneHotPair(PoseInput):

@@ -8,7 +8,6 @@ import os
 import tempfile
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -316,4 +315,5 @@ def _short(error: Exception) -> str:
 def _from_motion(motion: Motion | None) -> dict[str, Any] | None:
     if motion is None:
         return None
-    return {f.name: v.detach().cpu() if isinstance(v := getattr(motion, f.name), Tensor) else v for f in fields(motion)}
+    kept = list(_Reference.model_fields)  # reference frames are whole: they have no windows
+    return {name: v.detach().cpu() if isinstance(v := getattr(motion, name), Tensor) else v for name in kept}

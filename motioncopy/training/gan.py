@@ -14,9 +14,10 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from motioncopy.batch import MotionBatch
-from motioncopy.errors import BatchError, ConfigError
+from motioncopy.errors import BatchError, CheckpointError, ConfigError
 from motioncopy.losses.adversarial import AdversarialLoss
 from motioncopy.losses.feature_matching import feature_matching
 from motioncopy.method import Stage
@@ -166,6 +167,49 @@ class GANStage(Stage, Generic[Sample]):
         self.fixed = given  # a dict: what is not trained is in no checkpoint
         self.generator: nn.Module = generator if generator is not None else config.generator
         self.discriminators: nn.Module = discriminators if discriminators is not None else config.discriminator
+        # A list: its parameters are not trained. The first step is copied, the others are averaged.
+        self._average = [
+            AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(decay)).requires_grad_(False)
+            for decay in [self.schedule.average]
+            if decay
+        ]
+
+    # -- the average over steps -----------------------------------------------------------------------------------
+
+    def on_fit_start(self) -> None:
+        """Puts the average, where one is kept, on this device."""
+        super().on_fit_start()
+        for average in self._average:
+            average.to(self.device)
+
+    def on_train_batch_end(self, outputs: Any, batch: MotionBatch, batch_idx: int) -> None:
+        """Adds the step to the average."""
+        for average in self._average:
+            average.update_parameters(self.generator)
+        super().on_train_batch_end(outputs, batch, batch_idx)
+
+    def on_train_end(self) -> None:
+        """Keeps the average in place of the last step."""
+        super().on_train_end()
+        for average in self._average:
+            if average.n_averaged:
+                self.generator.load_state_dict(average.module.state_dict())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Besides, the average so far."""
+        super().on_save_checkpoint(checkpoint)
+        for average in self._average:
+            checkpoint["average"] = average.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Besides, the average so far."""
+        super().on_load_checkpoint(checkpoint)
+        for average in self._average:
+            if "average" not in checkpoint:
+                raise CheckpointError("the checkpoint has no average of the weights", remedy="fit the stage anew")
+            average.load_state_dict(checkpoint["average"])
+
+    # -- a step ---------------------------------------------------------------------------------------------------
 
     def configure_optimizers(self) -> Any:
         """Generator first, discriminators second."""

@@ -26,6 +26,11 @@ class Schedule:
         weight_decay: Of Adam.
         decay_epochs: Over so many epochs at the end the rate falls linearly to zero.
         clip_norm: Largest norm of the generator's gradient, or ``None``.
+        average: The generator that is kept is an exponential moving average over the steps with this decay; 0 keeps
+            the last one.
+
+    Raises:
+        ConfigError: If the decay is not in [0, 1).
     """
 
     epochs: int = 10
@@ -36,6 +41,11 @@ class Schedule:
     weight_decay: float = 0.0
     decay_epochs: int = 0
     clip_norm: float | None = None
+    average: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.average < 1:
+            raise ConfigError("a schedule's average is out of range", expected="[0, 1)", found=self.average)
 
     def request(self, base: DataRequest, **changes: Any) -> DataRequest:
         """What a stage of this schedule asks of the data: as ``base`` but for these fields and the batches."""
@@ -70,6 +80,7 @@ class SequenceSchedule(Schedule):
     chunk: int = 4
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if min(self.frames, self.chunk) < 1:
             raise ConfigError("a sequence needs frames", found=f"frames={self.frames}, chunk={self.chunk}")
 

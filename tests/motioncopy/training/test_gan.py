@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from motioncopy.batch import MotionBatch
-from motioncopy.errors import BatchError, ConfigError
+from motioncopy.errors import BatchError, CheckpointError, ConfigError
 from motioncopy.losses.adversarial import LeastSquares
 from motioncopy.losses.feature_matching import feature_matching
 from motioncopy.nets.discriminators import MultiScaleDiscriminator
@@ -201,3 +201,49 @@ def test_upstream_is_the_generators_of_earlier_stages_and_fixed_networks() -> No
     assert later.upstream == (first.generator, features)
     assert set(later.fixed) == {"features"}
     assert not [name for name in later.state_dict() if "features" in name]
+
+
+def averaged(decay: float = 0.5) -> Frames:
+    return Frames(GANConfig(nn.Conv2d(3, 3, 1), discriminator(), Losses(), Schedule(average=decay)))
+
+
+def train(stage: Frames, weights: list[float]) -> None:
+    """Steps after which the generator has these weights."""
+    for value in weights:
+        with torch.no_grad():
+            nn.init.constant_(stage.generator.get_parameter("weight"), value)
+        stage.on_train_batch_end(None, None, 0)  # type: ignore[arg-type]
+
+
+def test_the_generator_that_is_kept_is_the_average_over_steps() -> None:
+    stage = averaged()
+    train(stage, [4.0, 2.0, 1.0])  # 4, 3, 2
+    stage.on_train_end()
+    assert stage.generator.get_parameter("weight").unique().tolist() == [2.0]
+    plain = frames()
+    train(plain, [4.0, 1.0])
+    plain.on_train_end()
+    assert plain.generator.get_parameter("weight").unique().tolist() == [1.0]
+
+
+def test_the_average_goes_on_where_a_killed_run_was() -> None:
+    whole, first, second = averaged(), averaged(), averaged()
+    train(whole, [4.0, 2.0, 1.0])
+    train(first, [4.0, 2.0])
+    kept: dict[str, Any] = {}
+    first.on_save_checkpoint(kept)
+    second.on_load_checkpoint(kept)
+    train(second, [1.0])
+    for stage in (whole, second):
+        stage.on_train_end()
+    assert torch.equal(whole.generator.get_parameter("weight"), second.generator.get_parameter("weight"))
+    del kept["average"]
+    with pytest.raises(CheckpointError, match="no average"):
+        averaged().on_load_checkpoint(kept)
+
+
+def test_the_average_is_no_parameter_of_the_stage() -> None:
+    stage = averaged()
+    assert stage.state_dict().keys() == frames().state_dict().keys()
+    with pytest.raises(ConfigError, match="average"):
+        Schedule(average=1.0)
