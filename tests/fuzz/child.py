@@ -147,6 +147,7 @@ def serve(connection: Connection, base: Path) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     before = _listing(base)
+    connection.send(None)  # ready
     while True:
         try:
             reader, given = connection.recv()

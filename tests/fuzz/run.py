@@ -101,10 +101,15 @@ class Worker:
         assert self._process is not None
         if self._process.is_alive() and self._process.pid is not None:
             os.kill(self._process.pid, signal.SIGUSR1)
-            time.sleep(0.2)
-        with suppress(OSError):
-            return "\n".join(trace_file(self._folder).read_text().splitlines()[:12])
-        return ""
+        written = ""
+        for _ in range(50):  # until it is written, and whole
+            time.sleep(0.1)
+            before = written
+            with suppress(OSError):
+                written = trace_file(self._folder).read_text()
+            if (written and written == before) or not self._process.is_alive():
+                break
+        return "\n".join(written.splitlines()[:12])
 
     def stop(self) -> None:
         """Ends the child and takes its folder away."""
@@ -127,6 +132,7 @@ class Worker:
         self._process = _SERVER.Process(target=serve, args=(theirs, self._folder), daemon=True)
         self._process.start()
         theirs.close()
+        self.connection.recv()  # it is ready: the time of an input is that of its reading, however loaded the machine
 
     def _held(self) -> int:
         assert self._process is not None
