@@ -178,9 +178,8 @@ def on_puppets(found: Audit, value: Callable[[Tensor, Tensor], float]) -> None:
         means[name] = value(spoil(truth), truth)
     for name, mean in means.items():
         blind = name == "shuffled" and found.key.startswith("frechet")
-        found.checks.append(
-            Check(f"puppet: {name}", mean, mean <= same + 1e-6 if blind else mean > same, "blind to it" if blind else "")
-        )
+        passed, note = (mean <= same + 1e-6, "blind to it") if blind else (mean > same, "")
+        found.checks.append(Check(f"puppet: {name}", mean, passed, note))
     order = [means[name] for name in PUPPET_ORDER[found.key]]
     ordered = all(a < b for a, b in pairwise(order))
     note = " < ".join(f"{n} {v:.3g}" for n, v in zip(PUPPET_ORDER[found.key], order, strict=True))
@@ -311,9 +310,7 @@ def _grids(grids: Mapping[str, Tensor]) -> list[float]:
     values = [math.nan]
     for t in range(1, len(x)):
         still = [np.square(a - b).mean() for a, b in zip(x[t], y[t], strict=True)]
-        moved = [
-            np.square((x[t, c] - x[t - 1, c]) - (y[t, c] - y[t - 1, c])).mean() for c in range(x.shape[1])
-        ]
+        moved = [np.square((x[t, c] - x[t - 1, c]) - (y[t, c] - y[t - 1, c])).mean() for c in range(x.shape[1])]
         values.append(float(np.mean(still) + np.mean(moved)))
     return values
 

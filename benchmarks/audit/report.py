@@ -107,8 +107,8 @@ _OPINIONS = (
     "Spearman's rank correlation with the mean opinions of TID2013 (Ponomarenko et al. 2015) over {count} kinds and "
     "strengths of damage: 14 of its 24 kinds, which could be made anew, each at its five PSNRs (33 to 21 dB), on "
     "{frames} rendered people of 192x192 pixels. Neither the database's pictures nor its exact damage: it says whether "
-    "a metric holds one *kind* of damage for worse than another as people do, and nothing of generated people. At equal "
-    "PSNR, PSNR itself is left with the strength alone. The layers of `perceptual/hed_vgg@1` were chosen by such "
+    "a metric holds one *kind* of damage for worse than another as people do, and nothing of generated people. At "
+    "equal PSNR, PSNR itself is left with the strength alone. The layers of `perceptual/hed_vgg@1` were chosen by such "
     "a table, made on frames of real clips (.89 there, PSNR .79), so that its value here is flattered by the choice of "
     "kinds, not by that of pictures."
 )

@@ -123,9 +123,9 @@ class PerceptualDistance(FrameMetric):
         ),
         choice=(
             "LPIPS (lpips/alex@1) needs weights that no package brings; this is not LPIPS, and its values do not "
-            "compare with those of any paper. Layers and sizes were chosen by how they order 14 kinds of damage at five "
-            "strengths against the mean opinions of TID2013 (Spearman's correlation .89, PSNR's .79 on the same frames; "
-            "of one layer alone .83 to .89; relu1_2 and relu3_1 at full size reach .90 at four times the cost). Since "
+            "compare with those of any paper. Layers and sizes were chosen by how they order 14 kinds of damage at "
+            "five strengths against the mean opinions of TID2013 (Spearman's correlation .89, PSNR's .79 on the same "
+            "frames of real clips; of one layer alone .83 to .89; relu1_2 and relu3_1 at full size reach .90 at four times the cost). Since "
             "they were chosen by that table, its correlation flatters them; `motioncopy audit` computes it anew on "
             "other frames."
         ),

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 as a network of features (Tan and Le: EfficientNet, ICML 2019; the Lite variants of TensorFlow's
-TPU repository have no squeeze-and-excitation and ReLU6 in the place of swish).
+"""EfficientNet-Lite0 as a network of features.
 
-Its batch norms are fixed, and are folded into the convolutions before them.
+Tan and Le: EfficientNet, ICML 2019; the Lite variants of TensorFlow's TPU repository have no squeeze-and-excitation, and
+ReLU6 in the place of swish. The batch norms are fixed, and are folded into the convolutions before them.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ _STAGES = (
     (4, _Block(6, 192, 5, 2)),
     (1, _Block(6, 320, 3, 1)),
 )
-_BLOCKS = [
-    block._replace(stride=1 if number else block.stride) for count, block in _STAGES for number in range(count)
-]
+_BLOCKS = [block._replace(stride=1 if number else block.stride) for count, block in _STAGES for number in range(count)]
 
 #: What it can give, in order: the stem, its sixteen blocks, the head before its pooling.
 LAYERS = ("stem", *(f"block{number}" for number in range(len(_BLOCKS))), "head")

@@ -1,4 +1,4 @@
-"""Feature networks: torchvision's with ImageNet weights, two that packages bring, a small one of fixed random weights."""
+"""Feature networks: torchvision's, two whose weights packages bring, a small one of fixed random weights."""
 
 from __future__ import annotations
 

