@@ -65,10 +65,9 @@ class EfficientNetLite0(Extractor):
         with exact(frames.device):
             seen = network(frames.float() / 127.5 - 1)
             grid = seen[PLACED] / self._scales[PLACED].to(frames.device)
-            pooled = (
-                (seen[POOLED] / self._scales[POOLED].to(frames.device)).mean((2, 3)) if POOLED in seen else grid[:0]
-            )
-        return grid, pooled
+            if POOLED not in seen:
+                return grid, grid[:0]
+            return grid, (seen[POOLED] / self._scales[POOLED].to(frames.device)).mean((2, 3))
 
 
 class _Look:
@@ -133,8 +132,8 @@ class FrechetFeatureDistance(FrechetMetric):
         ),
         caution=(
             "Biased upwards by few frames: only values of equally many compare, and the curve over their number "
-            "belongs to the value. Depends on the frames' size. Blind to the order of frames; where the real frames are the "
-            "true ones, it rewards the right poses too."
+            "belongs to the value. Depends on the frames' size. Blind to the order of frames; where the real frames"
+            " are the true ones, it rewards the right poses too."
         ),
     )
 
@@ -168,13 +167,13 @@ class VideoFeatureDistance(ClipMetric):
             "one position for 8x8 pixels. The first frame has no value; the mean over the others, then over clips."
         ),
         choice=(
-            "Not FVD (fvd/i3d_16@1), whose network no package brings: it compares each clip with its own truth, not "
-            "sets of clips, and needs no least number of them. The two terms have no weight between them: the change "
-            "of a frozen clip is wrong by the true change, that of a shuffled one by about four times that, and a "
-            "constant fault (a colour that is off) costs in the first term alone. On a puppet of 96 pixels that walks: "
-            "frozen .59, shuffled .92, one frame late .35, every fourth frame held .27, a blur of sigma 1 .34 and of sigma 2 .83. Channels in units of "
-            "their deviation hold noise of sigma 8 for about as bad as a blur of sigma 1; divided by their length over "
-            "channels they would hold it for worse."
+            "Not FVD (fvd/i3d_16@1), whose network no package brings: it compares each clip with its own truth, not"
+            " sets of clips, and needs no least number of them. The two terms have no weight between them: the "
+            "change of a frozen clip is wrong by the true change, that of a shuffled one by about four times that, "
+            "and a constant fault (a colour that is off) costs in the first term alone. On a puppet of 96 pixels "
+            "that walks: frozen .59, shuffled .92, one frame late .35, every fourth frame held .27, a blur of sigma"
+            " 1 .34 and of sigma 2 .83. Channels in units of their deviation hold noise of sigma 8 for about as bad"
+            " as a blur of sigma 1; divided by their length over channels they would hold it for worse."
         ),
         caution=(
             "Pays for being late as for being wrong: a video one frame behind the truth scores like a blurred one. "

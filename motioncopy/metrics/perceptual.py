@@ -124,15 +124,15 @@ class PerceptualDistance(FrameMetric):
         choice=(
             "LPIPS (lpips/alex@1) needs weights that no package brings; this is not LPIPS, and its values do not "
             "compare with those of any paper. Layers and sizes were chosen by how they order 14 kinds of damage at "
-            "five strengths against the mean opinions of TID2013 (Spearman's correlation .89, PSNR's .79 on the same "
-            "frames of real clips; of one layer alone .83 to .89; relu1_2 and relu3_1 at full size reach .90 at four times the cost). Since "
-            "they were chosen by that table, its correlation flatters them; `motioncopy audit` computes it anew on "
-            "other frames."
+            "five strengths against the mean opinions of TID2013 (Spearman's correlation .89, PSNR's .79 on the "
+            "same frames of real clips; of one layer alone .83 to .89; relu1_2 and relu3_1 at full size reach .90 "
+            "at four times the cost). Since they were chosen by that table, its correlation flatters them; "
+            "`motioncopy audit` computes it anew on other frames."
         ),
         caution=(
             "Depends on the frames' size. Looks at small neighbourhoods (20 pixels at most): who is shown matters less "
-            "than how sharp and how clean the picture is. Counts noise, a change of contrast and impulses for less "
-            "than people do. Blind to the order of frames."
+            "than how sharp and how clean the picture is. Counts noise for more, and impulses for less, than people "
+            "do. Blind to the order of frames."
         ),
     )
 

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 as a network of features.
 
-Tan and Le: EfficientNet, ICML 2019; the Lite variants of TensorFlow's TPU repository have no squeeze-and-excitation, and
-ReLU6 in the place of swish. The batch norms are fixed, and are folded into the convolutions before them.
+Tan and Le: EfficientNet, ICML 2019; the Lite variants of TensorFlow's TPU repository have no squeeze-and-excitation,
+and ReLU6 in the place of swish. The batch norms are fixed, and are folded into the convolutions before them.
 """
 
 from __future__ import annotations
