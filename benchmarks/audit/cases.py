@@ -69,6 +69,31 @@ DAMAGES: dict[str, tuple[Callable[[Tensor, float], Tensor], tuple[float, ...]]] 
 }
 
 
+def ghosted(frames: Tensor, amount: float) -> Tensor:
+    """A video through which that of eight frames earlier shines, by this share."""
+    before = torch.cat([frames[:1].expand(8, -1, -1, -1), frames[:-8]])
+    return (frames * (1 - amount) + before * amount).to(torch.uint8)
+
+
+def _wrong_clothes(frames: Tensor) -> Tensor:
+    """The person in other colours: red, green and blue change places inside the mask."""
+    return torch.where(_puppet()[1] > 0, frames[:, [2, 0, 1]], frames)
+
+
+#: Damage of videos, rising, beside :data:`DAMAGES`.
+VIDEO_DAMAGES: dict[str, tuple[Callable[[Tensor, float], Tensor], tuple[float, ...]]] = {
+    "ghost": (ghosted, (0.1, 0.2, 0.35, 0.5)),
+}
+#: Faults that have no amount, of the video of :func:`puppet`.
+SPOILT: dict[str, Callable[[Tensor], Tensor]] = {
+    "blur": lambda frames: blurred(frames, 1),
+    "ghost": lambda frames: ghosted(frames, 0.2),
+    "wrong clothes": _wrong_clothes,
+    "frozen": lambda frames: frames[:1].expand_as(frames).contiguous(),
+    "shuffled": lambda frames: frames[torch.randperm(len(frames), generator=torch.Generator().manual_seed(0))],
+}
+
+
 @cache
 def frames() -> dict[str, Frames]:
     """By name; every one is a few frames of a size that not every metric takes."""
@@ -105,6 +130,18 @@ def _mask(frames: Tensor) -> Tensor:
     y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
     inside = (x / 0.3).square() + (y / 0.8).square() < 1
     return (inside.to(torch.uint8) * 255).expand(n, 1, height, width).contiguous()
+
+
+@cache
+def _puppet() -> tuple[Tensor, Tensor]:
+    shots = [render(Performance("ana", "walk", 3, 24, 25.0, (128, 128)), i) for i in range(24)]
+    images, masks = (torch.from_numpy(np.stack([getattr(s, name) for s in shots])) for name in ("image", "mask"))
+    return images.permute(0, 3, 1, 2).contiguous(), masks.reshape(24, 1, 128, 128)
+
+
+def puppet() -> Tensor:
+    """A puppet that walks, ``(24, 3, 128, 128)`` uint8."""
+    return _puppet()[0]
 
 
 @cache

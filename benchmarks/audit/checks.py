@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -15,7 +15,7 @@ import torch.distributed
 from torch import Tensor
 
 from benchmarks.audit import references as theirs
-from benchmarks.audit.cases import DAMAGES, Frames, frames, video
+from benchmarks.audit.cases import DAMAGES, SPOILT, VIDEO_DAMAGES, Frames, frames, noisy, puppet, video
 from benchmarks.audit.networks import RANDOM, network
 from benchmarks.audit.processes import agreed, difference, frames_of_two, share_frames, share_rows, values_of_two
 from benchmarks.audit.references import OWN, Reference, array, references
@@ -120,6 +120,8 @@ def _frame(key: str, kind: type[FrameMetric], reference: Reference) -> Audit:
     shared, alone = frames_of_two()[key], float(share_frames((key,), 0, 1))
     found.add("2 processes", difference(shared, alone), _PROCESSES_NETWORK if found.weights else _PROCESSES)
     _damage(found, made, case)
+    if key in PUPPET_ORDER:
+        on_puppets(found, lambda generated, truth: float(made.frames(generated, truth).mean()))
     return found
 
 
@@ -145,6 +147,43 @@ def _damage(found: Audit, made: FrameMetric, case: Frames) -> None:
         falls = all(b <= a for a, b in pairwise(series))
         note = " > ".join(f"{sign * v:.4g}" for v in series)
         found.look(f"more {name}", None, falls if found.weights != "random" else None, note)
+
+
+#: Metrics on networks that packages bring, and what each must hold for worse than what stands before it on puppets.
+PUPPET_ORDER: dict[str, tuple[str, ...]] = {
+    "perceptual/hed_vgg@1": ("ghost", "frozen"),
+    "frechet/efficientnet_lite0@1": ("shuffled", "ghost", "frozen"),
+    "video/efficientnet_lite0@1": ("ghost", "frozen", "shuffled"),
+}
+
+
+def on_puppets(found: Audit, value: Callable[[Tensor, Tensor], float]) -> None:
+    """What a metric makes of a spoilt video of a puppet: more damage is worse, in the order that it is made for.
+
+    Args:
+        found: Takes the checks.
+        value: The metric, of generated and true frames; lower is better.
+    """
+    truth = noisy(puppet(), 2)
+    same = value(truth, truth)
+    means = {}
+    for name, (way, amounts) in (DAMAGES | VIDEO_DAMAGES).items():
+        series = [value(way(truth, amount), truth) for amount in amounts]
+        rises = all(a < b for a, b in pairwise([same, *series]))
+        note = " < ".join(f"{v:.3g}" for v in [same, *series])
+        # Features that are pooled over the frame hardly know where something is.
+        judged = not (name == "shift" and found.key.startswith("frechet"))
+        found.checks.append(Check(f"puppet: more {name}", None, rises if judged else None, note))
+    for name, spoil in SPOILT.items():
+        means[name] = value(spoil(truth), truth)
+    for name, mean in means.items():
+        blind = name == "shuffled" and found.key.startswith("frechet")
+        passed, note = (mean <= same + 1e-6, "blind to it") if blind else (mean > same, "")
+        found.checks.append(Check(f"puppet: {name}", mean, passed, note))
+    order = [means[name] for name in PUPPET_ORDER[found.key]]
+    ordered = all(a < b for a, b in pairwise(order))
+    note = " < ".join(f"{n} {v:.3g}" for n, v in zip(PUPPET_ORDER[found.key], order, strict=True))
+    found.checks.append(Check("puppet: order", order[-1], ordered, note))
 
 
 # -- metrics of videos ------------------------------------------------------------------------------------------------
@@ -191,6 +230,8 @@ def _video(key: str, kind: type[ClipMetric]) -> Audit:
         return found
     same = Chunk(clip.truth, clip.truth, driving=clip.truth, joints=clip.joints) if clip.truth is not None else clip
     _metamorphic(found, made, clip, same)
+    if key in PUPPET_ORDER:
+        on_puppets(found, lambda generated, truth: float(np.nanmean(_per_frame(made, Chunk(generated, truth)))))
     return found
 
 
@@ -237,6 +278,8 @@ def _second(made: ClipMetric, chunk: Chunk) -> list[float]:
         rows = zip(by["joints", "generated"][:, list(FOUND)], wanted[:, list(FOUND)], strict=True)
         which = 0 if "error" in key else 1
         return [theirs.pose(array(f), array(w), chunk.size)[which] for f, w in rows]
+    if key.startswith("video"):
+        return _grids({name: by["grid", name] for name in ("generated", "truth")})
     if key.startswith("face"):
         return _faces(chunk, by["joints", "truth"])
     _, motion = key.split("/")
@@ -256,6 +299,17 @@ def _second(made: ClipMetric, chunk: Chunk) -> list[float]:
         ]
         ratio = changes[1] / changes[0] if changes[0] >= 1e-6 else math.nan
         values.append(math.exp(-abs(ratio - 1)) if key.startswith("tcm/") else ratio)
+    return values
+
+
+def _grids(grids: Mapping[str, Tensor]) -> list[float]:
+    """The video distance frame by frame and channel by channel."""
+    x, y = (array(grids[name]) for name in ("generated", "truth"))
+    values = [math.nan]
+    for t in range(1, len(x)):
+        still = [np.square(a - b).mean() for a, b in zip(x[t], y[t], strict=True)]
+        moved = [np.square((x[t, c] - x[t - 1, c]) - (y[t, c] - y[t - 1, c])).mean() for c in range(x.shape[1])]
+        values.append(float(np.mean(still) + np.mean(moved)))
     return values
 
 
@@ -292,7 +346,15 @@ def _set(key: str, kind: type[SetMetric], reference: Reference) -> Audit:
     found.add("reference", difference(value, expected), reference.tolerance, f"{len(x)} rows of {x.shape[1]} numbers")
     found.add("2 processes", difference(agreed(share_rows, (key, x, y)), value), _PROCESSES_NETWORK)
     _same_sets(found, made, x, y, value)
-    _look_at_videos(found, kind, made.extractors[kind.output.extractor])
+    extractor = made.extractors[kind.output.extractor]
+    _look_at_videos(found, kind, extractor)
+    if key in PUPPET_ORDER:
+
+        def pooled(generated: Tensor, truth: Tensor) -> float:
+            seen = (extractor.start().update(part)[kind.output.name] for part in (generated, truth))
+            return made.distance(*(_rows(rows, 1) for rows in seen))
+
+        on_puppets(found, pooled)
     return found
 
 

@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from rich.console import Console
 
+    from benchmarks.audit import opinions
     from benchmarks.audit.checks import audit
     from benchmarks.audit.report import markdown, terminal
     from benchmarks.progress import Reporter
@@ -47,9 +48,13 @@ def run(args: argparse.Namespace) -> int:
         audits.append(audit(key))
         reporter.update(count, key)
     reporter.close()
+    agreement = opinions.agreement() if opinions.KEYS[0] in keys else None
     minutes = (time.perf_counter() - start) / 60
     console = Console(highlight=False, width=None if Console().is_terminal else 160)
     console.print(terminal(audits))
+    if agreement is not None:
+        values = ", ".join(f"{key} {value:.2f}" for key, value in agreement.correlation.items())
+        print(f"Spearman's correlation with the opinions of TID2013, {agreement.count} kinds and strengths: {values}")
     failed = [(a.key, c) for a in audits for c in a.checks if c.passed is False]
     for key, check in failed:
         print(f"failed: {key}: {check.name}: {check.value} {check.note}")
@@ -57,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
         found = code()
         commit = f"{(found.commit or 'unknown')[:7]}{' with changes' if found.dirty else ''}"
         command = " ".join(["motioncopy audit", *(m for m in args.metrics if m != "all")])
-        args.markdown.write_text(markdown(audits, command=command, commit=commit, minutes=minutes), encoding="utf-8")
+        page = markdown(audits, command=command, commit=commit, minutes=minutes, agreement=agreement)
+        args.markdown.write_text(page, encoding="utf-8")
         print(f"written: {args.markdown}")
     print(f"{len(audits)} metrics in {minutes:.1f} min, {len(failed)} checks failed")
     return 1 if failed else 0

@@ -128,6 +128,34 @@ def _lpips(backbone: Backbone) -> Callable[[Frames], list[float]]:
     return values
 
 
+def _perceptual(case: Frames) -> list[float]:
+    """Convolution by convolution, in float64 and in Keras' order: blue first, channels last."""
+    state = network("hed-vgg").state
+
+    def convolved(x: Tensor, block: int, layer: str) -> Tensor:
+        kernel, bias = (state[f"block{block}/layers/{layer}/vars/{part}"].double() for part in (0, 1))
+        rows = torch.nn.functional.unfold(x[None], 3, padding=1)[0]
+        found = kernel.permute(3, 2, 0, 1).flatten(1) @ rows + bias[:, None]
+        return found.clamp_min(0).view(-1, *x.shape[1:])
+
+    def apart(x: Tensor, y: Tensor) -> float:
+        units = [t / t.square().sum(0).sqrt().clamp_min(1e-12) for t in (x, y)]
+        return float((units[0] - units[1]).square().sum(0).mean())
+
+    values = []
+    for pair in zip(case.generated.double(), case.truth.double(), strict=True):
+        fine, coarse = [], []
+        for frame in pair:
+            centred = frame.flip(0) - torch.tensor([104.00699, 116.66877, 122.67892]).double().view(3, 1, 1)
+            fine.append(convolved(centred, 1, "conv2d"))
+            h, w = (n // 2 for n in frame.shape[1:])
+            half = centred[:, : 2 * h, : 2 * w].reshape(3, h, 2, w, 2).mean((2, 4))
+            block = convolved(convolved(half, 1, "conv2d"), 1, "conv2d_1")[:, : h // 2 * 2, : w // 2 * 2]
+            coarse.append(convolved(block.reshape(-1, h // 2, 2, w // 2, 2).amax((2, 4)), 2, "conv2d"))
+        values.append((apart(*fine) + apart(*coarse)) / 2)
+    return values
+
+
 # -- sets against sets ------------------------------------------------------------------------------------------------
 
 
@@ -210,7 +238,7 @@ def face(frame: Array, head: Array, shape: tuple[float, float], side: int) -> Ar
 
 
 def references() -> dict[str, Reference]:
-    """By metric key; TCM and pose errors are compared by :mod:`benchmarks.audit.checks` itself."""
+    """By metric key; video distance, TCM and pose errors are compared by :mod:`benchmarks.audit.checks` itself."""
     skimage = _library("scikit-image")
     fidelity, scipy_ = _library("torch-fidelity"), _library("scipy")
     package = _library("lpips")
@@ -232,6 +260,8 @@ def references() -> dict[str, Reference]:
         "mask_psnr/zero_filled@1": Reference(skimage, _each(lambda x, y, m: _psnr(x * m, y * m, m))),
         "sd/formula@1": Reference(OWN, _each(_sd)),
         "sd/script@1": Reference(OWN, _each(_script_sd)),
+        "perceptual/hed_vgg@1": Reference(OWN, _perceptual, 1e-4),
+        "frechet/efficientnet_lite0@1": Reference(f"{scipy_}, sqrtm", _frechet, 1e-4),
         "lpips/alex@1": Reference(package, _lpips("alex"), 1e-4),
         "lpips/vgg@1": Reference(package, _lpips("vgg"), 1e-4),
         "fid/tf@1": Reference(f"{scipy_}, sqrtm", _frechet, 1e-4),

@@ -17,6 +17,9 @@ from motioncopy.records import Record, provenance
 
 # Families of metrics that a network gives, and what one of the networks' names then begins with. Of poses any will do.
 _NETWORKS: dict[str, tuple[str, ...]] = {
+    "perceptual": ("hed-vgg",),
+    "frechet": ("efficientnet-lite0",),
+    "video": ("efficientnet-lite0",),
     "lpips": ("alexnet", "vgg16"),
     "fid": ("inception",),
     "kid": ("inception",),

@@ -233,6 +233,8 @@ def weights() -> Iterator[Finding]:
         except WeightsError as error:
             if error.found is not None:  # it is there, and is not what it should be
                 yield Finding("weights", "problem", _sentence(error), error.remedy or "")
+            elif known.entry(name).package:
+                yield Finding("weights", "warning", error.what, error.remedy or "")
             else:
                 absent.append(name)
     if here:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from motioncopy.errors import ConfigError
 from motioncopy.metrics.definition import Definition
 from motioncopy.metrics.face_similarity import FaceSimilarity
+from motioncopy.metrics.feature_distances import FrechetFeatureDistance, VideoFeatureDistance
 from motioncopy.metrics.features import SetMetric
 from motioncopy.metrics.fid import FID, FIDTorchvision
 from motioncopy.metrics.fvd import FVD16, FVD30, FVD16Sliding, FVD30Sliding
@@ -16,6 +17,7 @@ from motioncopy.metrics.lpips import LPIPS, VGGLPIPS
 from motioncopy.metrics.masked import MaskPSNR, MaskSSIM, ZeroFilledMaskPSNR
 from motioncopy.metrics.metric import ClipMetric
 from motioncopy.metrics.ms_ssim import MSSSIM
+from motioncopy.metrics.perceptual import PerceptualDistance
 from motioncopy.metrics.pose_error import MissingJoints, PoseError, TruthMissingJoints, TruthPoseError
 from motioncopy.metrics.psnr import PSNR
 from motioncopy.metrics.sharpness import SD, ScriptPSNR, ScriptSD
@@ -36,6 +38,9 @@ _ALL: tuple[Kind, ...] = (
     ZeroFilledMaskPSNR,
     SD,
     ScriptSD,
+    PerceptualDistance,
+    FrechetFeatureDistance,
+    VideoFeatureDistance,
     LPIPS,
     VGGLPIPS,
     FID,
@@ -59,7 +64,9 @@ _ALL: tuple[Kind, ...] = (
 METRICS: dict[str, Kind] = {m.definition.key: m for m in _ALL}
 #: One of every family: what is computed unless somebody asks for something else.
 DEFAULTS: tuple[str, ...] = (
-    *(m.definition.key for m in (SSIM, MSSSIM, PSNR, MaskSSIM, MaskPSNR, SD, LPIPS, FID, KID, InceptionScore, FVD16)),
+    *(m.definition.key for m in (SSIM, MSSSIM, PSNR, MaskSSIM, MaskPSNR, SD)),
+    *(m.definition.key for m in (PerceptualDistance, FrechetFeatureDistance, VideoFeatureDistance)),
+    *(m.definition.key for m in (LPIPS, FID, KID, InceptionScore, FVD16)),
     *TCM_DEFAULTS,
     PoseError.definition.key,
     MissingJoints.definition.key,

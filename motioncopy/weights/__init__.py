@@ -53,8 +53,8 @@ def target(name: str) -> Path:
 def find(name: str) -> Path:
     """The file of these weights, its whole hash checked.
 
-    It is looked for in ``$MOTIONCOPY_WEIGHTS``, in ``~/.cache/motioncopy/weights``, and where torch keeps its own
-    downloads (``$TORCH_HOME/hub/checkpoints``). The first one there counts.
+    It is looked for in ``$MOTIONCOPY_WEIGHTS``, in ``~/.cache/motioncopy/weights``, where torch keeps its own downloads
+    (``$TORCH_HOME/hub/checkpoints``), and in the package that brings it. The first one there counts.
 
     Raises:
         WeightsError: If it is missing (the message says how to get it), is not the published file, or nobody vouched
@@ -69,6 +69,12 @@ def _found(name: str) -> tuple[Path, str]:
     if path := _lying(weights):
         _check(path, digest := _sha256(path), weights)
         return path, digest
+    if weights.package:
+        raise WeightsError(
+            f"the weights {name} ({weights.purpose}) are not on this machine",
+            expected=f"{weights.inside} of the package {weights.package}",
+            remedy=f"{weights.remedy}. Licence: {weights.licence}",
+        )
     raise WeightsError(
         f"the weights {name} ({weights.purpose}) are not on this machine",
         expected=str(target(name)),
@@ -93,9 +99,7 @@ def load(name: str, *, within: str | None = None, ignored: Sequence[str] = ()) -
     path, weights = find(name), entry(name)
     with _opened(path) as file:  # what is verified is what is read, even if another file takes its place
         _check(path, sha256_of(path, file), weights)
-        return read_state(
-            path, file, within=within, ignored=ignored, remedy=f"delete it and `motioncopy weights fetch {name}`"
-        )
+        return read_state(path, file, within=within, ignored=ignored, remedy=f"delete it; {weights.remedy}")
 
 
 def identity(name: str) -> str:
@@ -109,6 +113,8 @@ def identity(name: str) -> str:
 
 def fetch(name: str, *, sha256: str | None = None, confirm: Confirm | None = None) -> Path:
     """Downloads weights to `home`, unless they are on this machine already; see :mod:`motioncopy.weights.downloads`.
+
+    Those that a package brings are not downloaded: the package is to be installed.
 
     Args:
         name: A name of :data:`WEIGHTS`.
@@ -132,6 +138,8 @@ def fetch(name: str, *, sha256: str | None = None, confirm: Confirm | None = Non
     if path is not None:
         _check(path, _sha256(path), weights, given=sha256, confirm=confirm)
         return path
+    if weights.package:
+        return find(name)  # raises, and says how to install it
     with writing(home()):
         home().mkdir(parents=True, exist_ok=True)
         partial = partial_path(home(), weights.url)
@@ -188,7 +196,7 @@ def _folders() -> list[Path]:
 
 def _lying(weights: Weights) -> Path | None:
     """The file of this name on this machine, whatever is in it."""
-    return next((path for folder in _folders() if (path := folder / weights.file).is_file()), None)
+    return next((path for folder in _folders() if (path := folder / weights.file).is_file()), weights.installed)
 
 
 @contextlib.contextmanager
@@ -238,7 +246,7 @@ def _check(
         return
     if known or not weights.agrees(path, digest):
         pointer = git_lfs_pointer(path)
-        again = f"delete it and `motioncopy weights fetch {weights.name}`, or download {weights.url} again"
+        again = f"delete it; {weights.remedy}" + ("" if weights.package else f", or download {weights.url} again")
         raise WeightsError(
             f"{path} is not the published file of the weights {weights.name}",
             expected=f"SHA-256 {known}" if known and not weights.sha256 else weights.promised,

