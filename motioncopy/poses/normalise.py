@@ -1,13 +1,15 @@
 """Normalisation between bodies: one person's motion, moved and scaled to where another person stands.
 
-Every normaliser turns a driving sequence and the target person's reference frames into one similarity a frame
-(:class:`Similarity`), which then moves body, hands and face alike. Missing joints enter no statistic and stay missing.
+Every normaliser turns a driving sequence and the target person's reference frames into a move of body, hands and face:
+one similarity a frame (:class:`Similarity`), or limb by limb (:mod:`motioncopy.poses.retarget`). Missing joints enter
+no statistic and stay missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -15,8 +17,8 @@ from torch import Tensor
 from motioncopy.batch import Motion
 from motioncopy.errors import BatchError, ConfigError
 from motioncopy.poses import measure
-from motioncopy.poses.groups import each_group
 from motioncopy.poses.raster import Size, check_joints
+from motioncopy.poses.retarget import Retargeted, retarget, retargetable
 from motioncopy.poses.smooth import moving_median
 from motioncopy.skeletons import Skeleton, skeleton, view
 
@@ -43,8 +45,8 @@ class Similarity:
     offset: Tensor
     median: int = 1
 
-    def __call__(self, joints: Tensor) -> Tensor:
-        """Moves joints ``(T, J, 3)`` of any group; missing ones stay as they are."""
+    def __call__(self, joints: Tensor, group: str = "joints") -> Tensor:
+        """Moves joints ``(T, J, 3)``, every group alike; missing ones stay as they are."""
         moved = joints[..., :2] * self.scale[:, None, None] + self.offset[:, None]
         moved = torch.where(joints[..., 2:] > 0, moved, joints[..., :2])
         return moving_median(torch.cat([moved, joints[..., 2:]], dim=-1), window=self.median)
@@ -85,6 +87,13 @@ class Pair:
             raise BatchError(
                 "the reference frames show no joint", remedy="choose reference frames that show the person"
             )
+
+
+class Move(Protocol):
+    """Takes a driving clip's joints ``(T, K, 3)`` of a group of :class:`motioncopy.batch.Motion` to the target."""
+
+    def __call__(self, joints: Tensor, group: str = "joints") -> Tensor:
+        """The joints in the target's images."""
 
 
 Normaliser = Callable[[Pair], Similarity]
@@ -259,13 +268,33 @@ def frame_height(pair: Pair) -> Similarity:
     return Similarity(scale, torch.stack([x, y], dim=-1))
 
 
-NORMALISERS: dict[str, Normaliser] = {
+def limb_by_limb(pair: Pair) -> Retargeted | Similarity:
+    """:func:`motioncopy.poses.retarget.retarget`; bodies without human limbs (fish, mice) as :func:`global_height`.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.normalise import Pair, limb_by_limb
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.rand(20, 25, 3) + torch.tensor([40.0, 40.0, 0.1])
+        >>> pair = Pair(joints, joints, BODY25, source_size=(99, 99), target_size=(99, 99))
+        >>> bool(limb_by_limb(pair)(joints).allclose(joints, atol=1e-4))
+        True
+    """
+    if not retargetable(pair.skeleton):
+        return global_height(pair)
+    return retarget(pair.source, pair.target, pair.skeleton, pair.source_size, pair.target_size)
+
+
+#: One similarity a frame, for all of a body.
+SIMILARITIES: dict[str, Normaliser] = {
     "edn": edn,
     "head_translation": head_translation,
     "frame_height": frame_height,
     "global_height": global_height,
     "none": none,
 }
+#: What a config may name.
+NORMALISERS: dict[str, Callable[[Pair], Move]] = {**SIMILARITIES, "retarget": limb_by_limb}
 
 
 def similarity(name: str, pair: Pair) -> Similarity:
@@ -283,6 +312,26 @@ def similarity(name: str, pair: Pair) -> Similarity:
         >>> pair = Pair(joints, there, BODY25, source_size=(99, 99), target_size=(198, 198))
         >>> similarity("global_height", pair)
         Similarity(scale=tensor([2.]), offset=tensor([[0., 0.]]), median=1)
+    """
+    if name not in SIMILARITIES:
+        raise ConfigError(f"unknown similarity {name!r}", expected=f"one of {', '.join(SIMILARITIES)}")
+    return SIMILARITIES[name](pair) if _anyone(pair.source) else none(pair)
+
+
+def move(name: str, pair: Pair) -> Move:
+    """How the normaliser of this name moves a driver; a source without any joint stays where it is.
+
+    Raises:
+        ConfigError: If there is no such normaliser.
+
+    Example:
+        >>> import torch
+        >>> from motioncopy.poses.normalise import Pair, move
+        >>> from motioncopy.skeletons import BODY25
+        >>> joints = torch.arange(75.0).reshape(1, 25, 3) + 1  # one frame, all joints seen
+        >>> pair = Pair(joints, joints, BODY25, source_size=(99, 99), target_size=(99, 99))
+        >>> bool(move("retarget", pair)(joints).allclose(joints))
+        True
     """
     if name not in NORMALISERS:
         raise ConfigError(f"unknown normalisation {name!r}", expected=f"one of {', '.join(NORMALISERS)}")
@@ -319,15 +368,17 @@ def normalise_motion(name: str, motion: Motion, reference: Motion) -> Motion:
         raise BatchError("reference and motion differ in their batch", expected=f"1 or {batch}", found=references)
     body = skeleton(motion.skeleton)
     target = view(reference.joints, skeleton(reference.skeleton), body).to(motion.joints)
-    found = [
-        similarity(name, Pair(joints, shown, body, motion.size, reference.size))
+    moves = [
+        move(name, Pair(joints, shown, body, motion.size, reference.size))
         for joints, shown in zip(motion.joints, target.expand(batch, -1, -1, -1), strict=True)
     ]
 
-    def moved(group: Tensor) -> Tensor:
-        return torch.stack([move(sample) for move, sample in zip(found, group, strict=True)])
-
-    return replace(each_group(motion, moved), size=reference.size)
+    moved: dict[str, Any] = {
+        group: torch.stack([put(sample, group) for put, sample in zip(moves, joints, strict=True)])
+        for group in ("joints", "hand_left", "hand_right", "face")
+        if (joints := getattr(motion, group)) is not None
+    }
+    return replace(motion, size=reference.size, **moved)
 
 
 def _by_box(pair: Pair) -> Similarity:
