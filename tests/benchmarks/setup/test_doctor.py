@@ -125,7 +125,9 @@ def test_weights_are_here_absent_or_damaged(home: Path, monkeypatch: pytest.Monk
         raise WeightsError(f"{name} is wrong", found=found, remedy="fetch it")
 
     monkeypatch.setattr(weights, "find", find)
-    damaged, here, absent = examinations.weights()
+    damaged, *packaged, here, absent = examinations.weights()
+    assert [(f.level, f.remedy) for f in packaged] == [("warning", "fetch it")] * len(packaged)
+    assert [f.found.split()[0] for f in packaged] == [n for n, entry in weights.WEIGHTS.items() if entry.package]
     assert (damaged.level, damaged.remedy) == ("problem", "fetch it")
     assert here.found == "here: vgg19"
     assert "vgg16" not in absent.found

@@ -152,5 +152,5 @@ def test_weights_of_another_network_are_refused_by_a_feature_network(
     monkeypatch.setitem(WEIGHTS, "vgg16", replace(WEIGHTS["vgg16"], file=FILE, sha256=digest_of(path)))
     with pytest.raises(WeightsError, match="the weights vgg16 do not fit their network"):
         FeatureNetwork("vgg16", ["relu1_1"])
-    with pytest.raises(WeightsError, match="the weights resnet18 do not fit torchvision's network"):
+    with pytest.raises(WeightsError, match="the weights resnet18 do not fit their network"):
         FeatureNetwork("resnet18_logits", ["logits"])
