@@ -140,7 +140,7 @@ def test_fakemotion_on_two_processes(tmp_path: Path) -> None:
 def test_remot_on_two_processes(tmp_path: Path) -> None:
     """One model for all, sequences with a cut gradient, and heads that one process may lack and the other not."""
     stages = fit_and_test("remot", "general", tmp_path, parsed=True)
-    assert [s["stage"] for s in stages] == ["layout", "region", "whole"]
+    assert [s["stage"] for s in stages] == ["layout", "region", "composition"]
 
 
 def test_one_process_and_two_see_the_same_batches(clips: Path) -> None:

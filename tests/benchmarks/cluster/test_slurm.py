@@ -182,7 +182,7 @@ def test_submitit_runs_jobs_and_brings_their_failures_back(clips: Path, monkeypa
     assert list(came.finished) == [good.id]
     assert came.finished[good.id] == good.record()
     reason = came.failed[bad.id]
-    assert "fit failed. Found: DenseUNet cannot work at this size" in reason
+    assert "fit failed. Found: DenseUNet cannot work at this image size" in reason
     log = re.search(r"\(log: (.+)\)$", reason)
     assert log is not None
     assert (good.runs / log[1]).is_file()
