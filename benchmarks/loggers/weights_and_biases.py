@@ -165,9 +165,8 @@ def mode_for() -> tuple[str, str]:
     if asked in ("offline", "dryrun", "disabled"):
         return ("disabled" if asked == "disabled" else "offline"), f"WANDB_MODE={asked}"
     # As W&B itself looks for a key, but without a question at the end.
-    settings = wandb.setup().settings
-    host = os.environ.get("WANDB_BASE_URL") or settings.base_url
-    given = os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE") or settings.api_key
+    host = os.environ.get("WANDB_BASE_URL") or wandb.setup().settings.base_url
+    given = os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE")
     return ("online", "") if given or _in_netrc(host) else ("offline", "nobody is logged in")
 
 

@@ -23,6 +23,8 @@ from motioncopy.nets.features import FeatureNetwork
 WEIGHTS = "efficientnet-lite0"
 #: The block whose features are pooled, and the one whose features are compared position by position.
 POOLED, PLACED = "block11", "block3"
+#: Below so many pixels a side, the network has nothing to stride over.
+SMALLEST = 32
 # Frames a pass.
 _TOGETHER = 8
 
@@ -80,7 +82,7 @@ class _Look:
     def update(self, frames: Tensor) -> Mapping[str, Tensor]:
         """See :meth:`Stream.update`."""
         wanted = self._owner.wanted
-        if not len(frames):
+        if not len(frames) or min(frames.shape[2:]) < SMALLEST:  # of too small frames there are no features
             rows = torch.empty(0, CHANNELS[POOLED], device=frames.device)
             return {name: rows if name == "pool" else rows[..., None, None] for name in wanted}
         grids, pools = zip(*map(self._owner.look, frames.split(_TOGETHER)), strict=True)
@@ -149,6 +151,7 @@ class VideoFeatureDistance(ClipMetric):
     """
 
     inputs: ClassVar[frozenset[Input]] = frozenset({"truth"})
+    least_side = SMALLEST
     sees = tuple(
         Seen(Output(EfficientNetLite0, name), video) for name in ("grid", "change") for video in ("generated", "truth")
     )
