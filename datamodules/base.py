@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.views import Box, Excerpt, View, person_box, person_window
 from datamodules.windows import RequestedData, Windows
-from motioncopy.batch import Motion
+from motioncopy.batch import GROUPS, Motion
 from motioncopy.errors import DataError
 from motioncopy.request import Crop, DataRequest, Regime, Trial
 
@@ -171,7 +171,7 @@ class ClipDataModule(LightningDataModule, ABC):
         motions = [View(e, request, self.box(e, request)).motion(range(e.start, e.stop)) for e in excerpts]
         groups = {
             g: torch.cat([getattr(m, g) for m in motions], dim=1)
-            for g in ("joints", "hand_left", "hand_right", "face")
+            for g in ("joints", *GROUPS)
             if all(getattr(m, g) is not None for m in motions)
         }
         return Motion(skeleton=motions[0].skeleton, size=motions[0].size, **groups)
@@ -246,6 +246,7 @@ class Trials(Sequence[Trial], Dataset[Trial]):
             fps=spec.motion.clip.fps,
             truth=partial(_truth, View(spec.truth, request, box=shown.box)) if spec.truth is not None else None,
             box=shown.box,
+            own=own,
             driving=partial(_images, driver),
             real=partial(_images, View(spec.real, request, box=shown.box)) if spec.real is not None else None,
         )

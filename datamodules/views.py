@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from motioncopy.batch import Appearance, Motion
+from motioncopy.batch import GROUPS, Appearance, Motion
 from motioncopy.crops import window_size, windows
 from motioncopy.errors import DataError
 from motioncopy.footage.clips.clip import Clip
@@ -21,7 +21,6 @@ from motioncopy.skeletons import skeleton
 
 Box = tuple[int, int, int, int]
 _KEPT_PIXELS = 30_000_000  # 120 MB of images and masks a view
-_GROUPS = ("hand_left", "hand_right", "face")
 
 
 @dataclass(frozen=True)
@@ -209,7 +208,7 @@ class View:
     def motion(self, indices: Sequence[int] | NDArray[np.int64]) -> Motion:
         """B = 1 motion in pixels of the resized image."""
         indices = np.asarray(indices)
-        groups = {g: self._place(a[indices]) for g in _GROUPS if (a := getattr(self.clip, g)) is not None}
+        groups = {g: self._place(a[indices]) for g in GROUPS if (a := getattr(self.clip, g)) is not None}
         return Motion(self._place(self.clip.joints[indices]), self.clip.skeleton, self.size, **groups)
 
     def _place(self, joints: NDArray[np.float32]) -> torch.Tensor:

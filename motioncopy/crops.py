@@ -10,44 +10,74 @@ reach beyond the frame, whose border is repeated there.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from motioncopy.batch import Appearance, Motion
 from motioncopy.poses import measure
-from motioncopy.request import Follow
-from motioncopy.skeletons import Skeleton
+from motioncopy.request import DataRequest, Follow
+from motioncopy.skeletons import Skeleton, skeleton
 
 #: Share of a window's side that fades into the frame where a method draws everything.
 _FEATHER = 1 / 12
 
 
-def window_size(joints: Tensor, skeleton: Skeleton, follow: Follow, aspect: float) -> tuple[int, int]:
+def follow(appearance: Appearance, motion: Motion, known: Motion, request: DataRequest) -> tuple[Appearance, Motion]:
+    """A person and a motion as the windows that follow the person show them; the whole place stays beside them.
+
+    Args:
+        appearance: B = 1, float, of whole frames.
+        motion: B = 1, in pixels of these frames.
+        known: B = 1: the frames by which the person's stature is known.
+        request: Its crop follows the person.
+
+    Returns:
+        Both in pixels of the request's images.
+    """
+    window, size = request.follow, request.image_size
+    assert window is not None
+    sides = window_size(known.joints[0], skeleton(motion.skeleton), window, size[1] / size[0])
+    driving, shown = (windows(m.joints[0], sides, window) for m in (motion, appearance.motion))
+    seen = replace(
+        appearance,
+        images=look(appearance.images[0], shown, size).clamp(-1, 1)[None],
+        mask=look(appearance.mask[0], shown, size).clamp(0, 1)[None],
+        motion=appearance.motion.through(shown[None], size),
+        background=look(appearance.background, shown[:1], size).clamp(-1, 1),
+        parsing=None if appearance.parsing is None else look_at_labels(appearance.parsing[0], shown, size)[None],
+        place=appearance.background,
+    )
+    return seen, motion.through(driving[None], size)
+
+
+def window_size(joints: Tensor, body: Skeleton, crop: Follow, aspect: float) -> tuple[int, int]:
     """How large a person's window is.
 
     Args:
         joints: ``(T, J, 3)`` in pixels of the frame: all that is known of the person.
-        skeleton: Theirs.
-        follow: See :class:`motioncopy.request.Follow`.
+        body: Their skeleton.
+        crop: See :class:`motioncopy.request.Follow`.
         aspect: Width over height.
 
     Returns:
-        (height, width) in pixels: ``follow.statures`` times the 95th percentile of the height from head to ankles, over
+        (height, width) in pixels: ``crop.statures`` times the 95th percentile of the height from head to ankles, over
         the frames that show both. Where none does, the longer side of what is seen stands for it. At least 8.
     """
-    body = measure.stature(joints, skeleton)
-    if body.valid.any():
-        stature = float(body.height[body.valid].quantile(0.95))
+    standing = measure.stature(joints, body)
+    if standing.valid.any():
+        stature = float(standing.height[standing.valid].quantile(0.95))
     else:
         low, high, seen = _extent(joints)
         sides = (high - low)[seen].amax(dim=-1)
         stature = float(sides.quantile(0.95)) if len(sides) else 0.0
-    height = max(8, round(stature * follow.statures))
+    height = max(8, round(stature * crop.statures))
     return height, max(8, round(height * aspect))
 
 
-def windows(joints: Tensor, size: tuple[int, int], follow: Follow) -> Tensor:
+def windows(joints: Tensor, size: tuple[int, int], crop: Follow) -> Tensor:
     """Where the window lies in every frame.
 
     Its middle is that of the box around all joints seen, smoothed in time; it then moves no further than it must for
@@ -56,7 +86,7 @@ def windows(joints: Tensor, size: tuple[int, int], follow: Follow) -> Tensor:
     Args:
         joints: ``(T, J, 3)`` in pixels of the frame.
         size: From :func:`window_size`.
-        follow: See :class:`motioncopy.request.Follow`.
+        crop: See :class:`motioncopy.request.Follow`.
 
     Returns:
         ``(T, 4)`` boxes, all of the given size.
@@ -66,7 +96,7 @@ def windows(joints: Tensor, size: tuple[int, int], follow: Follow) -> Tensor:
         low, high, seen = torch.zeros_like(low), torch.zeros_like(high), torch.ones_like(seen)
     low, high = (torch.stack([measure.hold(v[:, k], seen) for k in (0, 1)], dim=1) for v in (low, high))
     sides = low.new_tensor([size[1], size[0]])
-    corner = _smooth((low + high) / 2, follow.smoothing) - sides / 2
+    corner = _smooth((low + high) / 2, crop.smoothing) - sides / 2
     fits = (high - low + 1) <= sides  # else the middle of what is seen is as good as any
     corner = torch.where(fits, torch.minimum(torch.maximum(corner, high + 1 - sides), low), corner)
     first = corner.round().long()

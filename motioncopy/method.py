@@ -10,7 +10,7 @@ import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import torch
@@ -23,8 +23,7 @@ from motioncopy.batch import Appearance, Motion, MotionBatch
 from motioncopy.errors import CheckpointError, ConfigError
 from motioncopy.files.schema import Count, Text, validated
 from motioncopy.poses.normalise import normalise_motion
-from motioncopy.request import DataRequest, Follow, Regime, TrainingData, Trial
-from motioncopy.skeletons import skeleton
+from motioncopy.request import DataRequest, Regime, TrainingData, Trial
 from motioncopy.training.updates import TrainsByUpdates
 
 State = TypeVar("State")
@@ -264,51 +263,24 @@ class Method(LightningModule, ABC, Generic[State]):
         Yields:
             ``(t, 3, H, W)`` float32 in [-1, 1] on the method's device.
         """
-        place = appearance.background.to(self.device)
-        place = place if place.is_floating_point() else place.float() / 127.5 - 1
+        appearance = appearance.to(self.device).as_float()
+        motion, place = motion.to(self.device), appearance.background
         if self.request.follow:
-            motion, appearance = self._through_windows(motion, appearance, self.request.follow)
-        state, done = self.start(appearance.to(self.device).as_float()), 0
+            known = self.reference.to(self.device) if self.reference is not None else appearance.motion
+            appearance, motion = crops.follow(appearance, motion, known, self.request)
+        state, done = self.start(appearance), 0
         for first in range(0, len(motion), chunk):
-            frames, state = self.step(state, motion.frames(first, first + chunk).to(self.device))
-            if len(frames):
-                yield self._whole(frames, place, motion, done)
-                done += len(frames)
-        rest = self.finish(state)
-        if rest is not None and len(rest):
-            yield self._whole(rest, place, motion, done)
+            drawn, state = self.step(state, motion.frames(first, first + chunk))
+            yield from self._whole(drawn, place, motion, done)
+            done += len(drawn)
+        if (rest := self.finish(state)) is not None:
+            yield from self._whole(rest, place, motion, done)
 
-    def _through_windows(self, motion: Motion, appearance: Appearance, follow: Follow) -> tuple[Motion, Appearance]:
-        """Both as the windows that follow the person show them; the appearance keeps the whole place beside them."""
-        body, size = skeleton(motion.skeleton), self.request.image_size
-        known = self.reference or appearance.motion
-        window = crops.window_size(known.joints[0], body, follow, size[1] / size[0])
-        driving, shown = (crops.windows(m.joints[0], window, follow) for m in (motion, appearance.motion))
-        appearance = appearance.as_float()
-
-        def look(images: Tensor) -> Tensor:
-            return crops.look(images, shown, size).clamp(-1, 1)
-
-        parts: dict[str, Any] = {
-            "images": look(appearance.images[0])[None],
-            "mask": look(appearance.mask[0]).clamp(0)[None],
-        }
-        if appearance.parsing is not None:
-            parts["parsing"] = crops.look_at_labels(appearance.parsing[0], shown, size)[None]
-        behind = look(appearance.background.expand(len(shown), -1, -1, -1))[:1]
-        seen = replace(
-            appearance,
-            motion=appearance.motion.through(shown[None], size),
-            background=behind,
-            place=appearance.background,
-            **parts,
-        )
-        return motion.through(driving[None], size), seen
-
-    def _whole(self, drawn: Tensor, place: Tensor, motion: Motion, first: int) -> Tensor:
-        """Whole frames of what was drawn for the frames from ``first`` on."""
-        boxes = None if motion.boxes is None else motion.boxes[0, first : first + len(drawn)]
-        return crops.paste(drawn, place, boxes)
+    def _whole(self, drawn: Tensor, place: Tensor, motion: Motion, first: int) -> Iterator[Tensor]:
+        """Whole frames of what was drawn for the frames from ``first`` on, if anything was."""
+        if len(drawn):
+            boxes = None if motion.boxes is None else motion.boxes[0, first : first + len(drawn)]
+            yield crops.paste(drawn, place, boxes)
 
     def report(self) -> dict[str, float]:
         """What the method says of the trial that it generated last; kept beside the scores. No metric of quality."""

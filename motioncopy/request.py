@@ -128,6 +128,8 @@ class Trial:
             uint8 images ``(n, 3, H, W)``; fewer than asked for at the end, none behind it.
         box: (left, top, right, bottom): the part of the person's stored frame that the images show, in its pixels.
             It can reach beyond the frame, whose border is repeated there.
+        own: Whether the motion is the person's own in the very frames that the images show, so that nothing has to be
+            fitted. A person in front of another camera is fitted like anybody else.
     """
 
     id: str
@@ -139,6 +141,7 @@ class Trial:
     fps: float
     truth: Callable[[int, int], tuple[Tensor, Tensor]] | None
     box: tuple[int, int, int, int]
+    own: bool = False
     driving: Callable[[int, int], Tensor] | None = None
     real: Callable[[int, int], Tensor] | None = None
 

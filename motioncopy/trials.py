@@ -53,7 +53,7 @@ class TrialRunner:
 
     def _run(self, method: Method[Any], trial: Trial) -> None:
         (person,) = trial.appearance.person
-        motion = trial.motion if trial.driver == person else method.adapt(trial.motion, trial.appearance)
+        motion = trial.motion if trial.own else method.adapt(trial.motion, trial.appearance)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{trial.id}.npy"
         clip = self.evaluator.clip(trial.id, real_apart=trial.real is not None)

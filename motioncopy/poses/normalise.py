@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from motioncopy.batch import Motion
+from motioncopy.batch import GROUPS, Motion
 from motioncopy.errors import BatchError, ConfigError
 from motioncopy.poses import measure
 from motioncopy.poses.raster import Size, check_joints
@@ -375,7 +375,7 @@ def normalise_motion(name: str, motion: Motion, reference: Motion) -> Motion:
 
     moved: dict[str, Any] = {
         group: torch.stack([put(sample, group) for put, sample in zip(moves, joints, strict=True)])
-        for group in ("joints", "hand_left", "hand_right", "face")
+        for group in ("joints", *GROUPS)
         if (joints := getattr(motion, group)) is not None
     }
     return replace(motion, size=reference.size, **moved)

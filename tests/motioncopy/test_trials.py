@@ -77,6 +77,7 @@ def make_trial(driver: str = "ann", truth: Callable[[int, int], tuple[Tensor, Te
         fps=25.0,
         truth=truth,
         box=(0, 0, 16, 12),
+        own=driver == "ann",
     )
 
 
@@ -155,11 +156,12 @@ def test_real_frames_of_their_own_are_the_real_set(tmp_path: Path, count: int) -
         assert values["colours/toy@1"].value == pytest.approx(difference.norm().item(), rel=1e-6)
 
 
-def test_only_another_body_s_motion_is_fitted_to_the_person(tmp_path: Path, evaluator: Evaluator) -> None:
-    for driver in ("ann", "bob"):
+def test_a_motion_is_fitted_unless_it_is_the_person_s_in_the_same_frames(tmp_path: Path, evaluator: Evaluator) -> None:
+    elsewhere = replace(make_trial(), own=False)  # the person before another camera
+    for trial, fitted in ((make_trial(), False), (make_trial("bob"), True), (elsewhere, True)):
         method = Player(frames())
-        TrialRunner(tmp_path, evaluator).run(method, make_trial(driver))
-        assert method.adapted is (driver == "bob")
+        TrialRunner(tmp_path, evaluator).run(method, trial)
+        assert method.adapted is fitted
 
 
 def spoilt() -> Tensor:
